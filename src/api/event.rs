@@ -1,0 +1,1 @@
+//! What happened, one fact at a time.

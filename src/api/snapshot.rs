@@ -1,0 +1,1 @@
+//! The state of everything a face shows.

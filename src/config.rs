@@ -1,0 +1,1 @@
+//! Files, flags and environment, into one validated value.

@@ -1,0 +1,1 @@
+//! A face's end of the control socket.

@@ -1,0 +1,1 @@
+//! Where the socket lies, who may use it.

@@ -1,0 +1,10 @@
+//! The deciding parts as pure state machines: no async, spawn, lock, clock, randomness, disk or
+//! socket. Each is driven by an actor of the same name in `runtime`.
+
+pub mod download;
+pub mod install;
+pub mod library;
+pub mod limits;
+pub mod offer;
+pub mod queue;
+pub mod roster;

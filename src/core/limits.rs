@@ -1,0 +1,1 @@
+//! Token buckets for upload and download limits.

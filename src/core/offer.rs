@@ -1,0 +1,1 @@
+//! The server's choice: which chunk a getter is sent next.

@@ -1,0 +1,1 @@
+//! The order of transfers: which run, which wait, and why.

@@ -1,0 +1,16 @@
+//! Ports to the world, one a file, without policy: what is asked of them is decided in `core`.
+
+pub mod catalog;
+pub mod clock;
+pub mod disk;
+pub mod hash;
+pub mod identity;
+pub mod index;
+pub mod interfaces;
+pub mod lock;
+pub mod mdns;
+pub mod quic;
+pub mod random;
+pub mod scan;
+pub mod store;
+pub mod watch;

@@ -1,0 +1,1 @@
+//! The clock: the one place that asks for the time.

@@ -1,0 +1,1 @@
+//! BLAKE3 of files and chunks.

@@ -1,0 +1,1 @@
+//! The Ed25519 key of this home.

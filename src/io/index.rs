@@ -1,0 +1,1 @@
+//! Remembers hashes of files that did not change.

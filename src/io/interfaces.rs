@@ -1,0 +1,1 @@
+//! The network interfaces of this machine.

@@ -1,0 +1,1 @@
+//! Lock files: one runtime a home, one home a library.

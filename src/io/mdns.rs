@@ -1,0 +1,1 @@
+//! Announces and finds peers by multicast DNS.

@@ -1,0 +1,1 @@
+//! Walks a game root into a manifest.

@@ -1,0 +1,1 @@
+//! Chunks on disk: complete game roots and downloads that grow.

@@ -1,0 +1,1 @@
+//! Watches the library for changes.

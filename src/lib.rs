@@ -1,0 +1,16 @@
+//! potluck: every machine at a LAN party shares its game library with every other one.
+//!
+//! The layers and who may import whom stand in `docs/architecture.md`; `tests/tidy.rs` holds the
+//! sources to it.
+
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod core;
+pub mod io;
+pub mod logging;
+pub mod runtime;
+pub mod tui;
+pub mod types;
+pub mod wire;

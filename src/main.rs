@@ -1,0 +1,3 @@
+//! The `potluck` binary: wires the layers together and maps errors to exit codes.
+
+fn main() {}

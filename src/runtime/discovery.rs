@@ -1,0 +1,1 @@
+//! Keeps the mDNS announcement and browse alive and tells the links actor who is near.

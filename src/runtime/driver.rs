@@ -1,0 +1,1 @@
+//! Starts the actors, owns their inputs, stops them in order.

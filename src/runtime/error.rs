@@ -1,0 +1,1 @@
+//! Why the runtime could not start or had to stop.

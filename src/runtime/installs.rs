@@ -1,0 +1,1 @@
+//! Runs commits and their recovery at start.

@@ -1,0 +1,1 @@
+//! Drives `core::library`: scans, announces, syncs.

@@ -1,0 +1,1 @@
+//! Drives `core::roster`: dials, accepts, Hello, sessions.

@@ -1,0 +1,1 @@
+//! The contents this machine can serve right now.

@@ -1,0 +1,1 @@
+//! The one place that spawns; owns every task until it has ended.

@@ -1,0 +1,1 @@
+//! Drives `core::queue` and one `core::download` per transfer.

@@ -1,0 +1,21 @@
+//! The vocabulary every layer shares: validated newtypes whose existence proves that a value is
+//! well formed. Nothing here does I/O, decides, or knows how it is written on the wire.
+
+mod chunks;
+mod content;
+mod game;
+mod path;
+mod peer;
+mod rate;
+mod text;
+
+pub use chunks::{ChunkNo, ChunkRange, ChunkRanges, ChunkSet, RangesError};
+pub use content::{
+    CHUNK_BYTES, ChunkHash, ChunkPlace, ContentId, DirEntry, FileEntry, FileHash, FileNo, HashTextError, LinkEntry,
+    MANIFEST_CHUNKS_MAX, MANIFEST_ENTRIES_MAX, Manifest, ManifestError, chunks_of_size,
+};
+pub use game::{GameId, SENTINEL_BYTES_MAX, Sentinel, SentinelError, Version, VersionError};
+pub use path::{CollisionKey, PathError, PayloadPath, RESERVED_PREFIXES, SENTINEL_NAME, is_reserved_root_name};
+pub use peer::{InstanceNonce, PeerId, PeerIdError, PeerName};
+pub use rate::{Rate, RateError};
+pub use text::clean;

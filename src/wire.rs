@@ -1,0 +1,9 @@
+//! Messages, frames and stored records: bytes to `types` and back, with their limits. No I/O.
+
+pub mod fetch;
+pub mod frame;
+pub mod have;
+pub mod journal;
+pub mod library;
+pub mod manifest;
+pub mod message;

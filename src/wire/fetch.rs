@@ -1,0 +1,1 @@
+//! Requests for manifests, hashes and chunks, and their answers.

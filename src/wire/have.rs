@@ -1,0 +1,1 @@
+//! Have-maps and their updates.

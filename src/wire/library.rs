@@ -1,0 +1,1 @@
+//! Library entries, snapshots, deltas and their digest.

@@ -1,0 +1,1 @@
+//! Hello and everything else on a control stream.
