@@ -4,6 +4,7 @@
 mod chunks;
 mod content;
 mod game;
+mod library;
 mod path;
 mod peer;
 mod rate;
@@ -15,6 +16,7 @@ pub use content::{
     MANIFEST_CHUNKS_MAX, MANIFEST_ENTRIES_MAX, Manifest, ManifestError, chunks_of_size,
 };
 pub use game::{GameId, SENTINEL_BYTES_MAX, Sentinel, SentinelError, Version, VersionError};
+pub use library::{EntryState, GAMES_PER_PEER_MAX, LibraryDigest, LibraryEntry, TITLE_CHARS_MAX, Tenths};
 pub use path::{CollisionKey, PathError, PayloadPath, RESERVED_PREFIXES, SENTINEL_NAME, is_reserved_root_name};
 pub use peer::{InstanceNonce, PeerId, PeerIdError, PeerName};
 pub use rate::{Rate, RateError};

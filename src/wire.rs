@@ -7,3 +7,4 @@ pub mod journal;
 pub mod library;
 pub mod manifest;
 pub mod message;
+mod text;

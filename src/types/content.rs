@@ -1,7 +1,7 @@
 //! What a game consists of: the manifest, its hashes, and where each chunk lies. A [`Manifest`]
 //! that exists obeys every rule of the format; bytes become one only through `wire::manifest`.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
 use super::{
     chunks::ChunkNo,
@@ -16,6 +16,7 @@ pub const MANIFEST_ENTRIES_MAX: usize = 150_000;
 /// Chunks of one manifest: 2 TiB.
 pub const MANIFEST_CHUNKS_MAX: u32 = 1 << 21;
 
+/// A 32-byte hash with its 64-digit text form.
 macro_rules! hash_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -36,28 +37,30 @@ macro_rules! hash_newtype {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&data_encoding::HEXLOWER.encode(&self.0[..4]))
             }
         }
 
-        impl FromStr for $name {
-            type Err = HashTextError;
+        impl std::str::FromStr for $name {
+            type Err = $crate::types::HashTextError;
 
-            fn from_str(text: &str) -> Result<Self, HashTextError> {
-                let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| HashTextError)?;
-                bytes.try_into().map(Self).map_err(|_| HashTextError)
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| $crate::types::HashTextError)?;
+                bytes.try_into().map(Self).map_err(|_| $crate::types::HashTextError)
             }
         }
     };
 }
+
+pub(super) use hash_newtype;
 
 hash_newtype! {
     /// The BLAKE3 hash of a manifest's bytes: one exact build of a game.
