@@ -1,7 +1,16 @@
-//! All that a face and the runtime share: commands in, snapshots and events out. Serialisable, so
-//! that a face may live in another process.
+//! All that a face and the runtime share: commands in, snapshots and events out. Everything is
+//! serialisable, so that a face may live in another process; everything a peer said was cleaned
+//! before it came here, so that a face may draw it.
 
-pub mod command;
-pub mod event;
-pub mod handle;
-pub mod snapshot;
+mod command;
+mod event;
+mod handle;
+mod snapshot;
+
+pub use command::{Added, Candidate, Command, CommandError, ErrorCode, GetRequest, ManifestFile, Reply, VerifyReport};
+pub use event::{Event, EventKind, Level};
+pub use handle::{COMMANDS_QUEUED_MAX, Call, EVENTS_KEPT_MAX, Events, Handle, HandleEnd, Missed, Stopped, channel};
+pub use snapshot::{
+    BuildView, GameView, MAP_CELLS_MAX, MapCell, MeView, Part, PeerView, Phase, Snapshot, SourceView, StateWord,
+    Totals, TransferView, UpdateView,
+};

@@ -1,1 +1,275 @@
-//! What a face may ask for.
+//! What a face may ask for, and what it is answered. One closed enum for the in-process channel and
+//! the control socket. GAME and PEER are text as the user typed it; the runtime resolves them.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What a face may ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// Get a game; answered with [`Reply::Queued`] or [`Reply::AlreadyHere`].
+    Get(GetRequest),
+    /// Stop a transfer for now.
+    Pause {
+        /// Id or title.
+        game: String,
+    },
+    /// Go on with a paused or failed transfer.
+    Resume {
+        /// Id or title.
+        game: String,
+    },
+    /// End a transfer; what was verified is kept unless `discard`.
+    Cancel {
+        /// Id or title.
+        game: String,
+        /// Delete what was verified.
+        #[serde(default)]
+        discard: bool,
+    },
+    /// Move a transfer in the queue.
+    Reorder {
+        /// Id or title.
+        game: String,
+        /// Places up (negative: sooner) or down (later).
+        by: i32,
+    },
+    /// Put a folder or an archive file into the library; answered with [`Reply::Added`].
+    Add {
+        /// An absolute path on the runtime's machine.
+        path: PathBuf,
+        /// The GameId; from the folder's name when not given.
+        #[serde(default)]
+        id: Option<String>,
+        /// The version; from `version.ini` or today's date when not given.
+        #[serde(default)]
+        version: Option<String>,
+        /// The title; the id when not given.
+        #[serde(default)]
+        title: Option<String>,
+        /// Move instead of copying.
+        #[serde(default, rename = "move")]
+        take: bool,
+    },
+    /// Delete a game's payload from this machine; answered with [`Reply::Done`].
+    Remove {
+        /// Id or title.
+        game: String,
+    },
+    /// Rehash a game against its manifest; answered with [`Reply::Verified`].
+    Verify {
+        /// Id or title.
+        game: String,
+        /// Fetch what is bad.
+        #[serde(default)]
+        repair: bool,
+    },
+    /// The manifest of a game that is here; answered with [`Reply::Manifest`].
+    Manifest {
+        /// Id or title.
+        game: String,
+    },
+    /// Hold a game at a version.
+    Pin {
+        /// Id or title.
+        game: String,
+        /// The version.
+        version: String,
+    },
+    /// Follow the latest version again.
+    Unpin {
+        /// Id or title.
+        game: String,
+    },
+    /// What this peer announces counts as vouched.
+    Trust {
+        /// Id, its first characters, or name.
+        peer: String,
+        /// False to stop trusting.
+        trust: bool,
+    },
+    /// Have nothing to do with this peer.
+    Block {
+        /// Id, its first characters, or name.
+        peer: String,
+        /// False to unblock.
+        block: bool,
+    },
+    /// Dial an address, `HOST:PORT`; answered when a session stands or the dial failed.
+    Connect {
+        /// The address.
+        addr: String,
+    },
+    /// Look at the whole library again.
+    Rescan,
+    /// End the runtime, as SIGTERM would.
+    Stop,
+}
+
+/// Which build of a game to get.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GetRequest {
+    /// Id or title.
+    pub game: String,
+    /// Only this version.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// Only this ContentId, or the first digits of it.
+    #[serde(default)]
+    pub content: Option<String>,
+    /// The build this peer has; id, its first characters, or name.
+    #[serde(default)]
+    pub from: Option<String>,
+}
+
+/// The answer to a command that was carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// It is done.
+    Done {
+        /// A sentence about it.
+        message: String,
+    },
+    /// The transfer is in the queue or runs already.
+    Queued {
+        /// The GameId.
+        game: String,
+        /// The ContentId.
+        content: String,
+        /// The version.
+        version: String,
+        /// Bytes of the payload.
+        size: u64,
+    },
+    /// That very build is here.
+    AlreadyHere {
+        /// The GameId.
+        game: String,
+        /// The ContentId.
+        content: String,
+        /// The version.
+        version: String,
+    },
+    /// A folder is now a game of the library.
+    Added(Added),
+    /// What a check found.
+    Verified(VerifyReport),
+    /// A manifest.
+    Manifest {
+        /// The GameId.
+        game: String,
+        /// The ContentId.
+        content: String,
+        /// The manifest file, as it is stored.
+        json: String,
+        /// Its files, in order.
+        files: Vec<ManifestFile>,
+    },
+}
+
+/// A file of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestFile {
+    /// Path below the game root.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// Plain BLAKE3, 64 hexadecimal digits.
+    pub hash: String,
+}
+
+/// What `add` did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Added {
+    /// The GameId.
+    pub game: String,
+    /// The version.
+    pub version: String,
+    /// The ContentId.
+    pub content: String,
+    /// Files of the payload.
+    pub files: u32,
+    /// Bytes of the payload.
+    pub size: u64,
+    /// The version that was there before, for a new build of an old game.
+    pub before: Option<String>,
+    /// Files new, changed and gone since then.
+    pub changed: [u32; 3],
+}
+
+/// What `verify` found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct VerifyReport {
+    /// The GameId.
+    pub game: String,
+    /// Files looked at.
+    pub files: u32,
+    /// Bytes looked at.
+    pub size: u64,
+    /// Paths of files that are missing or differ, at most 1,000.
+    pub bad: Vec<String>,
+    /// Chunks that are missing or differ.
+    pub bad_chunks: u32,
+    /// Whether they are being fetched.
+    pub repairing: bool,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct CommandError {
+    /// For programs; decides the exit code.
+    pub code: ErrorCode,
+    /// For people: what is wrong and what to do.
+    pub message: String,
+    /// What could have been meant.
+    #[serde(default)]
+    pub candidates: Vec<Candidate>,
+}
+
+impl CommandError {
+    /// An error without candidates.
+    #[must_use]
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), candidates: Vec::new() }
+    }
+}
+
+/// One of several things a word could mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The GameId, or a peer's short id.
+    pub id: String,
+    /// Title or name.
+    pub title: String,
+    /// Version and ContentId, for builds.
+    #[serde(default)]
+    pub version: String,
+    /// The ContentId, for builds.
+    #[serde(default)]
+    pub content: String,
+    /// How many have it, for builds.
+    #[serde(default)]
+    pub have: u32,
+}
+
+/// Kinds of failure; each has one exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// It was tried and failed: exit 1.
+    Failed,
+    /// The request itself makes no sense: exit 2.
+    Usage,
+    /// No such game or peer: exit 3.
+    NotFound,
+    /// More than one thing is meant: exit 4.
+    Ambiguous,
+    /// Not now or not like this: exit 4.
+    Refused,
+    /// It would have to wait: exit 5.
+    WouldWait,
+}

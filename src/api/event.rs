@@ -1,1 +1,107 @@
-//! What happened, one fact at a time.
+//! What happened, one fact at a time. The sentence is made where the fact is known, so that every
+//! face says the same.
+
+use serde::{Deserialize, Serialize};
+
+/// A fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+    /// How much it matters.
+    pub level: Level,
+    /// For people, cleaned.
+    pub text: String,
+    /// For programs.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// How much an event matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// For the log.
+    Debug,
+    /// Worth a line.
+    Info,
+    /// Good news: something is done.
+    Done,
+    /// Something is not as it should be.
+    Warning,
+    /// Something needs the user.
+    Error,
+}
+
+/// For programs: what kind of fact, and its subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventKind {
+    /// A session with a peer stands.
+    PeerUp {
+        /// PeerId.
+        peer: String,
+    },
+    /// The last link of a session is gone.
+    PeerDown {
+        /// PeerId.
+        peer: String,
+    },
+    /// A peer was refused or could not be reached.
+    PeerTrouble {
+        /// PeerId, when known.
+        peer: Option<String>,
+    },
+    /// A link was made (`+1`) or ended (`-1`).
+    Connection {
+        /// `1` or `-1`.
+        state: i8,
+        /// PeerId.
+        peer: String,
+        /// Its address.
+        addr: String,
+        /// Number of the link in this run.
+        link: u64,
+    },
+    /// A game of the library is new, changed or gone.
+    Library {
+        /// GameId.
+        game: String,
+    },
+    /// A transfer changed state.
+    Transfer {
+        /// GameId.
+        game: String,
+        /// ContentId.
+        content: String,
+        /// The state it is in now.
+        state: super::StateWord,
+    },
+    /// A transfer's payload is committed.
+    Downloaded {
+        /// GameId.
+        game: String,
+        /// ContentId.
+        content: String,
+        /// Version.
+        version: String,
+    },
+    /// A chunk did not have its hash.
+    BadChunk {
+        /// GameId.
+        game: String,
+        /// ContentId.
+        content: String,
+        /// Chunk number.
+        chunk: u32,
+        /// PeerId of its source; ourselves when it was ours.
+        peer: String,
+    },
+    /// A service ended that the runtime cannot do without.
+    RuntimeFailed {
+        /// Its name.
+        service: String,
+    },
+    /// Anything else worth saying.
+    Note,
+}

@@ -1,1 +1,402 @@
-//! The state of everything a face shows.
+//! The state of everything a face shows, as text and numbers ready to draw. It comes in parts behind
+//! `Arc`s: a part that did not change is the same `Arc`, so that keeping up costs only what changed.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Cells of a chunk map; more than a wide screen has, however large the game.
+pub const MAP_CELLS_MAX: usize = 1_024;
+
+/// Everything a face shows.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// This machine.
+    pub me: Arc<MeView>,
+    /// Every game that is here or in the room, by title.
+    pub games: Arc<Vec<GameView>>,
+    /// Transfers in queue order.
+    pub transfers: Arc<Vec<TransferView>>,
+    /// Peers, online ones first, by name.
+    pub peers: Arc<Vec<PeerView>>,
+    /// Rates and space.
+    pub totals: Arc<Totals>,
+}
+
+/// A part of a snapshot that is new.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "part", content = "value", rename_all = "snake_case")]
+pub enum Part {
+    /// [`Snapshot::me`].
+    Me(Arc<MeView>),
+    /// [`Snapshot::games`].
+    Games(Arc<Vec<GameView>>),
+    /// [`Snapshot::transfers`].
+    Transfers(Arc<Vec<TransferView>>),
+    /// [`Snapshot::peers`].
+    Peers(Arc<Vec<PeerView>>),
+    /// [`Snapshot::totals`].
+    Totals(Arc<Totals>),
+}
+
+impl Snapshot {
+    /// The parts of `self` that are not the same `Arc` as those of `before`.
+    #[must_use]
+    pub fn parts_since(&self, before: &Self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        if !Arc::ptr_eq(&self.me, &before.me) {
+            parts.push(Part::Me(Arc::clone(&self.me)));
+        }
+        if !Arc::ptr_eq(&self.games, &before.games) {
+            parts.push(Part::Games(Arc::clone(&self.games)));
+        }
+        if !Arc::ptr_eq(&self.transfers, &before.transfers) {
+            parts.push(Part::Transfers(Arc::clone(&self.transfers)));
+        }
+        if !Arc::ptr_eq(&self.peers, &before.peers) {
+            parts.push(Part::Peers(Arc::clone(&self.peers)));
+        }
+        if !Arc::ptr_eq(&self.totals, &before.totals) {
+            parts.push(Part::Totals(Arc::clone(&self.totals)));
+        }
+        parts
+    }
+
+    /// Puts a part in its place.
+    pub fn apply(&mut self, part: Part) {
+        match part {
+            Part::Me(me) => self.me = me,
+            Part::Games(games) => self.games = games,
+            Part::Transfers(transfers) => self.transfers = transfers,
+            Part::Peers(peers) => self.peers = peers,
+            Part::Totals(totals) => self.totals = totals,
+        }
+    }
+
+    /// The transfer of a game, if there is one.
+    #[must_use]
+    pub fn transfer_of(&self, game: &str) -> Option<&TransferView> {
+        self.transfers.iter().find(|transfer| transfer.game == game)
+    }
+
+    /// A game's state, percent and reason: its transfer's where it has one, else its own.
+    #[must_use]
+    pub fn state_of<'a>(&'a self, game: &'a GameView) -> (StateWord, Option<u8>, &'a str) {
+        match self.transfer_of(&game.id) {
+            Some(transfer) => (transfer.state, Some(transfer.percent), &transfer.reason),
+            None => (game.state, game.percent, &game.reason),
+        }
+    }
+}
+
+/// The ten words for states; `screens.md` says what each means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StateWord {
+    /// Somebody has it, you do not.
+    #[default]
+    Available,
+    /// Chunks arrive.
+    Getting,
+    /// Will go on by itself.
+    Waiting,
+    /// You stopped it.
+    Paused,
+    /// Reading and comparing files.
+    Checking,
+    /// All here and verified, not playable yet.
+    Downloaded,
+    /// Unpacking, swapping, removing.
+    Installing,
+    /// Press Enter and play.
+    Ready,
+    /// Needs you.
+    Failed,
+    /// Its peer is gone.
+    Offline,
+}
+
+impl StateWord {
+    /// Every word.
+    pub const ALL: [Self; 10] = [
+        Self::Available,
+        Self::Getting,
+        Self::Waiting,
+        Self::Paused,
+        Self::Checking,
+        Self::Downloaded,
+        Self::Installing,
+        Self::Ready,
+        Self::Failed,
+        Self::Offline,
+    ];
+
+    /// The word as people read it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Available => "Available",
+            Self::Getting => "Getting",
+            Self::Waiting => "Waiting",
+            Self::Paused => "Paused",
+            Self::Checking => "Checking",
+            Self::Downloaded => "Downloaded",
+            Self::Installing => "Installing",
+            Self::Ready => "Ready",
+            Self::Failed => "Failed",
+            Self::Offline => "Offline",
+        }
+    }
+}
+
+/// What the runtime is doing as a whole. Stable words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Not started.
+    #[default]
+    Idle,
+    /// Opening the listener.
+    Binding,
+    /// Looking at the library.
+    Scanning,
+    /// Telling the room.
+    Announcing,
+    /// At work.
+    Serving,
+    /// Saying goodbye.
+    Stopping,
+    /// Ended by a failure.
+    Error,
+}
+
+/// This machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MeView {
+    /// PeerId.
+    pub peer: String,
+    /// Its name.
+    pub name: String,
+    /// The listener, and the address others most likely reach it at.
+    pub listen: Vec<String>,
+    /// The library folder.
+    pub library: String,
+    /// The state folder, or the home.
+    pub home: String,
+    /// Process id of the runtime.
+    pub pid: u32,
+    /// Version of the program.
+    pub version: String,
+    /// What it is doing.
+    pub phase: Phase,
+    /// Start of the runtime, Unix milliseconds.
+    pub since_ms: u64,
+    /// Whether it looks for peers by mDNS.
+    pub mdns: bool,
+    /// Whether this is the demo.
+    pub demo: bool,
+}
+
+/// A game of the room or of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GameView {
+    /// GameId.
+    pub id: String,
+    /// Title; the id where there is none.
+    pub title: String,
+    /// Our version if it is here, else the latest one.
+    pub version: String,
+    /// ContentId of that build.
+    pub content: String,
+    /// Bytes of that build.
+    pub size: u64,
+    /// Files of that build.
+    pub files: u32,
+    /// Its state without a transfer; see [`Snapshot::state_of`].
+    pub state: StateWord,
+    /// How far, in percent, where the state has a measure.
+    pub percent: Option<u8>,
+    /// Why, where the state wants a reason.
+    pub reason: String,
+    /// Machines that have all of this build, ourselves included.
+    pub have: u32,
+    /// Machines that are getting it.
+    pub getting: u32,
+    /// A newer vouched version that can be got.
+    pub update: Option<UpdateView>,
+    /// The same version exists with different content.
+    pub variants: bool,
+    /// Why it is not shared.
+    pub private: Option<String>,
+    /// The version it is held at.
+    pub pinned: Option<String>,
+    /// A line about the game, from the catalog.
+    pub about: String,
+    /// Builds in the room, the one shown first.
+    pub builds: Vec<BuildView>,
+}
+
+/// A newer version.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct UpdateView {
+    /// The version.
+    pub version: String,
+    /// Its ContentId.
+    pub content: String,
+    /// Bytes of that build.
+    pub size: u64,
+}
+
+/// One build of a game.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BuildView {
+    /// Version.
+    pub version: String,
+    /// ContentId.
+    pub content: String,
+    /// Bytes.
+    pub size: u64,
+    /// Machines that have all of it, ourselves included.
+    pub have: u32,
+    /// Machines that are getting it.
+    pub getting: u32,
+    /// Whether we have it.
+    pub ours: bool,
+    /// Whether we hold it, the catalog pins it, or a trusted peer announces it.
+    pub vouched: bool,
+    /// Names of up to 8 who have it.
+    pub holders: Vec<String>,
+}
+
+/// Our getting one build.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TransferView {
+    /// GameId.
+    pub game: String,
+    /// Title.
+    pub title: String,
+    /// Version.
+    pub version: String,
+    /// ContentId.
+    pub content: String,
+    /// Getting, Waiting, Paused, Checking (preparing or committing), Failed.
+    pub state: StateWord,
+    /// Why, where the state wants a reason.
+    pub reason: String,
+    /// 0 to 100; 100 only when all is here.
+    pub percent: u8,
+    /// Bytes verified, those reused from an old version included.
+    pub done: u64,
+    /// Bytes of the payload.
+    pub size: u64,
+    /// Bytes that were here before (an old version, or an earlier try).
+    pub reused: u64,
+    /// Bytes received, per source.
+    pub sources: Vec<SourceView>,
+    /// Bytes a second now.
+    pub down_bps: u64,
+    /// Seconds left at this rate.
+    pub left_s: Option<u64>,
+    /// Chunks of the content.
+    pub chunks: u32,
+    /// Chunks that are here.
+    pub chunks_have: u32,
+    /// The chunk map, at most [`MAP_CELLS_MAX`] cells of equal share.
+    pub map: Vec<MapCell>,
+}
+
+/// A cell of a chunk map: exact counts over its range of chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MapCell {
+    /// First chunk.
+    pub first: u32,
+    /// Chunks in the cell.
+    pub all: u32,
+    /// Chunks that are here.
+    pub have: u32,
+    /// Chunks on their way.
+    pub coming: u32,
+    /// Chunks that came with a wrong hash and are wanted again.
+    pub bad: u32,
+    /// The smallest number of sources among the missing chunks; 255 when nothing is missing.
+    pub rarest: u8,
+}
+
+/// A source of a transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SourceView {
+    /// PeerId.
+    pub peer: String,
+    /// Name.
+    pub name: String,
+    /// Chunks it holds, in percent; 100 only when all.
+    pub holds: u8,
+    /// Bytes that came from it.
+    pub bytes: u64,
+    /// Bytes a second now.
+    pub bps: u64,
+    /// Bytes asked for and not here yet.
+    pub coming: u64,
+    /// Round-trip time in microseconds.
+    pub rtt_us: u64,
+}
+
+/// A peer.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PeerView {
+    /// PeerId.
+    pub id: String,
+    /// Its name, cleaned.
+    pub name: String,
+    /// Its listener.
+    pub addr: String,
+    /// Whether a session stands.
+    pub online: bool,
+    /// Since when, Unix milliseconds.
+    pub since_ms: u64,
+    /// Round-trip time in microseconds.
+    pub rtt_us: u64,
+    /// Bytes a second from it.
+    pub down_bps: u64,
+    /// Bytes a second to it.
+    pub up_bps: u64,
+    /// Bytes from it in this run.
+    pub down: u64,
+    /// Bytes to it in this run.
+    pub up: u64,
+    /// Packets lost, in thousandths of those sent.
+    pub loss_permille: u16,
+    /// Bytes of the largest packet.
+    pub mtu: u16,
+    /// Links of the session.
+    pub links: u8,
+    /// Games it has all of.
+    pub games: u32,
+    /// Title of what it is getting, and how far in percent.
+    pub getting: Option<(String, u8)>,
+    /// What it announces counts as vouched.
+    pub trusted: bool,
+    /// The user blocked it.
+    pub blocked: bool,
+    /// Why it cannot be reached, or what is odd about it.
+    pub note: String,
+}
+
+/// Rates and space of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// Bytes a second in.
+    pub down_bps: u64,
+    /// Bytes a second out.
+    pub up_bps: u64,
+    /// Bytes free where games go.
+    pub free: Option<u64>,
+    /// Upload limit in bytes a second.
+    pub up_limit_bps: Option<u64>,
+    /// Download limit in bytes a second.
+    pub down_limit_bps: Option<u64>,
+    /// Peers online.
+    pub peers: u32,
+    /// Why the library cannot be used, when it cannot.
+    pub library_trouble: Option<String>,
+}
