@@ -1,0 +1,106 @@
+//! Where actors put what the faces show, and how facts reach the faces. Each actor owns its own
+//! cells; the newest value wins, and the driver joins them into one snapshot.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokio::sync::{broadcast, watch};
+
+use crate::{
+    api::{Event, EventKind, GameView, Level, PeerView, TransferView},
+    io::clock,
+    types::PeerId,
+};
+
+/// What the library knows of a peer that the Peers screen shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct PeerFacts {
+    /// Games it has all of.
+    pub(crate) games: u32,
+    /// Title of what it is getting and how far, in percent.
+    pub(crate) getting: Option<(String, u8)>,
+    /// What it announces counts as vouched.
+    pub(crate) trusted: bool,
+}
+
+/// Bytes a second and bytes in all, per peer, of chunk payload.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Traffic {
+    pub(crate) bps: u64,
+    pub(crate) bytes: u64,
+}
+
+/// What the library actor shows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LibraryShown {
+    pub(crate) games: Arc<Vec<GameView>>,
+    pub(crate) peers: Arc<BTreeMap<PeerId, PeerFacts>>,
+    /// Why the library folder cannot be used, when it cannot.
+    pub(crate) trouble: Option<String>,
+    /// Whether the first scan is done.
+    pub(crate) scanned: bool,
+    /// Bytes free where games go.
+    pub(crate) free: Option<u64>,
+}
+
+/// What the transfers actor shows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TransfersShown {
+    pub(crate) transfers: Arc<Vec<TransferView>>,
+    pub(crate) down: Arc<BTreeMap<PeerId, Traffic>>,
+}
+
+/// The ends actors write to.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) library: watch::Sender<LibraryShown>,
+    pub(crate) transfers: watch::Sender<TransfersShown>,
+    /// Peers with everything but games, traffic and trust, which the driver adds.
+    pub(crate) links: watch::Sender<Arc<Vec<PeerView>>>,
+    /// What goes out, per peer.
+    pub(crate) serving: watch::Sender<Arc<BTreeMap<PeerId, Traffic>>>,
+}
+
+/// The ends the driver reads.
+#[derive(Debug, Clone)]
+pub(crate) struct Shows {
+    pub(crate) library: watch::Receiver<LibraryShown>,
+    pub(crate) transfers: watch::Receiver<TransfersShown>,
+    pub(crate) links: watch::Receiver<Arc<Vec<PeerView>>>,
+    pub(crate) serving: watch::Receiver<Arc<BTreeMap<PeerId, Traffic>>>,
+}
+
+/// All cells, empty.
+pub(crate) fn cells() -> (Shown, Shows) {
+    let (library, library_out) = watch::channel(LibraryShown::default());
+    let (transfers, transfers_out) = watch::channel(TransfersShown::default());
+    let (links, links_out) = watch::channel(Arc::default());
+    let (serving, serving_out) = watch::channel(Arc::default());
+    (
+        Shown { library, transfers, links, serving },
+        Shows { library: library_out, transfers: transfers_out, links: links_out, serving: serving_out },
+    )
+}
+
+/// Tells every face, and the log, that something happened. Never waits.
+#[derive(Debug, Clone)]
+pub(crate) struct Teller(broadcast::Sender<Event>);
+
+impl Teller {
+    /// Over the runtime's end of the faces' channel.
+    pub(crate) fn new(events: broadcast::Sender<Event>) -> Self {
+        Self(events)
+    }
+
+    /// `text` is one sentence for people, made of cleaned parts.
+    pub(crate) fn tell(&self, level: Level, kind: EventKind, text: impl Into<String>) {
+        let text = text.into();
+        match level {
+            Level::Debug => tracing::debug!("{text}"),
+            Level::Info | Level::Done => tracing::info!("{text}"),
+            Level::Warning => tracing::warn!("{text}"),
+            Level::Error => tracing::error!("{text}"),
+        }
+        // Without a face nobody listens, and that is no failure.
+        let _ = self.0.send(Event { at_ms: clock::unix_ms(), level, text, kind });
+    }
+}
