@@ -3,6 +3,8 @@
 //! The layers and who may import whom stand in `docs/architecture.md`; `tests/tidy.rs` holds the
 //! sources to it.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "unit tests make their own time and tasks"))]
+
 pub mod api;
 pub mod cli;
 pub mod config;

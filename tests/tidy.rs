@@ -59,7 +59,7 @@ fn table_in(markdown: &str) -> BTreeMap<String, Vec<String>> {
     };
     let rows = markdown.lines().skip_while(|line| cells(line)[0] != "module").skip(2);
     rows.take_while(|line| line.trim().starts_with('|'))
-        .map(|line| cells(line))
+        .map(cells)
         .filter(|cells| cells[0] != "main")
         .map(|cells| {
             let name = cells[0].split_whitespace().next().unwrap_or_default().to_owned();
