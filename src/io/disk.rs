@@ -1,1 +1,17 @@
-//! Every path below a game root is opened here, part by part and without following links.
+//! All access to games on disk. A [`Library`] is the folder of game roots, a [`GameRoot`] one of
+//! them; every path below a root is opened beneath it and without following links, so that nothing a
+//! peer or a game's author named can reach outside. Driven by `scan`, `store` and `runtime::installs`
+//! on blocking threads. It knows nothing of manifests, and decides nothing.
+
+mod error;
+mod fault;
+mod file;
+mod library;
+mod resolve;
+mod root;
+
+pub use error::{DiskError, Reason};
+pub use fault::{FaultAction, Faults};
+pub use file::{FileStat, GameFile, Kind, Stamp};
+pub use library::{Library, LibraryError, Listing, Oddity};
+pub use root::{Cancelled, GameRoot, Listed, copy_file};

@@ -1,0 +1,208 @@
+//! An open regular file of a game, and what `stat` says of a path.
+
+use std::{
+    fs::File,
+    os::{fd::OwnedFd, unix::fs::FileExt as _},
+    path::Path,
+    sync::Arc,
+};
+
+use rustix::{
+    fs::{FallocateFlags, FileType, Mode, Stat, fallocate, fchmod, fdatasync, fstat, fsync, ftruncate},
+    io::Errno,
+};
+
+use super::{
+    error::{DiskError, Reason},
+    fault::Faults,
+};
+
+/// What tells one state of a file from another without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp {
+    /// Size in bytes.
+    pub size: u64,
+    /// Time of the last change of its bytes, in nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Time of the last change of anything about it, which programs cannot set, in nanoseconds since 1970.
+    pub ctime_ns: i64,
+    /// Its number on its file system.
+    pub inode: u64,
+}
+
+/// What kind of thing a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A block or character device.
+    Device,
+    /// Something this system has and we do not know.
+    Unknown,
+}
+
+/// What `stat` says of a path, without following a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStat {
+    /// What it is.
+    pub kind: Kind,
+    /// Which state of it.
+    pub stamp: Stamp,
+    /// Whether its owner may run it.
+    pub executable: bool,
+    /// The file system it is on.
+    pub device: u64,
+    /// Bytes it takes on disk, which are fewer than its size where it has holes.
+    pub allocated: u64,
+}
+
+impl FileStat {
+    #[expect(clippy::unnecessary_cast, reason = "the fields of `stat` have other types on other systems")]
+    pub(super) fn from_raw(stat: &Stat) -> Self {
+        let kind = match FileType::from_raw_mode(stat.st_mode as _) {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Folder,
+            FileType::Symlink => Kind::Link,
+            FileType::Fifo => Kind::Fifo,
+            FileType::Socket => Kind::Socket,
+            FileType::CharacterDevice | FileType::BlockDevice => Kind::Device,
+            _ => Kind::Unknown,
+        };
+        // Times centuries away stay distinct enough for a stamp; they must only not overflow.
+        let time_ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
+        Self {
+            kind,
+            stamp: Stamp {
+                size: u64::try_from(stat.st_size).unwrap_or(0),
+                mtime_ns: time_ns(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+                ctime_ns: time_ns(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+                inode: stat.st_ino as u64,
+            },
+            executable: stat.st_mode & 0o100 != 0,
+            device: stat.st_dev as u64,
+            allocated: (stat.st_blocks as u64).saturating_mul(512),
+        }
+    }
+}
+
+/// An open regular file below a game root. Every read and write names its offset.
+#[derive(Debug)]
+pub struct GameFile {
+    file: File,
+    /// For messages only: a file may be renamed while it is open.
+    path: Arc<str>,
+    faults: Option<Arc<Faults>>,
+}
+
+impl GameFile {
+    /// Refuses what is not a regular file.
+    pub(super) fn new(
+        fd: OwnedFd,
+        root: &Path,
+        path: &str,
+        operation: &'static str,
+        faults: Option<Arc<Faults>>,
+    ) -> Result<Self, DiskError> {
+        let stat = fstat(&fd).map_err(|errno| DiskError::at(operation, root, path, errno))?;
+        match FileStat::from_raw(&stat).kind {
+            Kind::File => {}
+            Kind::Folder => return Err(DiskError::at(operation, root, path, Reason::IsAFolder)),
+            Kind::Link | Kind::Fifo | Kind::Socket | Kind::Device | Kind::Unknown => {
+                return Err(DiskError::at(operation, root, path, Reason::NotRegular));
+            }
+        }
+        Ok(Self { file: fd.into(), path: root.join(path).to_string_lossy().into(), faults })
+    }
+
+    /// What `fstat` says of it.
+    pub fn stat(&self) -> Result<FileStat, DiskError> {
+        fstat(&self.file).map(|stat| FileStat::from_raw(&stat)).map_err(|errno| self.error("look at", errno))
+    }
+
+    /// Reads from `offset` until `buffer` is full or the file ends; gives the bytes read.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, DiskError> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match self.file.read_at(&mut buffer[done..], offset + done as u64) {
+                Ok(0) => break,
+                Ok(count) => done += count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.error("read", error)),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), DiskError> {
+        self.tick("write")?;
+        self.file.write_all_at(bytes, offset).map_err(|error| self.error("write", error))
+    }
+
+    /// Makes the file `size` bytes long and takes the space for it now, so that the disk cannot be
+    /// full later; where the file system cannot, the file is sparse.
+    pub fn allocate(&self, size: u64) -> Result<(), DiskError> {
+        self.tick("make room in")?;
+        if size > 0 {
+            match fallocate(&self.file, FallocateFlags::empty(), 0, size) {
+                Ok(()) => return Ok(()),
+                Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
+                Err(errno) => return Err(self.error("make room in", errno)),
+            }
+        }
+        ftruncate(&self.file, size).map_err(|errno| self.error("make room in", errno))
+    }
+
+    /// Sets or clears the right to run it, for whoever may read it.
+    pub fn set_executable(&self, executable: bool) -> Result<(), DiskError> {
+        let stat = fstat(&self.file).map_err(|errno| self.error("look at", errno))?;
+        let mode = stat.st_mode & 0o777;
+        let wanted = if executable { mode | (mode & 0o444) >> 2 } else { mode & !0o111 };
+        if wanted == mode {
+            return Ok(());
+        }
+        self.tick("change the mode of")?;
+        fchmod(&self.file, Mode::from_raw_mode(wanted)).map_err(|errno| self.error("change the mode of", errno))
+    }
+
+    /// Makes bytes and size durable.
+    pub fn sync(&self) -> Result<(), DiskError> {
+        self.tick("sync")?;
+        fsync(&self.file).map_err(|errno| self.error("sync", errno))
+    }
+
+    /// Makes bytes durable, and of the metadata only what reading them back needs.
+    pub fn sync_data(&self) -> Result<(), DiskError> {
+        self.tick("sync")?;
+        fdatasync(&self.file).map_err(|errno| self.error("sync", errno))
+    }
+
+    /// The path it was opened by, for messages.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn as_file(&self) -> &File {
+        &self.file
+    }
+
+    pub(super) fn tick(&self, operation: &'static str) -> Result<(), DiskError> {
+        match &self.faults {
+            None => Ok(()),
+            Some(faults) => faults.tick().map_err(|reason| self.error(operation, reason)),
+        }
+    }
+
+    pub(super) fn error(&self, operation: &'static str, reason: impl Into<Reason>) -> DiskError {
+        DiskError::new(operation, &self.path, reason)
+    }
+}

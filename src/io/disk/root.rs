@@ -1,0 +1,475 @@
+//! One game root: every operation on a path below it, each beneath it and through no link.
+
+use std::{
+    borrow::Cow,
+    ffi::{OsStr, OsString},
+    ops::ControlFlow,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustix::{
+    fs::{
+        AtFlags, Dir, Mode, OFlags, RenameFlags, fstat, fstatvfs, fsync, mkdirat, open, readlinkat, renameat,
+        renameat_with, statat, symlinkat, unlinkat,
+    },
+    io::Errno,
+};
+
+use super::{
+    error::{DiskError, Reason},
+    fault::Faults,
+    file::{FileStat, GameFile, Kind},
+    resolve::Resolver,
+};
+
+/// Bytes copied between two looks at the watcher: short enough to stop at once, long enough to be quick.
+const COPY_STEP_BYTES: u64 = 16 << 20;
+/// What potluck itself lays down is four folders deep; a tree somebody put there by hand may be deeper, not endless.
+const REMOVE_DEPTH_MAX: usize = 64;
+/// Entries of one folder of ours; a download has at most one file for each entry of a manifest.
+const REMOVE_ENTRIES_MAX: usize = 400_000;
+/// The folder of potluck's own files in a game root.
+const OWN_FOLDER: &str = ".potluck";
+
+/// An open game root. Paths are relative to it, `/`-separated and without `.` and `..` parts; the
+/// empty path is the root itself where that makes sense.
+#[derive(Debug)]
+pub struct GameRoot {
+    dir: OwnedFd,
+    path: PathBuf,
+    resolver: Resolver,
+    faults: Option<Arc<Faults>>,
+}
+
+/// One entry of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name, which may be anything the file system stores.
+    pub name: OsString,
+    /// What it is.
+    pub stat: FileStat,
+}
+
+/// The watcher said stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cancelled;
+
+/// The folder an operation works in and the name in it.
+enum Place<'r> {
+    Root(BorrowedFd<'r>),
+    Below(OwnedFd),
+}
+
+impl Place<'_> {
+    fn fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Root(fd) => *fd,
+            Self::Below(fd) => fd.as_fd(),
+        }
+    }
+}
+
+impl GameRoot {
+    /// Opens a folder the user named as a root. Links on the way to it are the user's own and are followed.
+    pub fn open(path: &Path) -> Result<Self, DiskError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = open(path, flags, Mode::empty())
+            .map_err(|errno| DiskError::new("open the folder", path.display(), errno))?;
+        Ok(Self::from_dir(dir, path.to_owned()))
+    }
+
+    pub(super) fn from_dir(dir: OwnedFd, path: PathBuf) -> Self {
+        let resolver = Resolver::probe(dir.as_fd());
+        Self { dir, path, resolver, faults: None }
+    }
+
+    /// The same root with operations that change it counted, and stopped where `faults` says.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Arc<Faults>) -> Self {
+        self.faults = Some(faults);
+        self
+    }
+
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
+    #[cfg(test)]
+    pub(super) fn part_by_part(mut self) -> Self {
+        self.resolver = Resolver::PartByPart;
+        self
+    }
+
+    /// Where it lies, for messages and for starting programs; never to open what is below it.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What `path` is. A link is not followed.
+    pub fn stat(&self, path: &str) -> Result<FileStat, DiskError> {
+        const OPERATION: &str = "look at";
+        let stat = if path.is_empty() {
+            fstat(&self.dir)
+        } else {
+            let (place, name) = self.place(OPERATION, path)?;
+            statat(place.fd(), name, AtFlags::SYMLINK_NOFOLLOW)
+        };
+        stat.map(|stat| FileStat::from_raw(&stat)).map_err(|errno| self.error(OPERATION, path, errno))
+    }
+
+    /// What `path` is; `None` when nothing is there, also where a file or a link is in the place of one of its folders.
+    pub fn find(&self, path: &str) -> Result<Option<FileStat>, DiskError> {
+        match self.stat(path) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(error) if matches!(error.reason(), Reason::Missing | Reason::NotAFolder | Reason::Link) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a regular file for reading. Anything else is refused without waiting for it.
+    pub fn open_file(&self, path: &str) -> Result<GameFile, DiskError> {
+        self.file("open", path, OFlags::RDONLY, Mode::empty())
+    }
+
+    /// Opens an existing regular file for reading and writing.
+    pub fn open_file_to_write(&self, path: &str) -> Result<GameFile, DiskError> {
+        self.file("open", path, OFlags::RDWR, Mode::empty())
+    }
+
+    /// Creates a file for reading and writing; refuses a path that exists.
+    pub fn create_file(&self, path: &str, executable: bool) -> Result<GameFile, DiskError> {
+        self.tick("create", path)?;
+        let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
+        self.file("create", path, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL, mode)
+    }
+
+    /// The bytes of a small file; refuses one with more than `max` bytes after reading `max + 1`.
+    pub fn read_file(&self, path: &str, max: usize) -> Result<Vec<u8>, DiskError> {
+        let file = self.open_file(path)?;
+        let size = usize::try_from(file.stat()?.stamp.size).unwrap_or(usize::MAX);
+        // The size is only a first guess: files in /proc say 0, others grow.
+        let mut bytes = vec![0; size.min(max) + 1];
+        let mut done = 0;
+        loop {
+            let count = file.read_at(&mut bytes[done..], done as u64)?;
+            done += count;
+            if done > max {
+                return Err(self.error("read", path, Reason::TooLong { max }));
+            }
+            if done < bytes.len() {
+                bytes.truncate(done);
+                return Ok(bytes);
+            }
+            bytes.resize((bytes.len() * 2).min(max + 1), 0);
+        }
+    }
+
+    /// Makes a folder and those above it; fine when they exist.
+    pub fn make_dirs(&self, path: &str) -> Result<(), DiskError> {
+        const OPERATION: &str = "make the folder";
+        if path.is_empty() {
+            return Ok(());
+        }
+        // Nearly always it, or the folder above, is there already.
+        if self.open_dir(OPERATION, path, OFlags::RDONLY).is_ok() {
+            return Ok(());
+        }
+        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        for end in ends {
+            let (place, name) = self.place(OPERATION, &path[..end])?;
+            match statat(place.fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => match FileStat::from_raw(&stat).kind {
+                    Kind::Folder => {}
+                    Kind::Link => return Err(self.error(OPERATION, &path[..end], Reason::Link)),
+                    Kind::File | Kind::Fifo | Kind::Socket | Kind::Device | Kind::Unknown => {
+                        return Err(self.error(OPERATION, &path[..end], Reason::NotAFolder));
+                    }
+                },
+                Err(Errno::NOENT) => {
+                    self.tick(OPERATION, path)?;
+                    match mkdirat(place.fd(), name, Mode::from_raw_mode(0o777)) {
+                        Ok(()) | Err(Errno::EXIST) => {}
+                        Err(errno) => return Err(self.error(OPERATION, &path[..end], errno)),
+                    }
+                }
+                Err(errno) => return Err(self.error(OPERATION, &path[..end], errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a path within the root, replacing a file or link that is at `to`.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), DiskError> {
+        self.tick("move", from)?;
+        let (from_place, from_name) = self.place("move", from)?;
+        let (to_place, to_name) = self.place("move to", to)?;
+        renameat(from_place.fd(), from_name, to_place.fd(), to_name).map_err(|errno| self.error("move", from, errno))
+    }
+
+    /// Moves a path within the root; refuses when something is at `to`.
+    pub fn rename_new(&self, from: &str, to: &str) -> Result<(), DiskError> {
+        self.tick("move", from)?;
+        let (from_place, from_name) = self.place("move", from)?;
+        let (to_place, to_name) = self.place("move to", to)?;
+        match renameat_with(from_place.fd(), from_name, to_place.fd(), to_name, RenameFlags::NOREPLACE) {
+            // Some file systems do not know the flag: look first, and accept that looking is not locking.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                if statat(to_place.fd(), to_name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+                    return Err(self.error("move to", to, Reason::Exists));
+                }
+                renameat(from_place.fd(), from_name, to_place.fd(), to_name)
+            }
+            result => result,
+        }
+        .map_err(|errno| self.error("move", from, errno))
+    }
+
+    /// Removes a file or a link; fine when it is gone.
+    pub fn remove_file(&self, path: &str) -> Result<(), DiskError> {
+        self.remove("remove", path, AtFlags::empty())
+    }
+
+    /// Removes an empty folder; fine when it is gone.
+    pub fn remove_dir(&self, path: &str) -> Result<(), DiskError> {
+        self.remove("remove the folder", path, AtFlags::REMOVEDIR)
+    }
+
+    fn remove(&self, operation: &'static str, path: &str, flags: AtFlags) -> Result<(), DiskError> {
+        let (place, name) = match self.place(operation, path) {
+            Err(error) if error.is_missing() => return Ok(()),
+            result => result?,
+        };
+        self.tick(operation, path)?;
+        match unlinkat(place.fd(), name, flags) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            // POSIX lets a system say either of a folder that is not empty.
+            Err(Errno::EXIST) => Err(self.error(operation, path, Reason::NotEmpty)),
+            Err(errno) => Err(self.error(operation, path, errno)),
+        }
+    }
+
+    /// Removes a path and all below it; fine when it is gone. Links are removed, not followed. It is
+    /// for folders of potluck's own: the caller has proof that all of it is ours.
+    pub fn remove_tree(&self, path: &str) -> Result<(), DiskError> {
+        self.remove_level(path, 0)
+    }
+
+    fn remove_level(&self, path: &str, depth: usize) -> Result<(), DiskError> {
+        if depth > REMOVE_DEPTH_MAX {
+            return Err(self.error("remove", path, Reason::TooMany { max: REMOVE_DEPTH_MAX }));
+        }
+        match self.find(path)? {
+            None => return Ok(()),
+            Some(stat) => match stat.kind {
+                Kind::Folder => {}
+                Kind::File | Kind::Link | Kind::Fifo | Kind::Socket | Kind::Device | Kind::Unknown => {
+                    return self.remove_file(path);
+                }
+            },
+        }
+        for entry in self.list(path, REMOVE_ENTRIES_MAX)? {
+            let Some(name) = entry.name.to_str() else {
+                // A name we could not have written: leave it, and say so by the folder that stays.
+                continue;
+            };
+            self.remove_level(&format!("{path}/{name}"), depth + 1)?;
+        }
+        self.remove_dir(path)
+    }
+
+    /// Makes a symbolic link; refuses a path that exists. The target is data and is not looked at.
+    pub fn make_link(&self, path: &str, target: &str) -> Result<(), DiskError> {
+        const OPERATION: &str = "make the link";
+        self.tick(OPERATION, path)?;
+        let (place, name) = self.place(OPERATION, path)?;
+        symlinkat(target, place.fd(), name).map_err(|errno| self.error(OPERATION, path, errno))
+    }
+
+    /// What a symbolic link points to, as stored.
+    pub fn read_link(&self, path: &str) -> Result<OsString, DiskError> {
+        const OPERATION: &str = "read the link";
+        let (place, name) = self.place(OPERATION, path)?;
+        let target = readlinkat(place.fd(), name, Vec::new()).map_err(|errno| self.error(OPERATION, path, errno))?;
+        Ok(OsStr::from_bytes(target.as_bytes()).to_owned())
+    }
+
+    /// The entries of a folder, sorted by the bytes of their names; refuses more than `max` of them.
+    /// What vanishes while it is listed is left out.
+    pub fn list(&self, path: &str, max: usize) -> Result<Vec<Listed>, DiskError> {
+        const OPERATION: &str = "list";
+        let dir = self.open_dir(OPERATION, path, OFlags::RDONLY)?;
+        let entries = Dir::read_from(&dir).map_err(|errno| self.error(OPERATION, path, errno))?;
+        let mut listed = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|errno| self.error(OPERATION, path, errno))?;
+            let name = entry.file_name();
+            if name.to_bytes() == b"." || name.to_bytes() == b".." {
+                continue;
+            }
+            let stat = match statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => FileStat::from_raw(&stat),
+                Err(Errno::NOENT) => continue,
+                Err(errno) => return Err(self.error(OPERATION, path, errno)),
+            };
+            if listed.len() == max {
+                return Err(self.error(OPERATION, path, Reason::TooMany { max }));
+            }
+            listed.push(Listed { name: OsStr::from_bytes(name.to_bytes()).to_owned(), stat });
+        }
+        listed.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(listed)
+    }
+
+    /// Makes the names in a folder durable.
+    pub fn sync_dir(&self, path: &str) -> Result<(), DiskError> {
+        const OPERATION: &str = "sync the folder";
+        self.tick(OPERATION, path)?;
+        let dir = self.open_dir(OPERATION, path, OFlags::RDONLY)?;
+        fsync(&dir).map_err(|errno| self.error(OPERATION, path, errno))
+    }
+
+    /// Makes everything on the root's file system durable.
+    pub fn sync_fs(&self) -> Result<(), DiskError> {
+        const OPERATION: &str = "sync the file system of";
+        self.tick(OPERATION, "")?;
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(&self.dir).map_err(|errno| self.error(OPERATION, "", errno))?;
+        #[cfg(not(target_os = "linux"))]
+        rustix::fs::sync();
+        Ok(())
+    }
+
+    /// Writes a small file so that after any crash the path has its old bytes or all of the new ones.
+    pub fn write_atomic(&self, path: &str, bytes: &[u8]) -> Result<(), DiskError> {
+        // The new bytes wait among potluck's own files, where no scan takes them for payload.
+        let temporary: Cow<'_, str> = match path.strip_prefix(OWN_FOLDER) {
+            Some(rest) if rest.starts_with('/') => format!("{path}.new").into(),
+            Some(_) | None => {
+                self.make_dirs(OWN_FOLDER)?;
+                let name = path.rsplit('/').next().unwrap_or(path);
+                format!("{OWN_FOLDER}/{name}.new").into()
+            }
+        };
+        // Left by a crash: its bytes are worth nothing.
+        self.remove_file(&temporary)?;
+        let file = self.create_file(&temporary, false)?;
+        file.write_at(bytes, 0)?;
+        file.sync()?;
+        self.rename(&temporary, path)?;
+        self.sync_dir(parent_of(path))
+    }
+
+    /// Bytes a user without privileges can still write on the root's file system.
+    pub fn free_space(&self) -> Result<u64, DiskError> {
+        let stat = fstatvfs(&self.dir).map_err(|errno| self.error("ask for the free space of", "", errno))?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    fn file(&self, operation: &'static str, path: &str, flags: OFlags, mode: Mode) -> Result<GameFile, DiskError> {
+        self.check(operation, path)?;
+        // Without O_NONBLOCK a named pipe would wait for its other end.
+        let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let fd = self
+            .resolver
+            .open(self.dir.as_fd(), path, flags, mode)
+            .map_err(|errno| self.error(operation, path, errno))?;
+        GameFile::new(fd, &self.path, path, operation, self.faults.clone())
+    }
+
+    fn open_dir(&self, operation: &'static str, path: &str, flags: OFlags) -> Result<OwnedFd, DiskError> {
+        let path = if path.is_empty() {
+            "."
+        } else {
+            self.check(operation, path)?;
+            path
+        };
+        self.resolver
+            .open(self.dir.as_fd(), path, flags | OFlags::DIRECTORY, Mode::empty())
+            .map_err(|errno| self.error(operation, path, errno))
+    }
+
+    fn place<'p>(&self, operation: &'static str, path: &'p str) -> Result<(Place<'_>, &'p str), DiskError> {
+        self.check(operation, path)?;
+        match path.rsplit_once('/') {
+            None => Ok((Place::Root(self.dir.as_fd()), path)),
+            Some((parent, name)) => Ok((Place::Below(self.open_dir(operation, parent, OFlags::RDONLY)?), name)),
+        }
+    }
+
+    fn check(&self, operation: &'static str, path: &str) -> Result<(), DiskError> {
+        let sound = path.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains('\0'));
+        if sound { Ok(()) } else { Err(self.error(operation, path, Reason::BadPath)) }
+    }
+
+    fn tick(&self, operation: &'static str, path: &str) -> Result<(), DiskError> {
+        match &self.faults {
+            None => Ok(()),
+            Some(faults) => faults.tick().map_err(|reason| self.error(operation, path, reason)),
+        }
+    }
+
+    fn error(&self, operation: &'static str, path: &str, reason: impl Into<Reason>) -> DiskError {
+        DiskError::at(operation, &self.path, path, reason)
+    }
+}
+
+/// The folder part of a path; empty at the root.
+fn parent_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
+/// Makes `to`, an empty file, a copy of `from`: by sharing its blocks where the file system can, else
+/// by copying. `Ok(Err(Cancelled))` when the watcher, called with the bytes done since its last call, said stop.
+pub fn copy_file(
+    from: &GameFile,
+    to: &GameFile,
+    watcher: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<Result<(), Cancelled>, DiskError> {
+    to.tick("copy to")?;
+    let size = from.stat()?.stamp.size;
+    #[cfg(target_os = "linux")]
+    if rustix::fs::ioctl_ficlone(to.as_file(), from.as_file()).is_ok() {
+        return Ok(if watcher(size).is_break() { Err(Cancelled) } else { Ok(()) });
+    }
+    let mut offset = 0;
+    while offset < size {
+        let step = COPY_STEP_BYTES.min(size - offset);
+        let count = copy_step(from, to, offset, step)?;
+        if count == 0 {
+            return Err(from.error("copy", Reason::Truncated));
+        }
+        offset += count;
+        if watcher(count).is_break() {
+            return Ok(Err(Cancelled));
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn copy_step(from: &GameFile, to: &GameFile, offset: u64, step: u64) -> Result<u64, DiskError> {
+    #[cfg(target_os = "linux")]
+    {
+        let (mut read_at, mut write_at) = (offset, offset);
+        let len = usize::try_from(step).unwrap_or(usize::MAX);
+        match rustix::fs::copy_file_range(from.as_file(), Some(&mut read_at), to.as_file(), Some(&mut write_at), len) {
+            Ok(count) if count > 0 => return Ok(count as u64),
+            Err(errno @ (Errno::NOSPC | Errno::DQUOT)) => return Err(to.error("copy to", errno)),
+            // Some pairs of file systems cannot, or pretend to by copying nothing: do it by hand.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    let mut buffer = vec![0; step.min(1 << 20) as usize];
+    let count = from.read_at(&mut buffer, offset)?;
+    to.write_at(&buffer[..count], offset)?;
+    Ok(count as u64)
+}
+
+#[cfg(test)]
+#[path = "root_tests.rs"]
+mod tests;
