@@ -12,5 +12,6 @@ pub mod mdns;
 pub mod quic;
 pub mod random;
 pub mod scan;
+pub mod state;
 pub mod store;
 pub mod watch;

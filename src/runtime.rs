@@ -1,12 +1,9 @@
 //! Actors that drive the cores over io; supervision; ordered shutdown.
 
 pub mod discovery;
-pub mod driver;
-pub mod error;
 pub mod installs;
 pub mod library;
 pub mod links;
 pub mod serving;
-pub mod shelf;
 pub mod tasks;
 pub mod transfers;
