@@ -46,6 +46,10 @@ pub fn cells(text: &str) -> impl Iterator<Item = (&str, u16)> {
 /// ```
 #[must_use]
 pub fn width(text: &str) -> usize {
+    // Most of what is drawn; taking it apart would cost more than drawing it.
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.len();
+    }
     cells(text).map(|(_, columns)| usize::from(columns)).sum()
 }
 
@@ -326,6 +330,11 @@ mod tests {
             prop_assert_eq!(buf[(1, 0)].symbol(), "·");
             for x in 2 + columns..24 { prop_assert_eq!(buf[(x, 0)].symbol(), "·"); }
             prop_assert_eq!(picture::of_buffer(&buf).contains('\u{1b}'), false);
+        }
+
+        #[test]
+        fn width_is_what_is_drawn(text in prop_oneof![nasty_text(), "[ -\u{7f}]{0,12}"]) {
+            prop_assert_eq!(width(&text), cells(&text).map(|(_, columns)| usize::from(columns)).sum::<usize>());
         }
 
         #[test]
