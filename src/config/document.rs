@@ -27,7 +27,7 @@ pub fn document() -> String {
 const HEAD: &str = "\
 # Settings
 
-<!-- Generated from src/config/table.rs; `potluck config --document` prints it. -->
+<!-- Generated from src/config/table.rs: `UPDATE_DOCUMENTS=1 cargo test --test documents` writes it. -->
 
 potluck needs no settings. Where you want one, it can stand in `config.toml`, in the environment or on the command
 line; a flag wins over the environment, the environment over the file. `potluck config` prints what is in effect and

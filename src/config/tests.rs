@@ -106,8 +106,7 @@ fn the_template_is_valid_with_and_without_its_comments() {
     let settings = load_of(&uncommented.join("\n"), &[], Flags::default()).unwrap();
     assert_eq!(settings.mirror, Mirror::All);
     assert!(
-        table::ROWS.iter().filter(|row| matches!(settings.origin(row.key), Origin::File { .. })).count()
-            == table::ROWS.len() - 1
+        ROWS.iter().filter(|row| matches!(settings.origin(row.key), Origin::File { .. })).count() == ROWS.len() - 1
     );
 }
 
