@@ -14,4 +14,4 @@ pub use error::{DiskError, Reason};
 pub use fault::{FaultAction, Faults};
 pub use file::{FileStat, GameFile, Kind, Stamp};
 pub use library::{Library, LibraryError, Listing, Oddity};
-pub use root::{Cancelled, GameRoot, Listed, copy_file};
+pub use root::{Cancelled, GameRoot, Listed, copy_file, reflink};

@@ -431,10 +431,8 @@ pub fn copy_file(
     to: &GameFile,
     watcher: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Result<(), Cancelled>, DiskError> {
-    to.tick("copy to")?;
     let size = from.stat()?.stamp.size;
-    #[cfg(target_os = "linux")]
-    if rustix::fs::ioctl_ficlone(to.as_file(), from.as_file()).is_ok() {
+    if reflink(from, to)? {
         return Ok(if watcher(size).is_break() { Err(Cancelled) } else { Ok(()) });
     }
     let mut offset = 0;
@@ -450,6 +448,18 @@ pub fn copy_file(
         }
     }
     Ok(Ok(()))
+}
+
+/// Makes `to`, an empty file, share the blocks of `from`; `false` where the file system cannot.
+pub fn reflink(from: &GameFile, to: &GameFile) -> Result<bool, DiskError> {
+    to.tick("copy to")?;
+    #[cfg(target_os = "linux")]
+    if rustix::fs::ioctl_ficlone(to.as_file(), from.as_file()).is_ok() {
+        return Ok(true);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = from;
+    Ok(false)
 }
 
 fn copy_step(from: &GameFile, to: &GameFile, offset: u64, step: u64) -> Result<u64, DiskError> {

@@ -1,0 +1,454 @@
+//! A download that grows in `.potluck/incoming/<ContentId>/`. Each file of the build grows in a file
+//! named by its number; a chunk is written in place after its hash matched, then its bit is set in a
+//! bitmap file. A kill loses nothing; after a power loss, which a new boot id tells, what the last
+//! synced bitmap does not vouch for is hashed again. Files of an older build that are in the root and
+//! equal stay where they are and count as here.
+
+mod resume;
+
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use super::{
+    files::{OpenFiles, Owner},
+    hashes::{ChunkHashes, HASH_BYTES, WrongHashes},
+    held::Held,
+    layout,
+    reader::{ReadError, RootReader, read_checked, verify},
+};
+use crate::{
+    io::{
+        disk::{DiskError, GameFile, GameRoot, Reason, Stamp, reflink},
+        hash::{Watcher, hash_chunk},
+    },
+    types::{CHUNK_BYTES, ChunkHash, ChunkNo, ChunkPlace, ChunkSet, ContentId, FileNo, Manifest},
+};
+
+/// A download that grows. Shared by the threads that write and serve it.
+#[derive(Debug)]
+pub struct Incoming {
+    root: GameRoot,
+    content: ContentId,
+    manifest: Arc<Manifest>,
+    hashes: RwLock<ChunkHashes>,
+    hashes_file: GameFile,
+    have_file: GameFile,
+    state: Mutex<State>,
+    open: Owner,
+    open_in_root: Owner,
+}
+
+/// Invariant: `staged` and the chunks of files that stay are disjoint.
+#[derive(Debug)]
+struct State {
+    /// Verified chunks in growing files: what the bitmap file says.
+    staged: ChunkSet,
+    /// Files that lie in the root already, and the state they were seen in.
+    stays: Vec<Option<Stamp>>,
+}
+
+/// Why a download cannot be opened, or is no longer what it was.
+#[derive(Debug, thiserror::Error)]
+pub enum IncomingError {
+    /// The disk is full.
+    #[error("no space for the download: {0}")]
+    NoSpace(#[source] DiskError),
+    /// The watcher said stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// Reading the older build failed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The disk failed.
+    #[error(transparent)]
+    Disk(DiskError),
+}
+
+/// Why a chunk was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The content has no such chunk.
+    #[error("the content has no chunk {chunk}")]
+    NoSuchChunk {
+        /// The chunk.
+        chunk: ChunkNo,
+    },
+    /// Its hash is not known yet: ask for the hashes of its file first.
+    #[error("the hash of chunk {chunk} is not known yet")]
+    NoHash {
+        /// The chunk.
+        chunk: ChunkNo,
+    },
+    /// The bytes are not those of the chunk.
+    #[error("the bytes of chunk {chunk} do not match its hash")]
+    WrongHash {
+        /// The chunk.
+        chunk: ChunkNo,
+    },
+    /// The disk is full.
+    #[error("no space for chunk {chunk}: {source}")]
+    NoSpace {
+        /// The chunk.
+        chunk: ChunkNo,
+        /// What the disk said.
+        source: DiskError,
+    },
+    /// The disk failed.
+    #[error(transparent)]
+    Disk(DiskError),
+}
+
+impl From<DiskError> for IncomingError {
+    fn from(error: DiskError) -> Self {
+        if error.is_no_space() { Self::NoSpace(error) } else { Self::Disk(error) }
+    }
+}
+
+impl Incoming {
+    /// Opens the download of a build below `root`, and begins it when there is none. `held` is what
+    /// the root has of an older build, or of this one when it is being repaired. What a power loss
+    /// may have damaged is hashed here; `watcher` sees the bytes of it.
+    pub fn open(
+        root: GameRoot,
+        content: ContentId,
+        manifest: Arc<Manifest>,
+        manifest_bytes: &[u8],
+        held: Option<&Held>,
+        files: &OpenFiles,
+        watcher: &mut Watcher<'_>,
+    ) -> Result<Self, IncomingError> {
+        resume::open(root, content, manifest, manifest_bytes, held, files, watcher)
+    }
+
+    /// The build.
+    #[must_use]
+    pub fn content(&self) -> ContentId {
+        self.content
+    }
+
+    /// What it consists of.
+    #[must_use]
+    pub fn manifest(&self) -> &Arc<Manifest> {
+        &self.manifest
+    }
+
+    /// The game root it is for.
+    #[must_use]
+    pub fn root(&self) -> &GameRoot {
+        &self.root
+    }
+
+    /// The chunks that are here and verified, whether they grow here or lie in the root.
+    #[must_use]
+    pub fn verified(&self) -> ChunkSet {
+        let state = self.state();
+        let mut verified = state.staged.clone();
+        for (number, stays) in state.stays.iter().enumerate() {
+            if stays.is_some() {
+                self.manifest.chunks_of(FileNo(number as u32)).for_each(|chunk| {
+                    verified.insert(ChunkNo(chunk));
+                });
+            }
+        }
+        verified
+    }
+
+    /// Whether every chunk is here.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.verified().is_full()
+    }
+
+    /// Bytes of chunks that are not here yet: what the disk must still have room for, at most.
+    #[must_use]
+    pub fn missing_bytes(&self) -> u64 {
+        let verified = self.verified();
+        let chunks = (0..self.manifest.chunk_count()).map(ChunkNo).filter(|chunk| !verified.contains(*chunk));
+        chunks.filter_map(|chunk| self.manifest.place(chunk)).map(|place| u64::from(place.len)).sum()
+    }
+
+    /// The hash of a chunk, if known.
+    #[must_use]
+    pub fn chunk_hash(&self, chunk: ChunkNo) -> Option<ChunkHash> {
+        self.hashes().get(chunk)
+    }
+
+    /// The files whose chunk hashes have to be asked for.
+    #[must_use]
+    pub fn files_without_hashes(&self) -> Vec<FileNo> {
+        self.hashes().unknown_files(&self.manifest)
+    }
+
+    /// All chunk hashes known so far.
+    #[must_use]
+    pub fn chunk_hashes(&self) -> ChunkHashes {
+        self.hashes().clone()
+    }
+
+    /// Takes the chunk hashes of a file if they fold to its hash, and remembers them.
+    pub fn set_hashes(&self, file: FileNo, hashes: &[ChunkHash]) -> Result<Result<(), WrongHashes>, DiskError> {
+        let set = self.hashes.write().unwrap_or_else(PoisonError::into_inner).set_file(&self.manifest, file, hashes);
+        if let Err(wrong) = set {
+            return Ok(Err(wrong));
+        }
+        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();
+        let first = u64::from(self.manifest.chunks_of(file).start);
+        self.hashes_file.write_at(&bytes, first * HASH_BYTES as u64)?;
+        Ok(Ok(()))
+    }
+
+    /// Verifies a chunk and writes it. `Ok(false)`: it was here already.
+    pub fn write_chunk(&self, chunk: ChunkNo, bytes: &[u8]) -> Result<bool, WriteError> {
+        let place = self.manifest.place(chunk).ok_or(WriteError::NoSuchChunk { chunk })?;
+        let expect = self.chunk_hash(chunk).ok_or(WriteError::NoHash { chunk })?;
+        let only = self.is_only_chunk(place);
+        if bytes.len() != place.len as usize || hash_chunk(bytes, place.index, only) != expect {
+            return Err(WriteError::WrongHash { chunk });
+        }
+        if self.has(chunk, place.file) {
+            return Ok(false);
+        }
+        self.store(chunk, place, bytes).map_err(|source| {
+            if source.is_no_space() { WriteError::NoSpace { chunk, source } } else { WriteError::Disk(source) }
+        })
+    }
+
+    /// Reads a verified chunk into the front of `buffer`, which has at least its length; gives the length.
+    pub fn read_chunk(&self, chunk: ChunkNo, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        let place = self.manifest.place(chunk).ok_or(ReadError::NotHere { chunk })?;
+        let (staged, stays) = {
+            let state = self.state();
+            (state.staged.contains(chunk), state.stays[place.file.index()])
+        };
+        match stays {
+            Some(stamp) => {
+                let path = self.manifest.file(place.file).path.as_str();
+                read_checked(&self.root, &self.open_in_root, path, stamp, place, buffer)
+            }
+            None if staged => self.read_staged(place, buffer).map_err(ReadError::Disk),
+            None => Err(ReadError::NotHere { chunk }),
+        }
+    }
+
+    /// Reads a chunk and compares it with its hash: somebody said that it is wrong. A wrong one is
+    /// no longer here.
+    pub fn verify_chunk(&self, chunk: ChunkNo) -> Result<bool, ReadError> {
+        let place = self.manifest.place(chunk).ok_or(ReadError::NotHere { chunk })?;
+        let expect = self.chunk_hash(chunk).ok_or(ReadError::NotHere { chunk })?;
+        let right = verify(&self.manifest, chunk, expect, |buffer| self.read_chunk(chunk, buffer))?;
+        if !right {
+            let mut state = self.state();
+            state.stays[place.file.index()] = None;
+            self.set_bit(&mut state, chunk, false).map_err(ReadError::Disk)?;
+        }
+        Ok(right)
+    }
+
+    /// Looks whether files that were to stay in the root are still what they were; the chunks of
+    /// those that are not are no longer here, and are given back. Ask when a read says `Changed` or
+    /// `Gone`; a commit asks too.
+    pub fn recheck(&self) -> Result<Vec<ChunkNo>, DiskError> {
+        let mut lost = Vec::new();
+        let stays = self.state().stays.clone();
+        for (number, stamp) in stays.iter().enumerate() {
+            let file = FileNo(number as u32);
+            let Some(stamp) = stamp else { continue };
+            let now = self.root.find(self.manifest.file(file).path.as_str())?;
+            if now.is_none_or(|stat| stat.stamp != *stamp) {
+                self.state().stays[number] = None;
+                self.open_in_root.close(file);
+                lost.extend(self.manifest.chunks_of(file).map(ChunkNo));
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Copies chunks of an older build that the new one has too: all of them, or those of one file
+    /// whose chunk hashes have just become known. Gives the chunks that are here now; each is
+    /// verified on its way. The watcher sees the bytes.
+    pub fn reuse(
+        &self,
+        old: &RootReader,
+        only: Option<FileNo>,
+        watcher: &mut Watcher<'_>,
+    ) -> Result<Vec<ChunkNo>, IncomingError> {
+        let all = 0..self.manifest.files().len() as u32;
+        let files = only.map_or(all, |file| file.0..file.0 + 1);
+        // A chunk hash also says where in its file the chunk lies, so equal hashes are equal chunks at
+        // equal places.
+        let mut sources = std::collections::HashMap::new();
+        for number in (0..old.manifest().chunk_count()).map(ChunkNo) {
+            if let Some(hash) = old.chunk_hash(number) {
+                sources.entry(hash).or_insert(number);
+            }
+        }
+        let mut buffer = vec![0; CHUNK_BYTES as usize];
+        let mut gained = Vec::new();
+        for file in files.map(FileNo) {
+            if self.state().stays[file.index()].is_some() {
+                continue;
+            }
+            self.adopt_whole_file(old, file)?;
+            for chunk in self.manifest.chunks_of(file).map(ChunkNo) {
+                if self.has(chunk, file) {
+                    continue;
+                }
+                let Some(from) = self.chunk_hash(chunk).and_then(|hash| sources.get(&hash)) else { continue };
+                // What changed in the old build meanwhile is simply fetched.
+                let Ok(len) = old.read_chunk(*from, &mut buffer) else { continue };
+                match self.write_chunk(chunk, &buffer[..len]) {
+                    Ok(_) => gained.push(chunk),
+                    Err(WriteError::NoSpace { source, .. }) => return Err(IncomingError::NoSpace(source)),
+                    Err(WriteError::Disk(error)) => return Err(IncomingError::Disk(error)),
+                    Err(WriteError::NoSuchChunk { .. } | WriteError::NoHash { .. } | WriteError::WrongHash { .. }) => {}
+                }
+                if watcher(len as u64) == ControlFlow::Break(()) {
+                    return Err(IncomingError::Cancelled);
+                }
+            }
+        }
+        Ok(gained)
+    }
+
+    /// Makes what is here durable, so that a power loss costs nothing of it.
+    pub fn sync(&self) -> Result<(), DiskError> {
+        // The bits of now, after the data of now: what is written meanwhile waits for the next time.
+        let bits = self.state().staged.to_bytes();
+        self.root.sync_fs()?;
+        self.root.write_atomic(&layout::incoming_synced(self.content), &bits)
+    }
+
+    /// Throws the download away. Works with no byte free.
+    pub fn discard(self) -> Result<(), DiskError> {
+        let folder = layout::incoming_folder(self.content);
+        self.root.remove_tree(&folder)
+    }
+
+    /// The files that grow here, for the commit: those that stay in the root are not among them.
+    #[must_use]
+    pub(crate) fn staged_files(&self) -> Vec<FileNo> {
+        let state = self.state();
+        let files = 0..self.manifest.files().len() as u32;
+        files.map(FileNo).filter(|file| state.stays[file.index()].is_none()).collect()
+    }
+
+    /// Makes the growing files that no chunk ever made: the empty ones.
+    pub(crate) fn make_empty_files(&self) -> Result<(), DiskError> {
+        for file in self.staged_files() {
+            let path = layout::data_path(self.content, file);
+            if self.manifest.file(file).size == 0 && self.root.find(&path)?.is_none() {
+                self.root.create_file(&path, self.manifest.file(file).executable)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file with the same content in the old build: where the file system can share its blocks, it
+    /// costs neither time nor space. Its chunks count once they are verified.
+    fn adopt_whole_file(&self, old: &RootReader, file: FileNo) -> Result<(), IncomingError> {
+        let entry = self.manifest.file(file);
+        let same = old.manifest().files().iter().position(|other| other.hash == entry.hash && other.size == entry.size);
+        let Some(same) = same.map(|number| FileNo(number as u32)) else { return Ok(()) };
+        let hashes: Option<Vec<_>> =
+            old.manifest().chunks_of(same).map(|chunk| old.chunk_hash(ChunkNo(chunk))).collect();
+        if let Some(hashes) = hashes {
+            // They are verified again here; hashes of a file with this hash cannot be wrong.
+            let _ = self.set_hashes(file, &hashes)?;
+        }
+        let chunks = self.manifest.chunks_of(file);
+        let begun = chunks.clone().any(|chunk| self.has(ChunkNo(chunk), file));
+        if chunks.len() < 2 || begun {
+            return Ok(());
+        }
+        let Some(from) = old.whole_file(same)? else { return Ok(()) };
+        let path = layout::data_path(self.content, file);
+        self.root.remove_file(&path)?;
+        let to = self.root.create_file(&path, entry.executable)?;
+        if !reflink(&from, &to)? {
+            self.root.remove_file(&path)?;
+            return Ok(());
+        }
+        let mut buffer = vec![0; CHUNK_BYTES as usize];
+        for place in chunks.filter_map(|chunk| self.manifest.place(ChunkNo(chunk))) {
+            let chunk = ChunkNo(self.manifest.chunks_of(file).start + place.index);
+            let len = to.read_at(&mut buffer[..place.len as usize], place.offset)?;
+            if self.chunk_hash(chunk) == Some(hash_chunk(&buffer[..len], place.index, false)) {
+                self.set_bit(&mut self.state(), chunk, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn store(&self, chunk: ChunkNo, place: ChunkPlace, bytes: &[u8]) -> Result<bool, DiskError> {
+        let path = layout::data_path(self.content, place.file);
+        if self.is_only_chunk(place) {
+            // Small files come by the ten thousand: they do not push others out of the open ones.
+            self.create_or_open(&path, place.file)?.write_at(bytes, 0)?;
+        } else {
+            self.open.get(place.file, || self.create_or_open(&path, place.file))?.write_at(bytes, place.offset)?;
+        }
+        let mut state = self.state();
+        // A file that began to stay meanwhile would now be here twice.
+        if state.stays[place.file.index()].is_some() {
+            return Ok(false);
+        }
+        self.set_bit(&mut state, chunk, true)
+    }
+
+    fn create_or_open(&self, path: &str, file: FileNo) -> Result<GameFile, DiskError> {
+        let entry = self.manifest.file(file);
+        match self.root.create_file(path, entry.executable) {
+            Ok(created) => {
+                if let Err(error) = created.allocate(entry.size) {
+                    // A file of the wrong size would be taken for one that was tampered with.
+                    self.root.remove_file(path)?;
+                    return Err(error);
+                }
+                Ok(created)
+            }
+            Err(error) if matches!(error.reason(), Reason::Exists) => self.root.open_file_to_write(path),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_staged(&self, place: ChunkPlace, buffer: &mut [u8]) -> Result<usize, DiskError> {
+        let path = layout::data_path(self.content, place.file);
+        let len = place.len as usize;
+        let file = self.open.get(place.file, || self.root.open_file_to_write(&path))?;
+        let count = file.read_at(&mut buffer[..len], place.offset)?;
+        if count == len { Ok(len) } else { Err(DiskError::new("read", file.path(), Reason::Truncated)) }
+    }
+
+    /// Sets or clears a bit in memory and in the bitmap file; says whether that changed anything.
+    fn set_bit(&self, state: &mut State, chunk: ChunkNo, to: bool) -> Result<bool, DiskError> {
+        let changed = if to { state.staged.insert(chunk) } else { state.staged.remove(chunk) };
+        if changed {
+            let first = chunk.0 / 8 * 8;
+            let byte = (0..8u32)
+                .filter(|bit| state.staged.contains(ChunkNo(first + bit)))
+                .fold(0, |byte, bit| byte | 1 << bit);
+            self.have_file.write_at(&[byte], u64::from(chunk.0 / 8))?;
+        }
+        Ok(changed)
+    }
+
+    fn has(&self, chunk: ChunkNo, file: FileNo) -> bool {
+        let state = self.state();
+        state.stays[file.index()].is_some() || state.staged.contains(chunk)
+    }
+
+    fn is_only_chunk(&self, place: ChunkPlace) -> bool {
+        self.manifest.chunks_of(place.file).len() == 1
+    }
+
+    /// Each change of the state is one step, so a panic elsewhere leaves it usable.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hashes(&self) -> std::sync::RwLockReadGuard<'_, ChunkHashes> {
+        self.hashes.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}

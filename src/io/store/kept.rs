@@ -1,0 +1,138 @@
+//! What is stored beside a game: its manifest and hashes, and left-overs that take space.
+
+use super::{hashes::ChunkHashes, hashes::HASH_BYTES, layout};
+use crate::{
+    io::disk::{DiskError, GameRoot, Kind, Reason},
+    types::{ContentId, Manifest},
+    wire::manifest::{self, MANIFEST_BYTES_MAX, ManifestReadError},
+};
+
+/// Downloads kept in one root; each update that was given up leaves at most one.
+const KEPT_MAX: usize = 1_000;
+/// Files of one download, or of what an update set aside.
+const ENTRIES_MAX: usize = 400_000;
+/// As deep as a path set aside can be, with our own folders above it.
+const DEPTH_MAX: usize = 40;
+
+/// A manifest as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredManifest {
+    /// The hash of its bytes.
+    pub content: ContentId,
+    /// What it says.
+    pub manifest: Manifest,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Something in `.potluck/` that takes space and can be freed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// What it is.
+    pub what: KeptWhat,
+    /// Bytes it takes on disk.
+    pub bytes: u64,
+}
+
+/// What is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptWhat {
+    /// A download that was not finished.
+    Download(ContentId),
+    /// The user's own files that were in the way of an update.
+    Replaced,
+}
+
+/// The manifest of the build in the root; `Ok(Err(..))` when it is damaged or somebody else's.
+pub fn load_manifest(root: &GameRoot) -> Result<Option<Result<StoredManifest, ManifestReadError>>, DiskError> {
+    load(root, layout::MANIFEST, None)
+}
+
+/// The manifest of a download.
+pub fn load_incoming_manifest(
+    root: &GameRoot,
+    content: ContentId,
+) -> Result<Option<Result<StoredManifest, ManifestReadError>>, DiskError> {
+    load(root, &layout::incoming_manifest(content), Some(content))
+}
+
+fn load(
+    root: &GameRoot,
+    path: &str,
+    expect: Option<ContentId>,
+) -> Result<Option<Result<StoredManifest, ManifestReadError>>, DiskError> {
+    let bytes = match root.read_file(path, MANIFEST_BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) if matches!(error.reason(), Reason::TooLong { .. }) => {
+            return Ok(Some(Err(ManifestReadError::TooLong { max: MANIFEST_BYTES_MAX })));
+        }
+        Err(error) => return Err(error),
+    };
+    let content = expect.unwrap_or_else(|| manifest::content_id(&bytes));
+    Ok(Some(manifest::decode(&bytes, content).map(|manifest| StoredManifest { content, manifest, bytes })))
+}
+
+/// Stores the manifest and the chunk hashes of a build that a scan made.
+pub fn save_manifest(root: &GameRoot, bytes: &[u8], hashes: &ChunkHashes) -> Result<(), DiskError> {
+    root.make_dirs(layout::OWN_FOLDER)?;
+    root.write_atomic(layout::HASHES, &hashes.to_bytes())?;
+    root.write_atomic(layout::MANIFEST, bytes)
+}
+
+/// The chunk hashes stored for the build in the root; those that are missing or damaged are unknown.
+pub fn load_hashes(root: &GameRoot, manifest: &Manifest) -> Result<ChunkHashes, DiskError> {
+    match root.read_file(layout::HASHES, manifest.chunk_count() as usize * HASH_BYTES) {
+        Ok(bytes) => Ok(ChunkHashes::from_bytes(manifest, &bytes)),
+        Err(error) if matches!(error.reason(), Reason::Missing | Reason::TooLong { .. }) => {
+            Ok(ChunkHashes::of(manifest))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What is kept in a root, and how much space it takes.
+pub fn kept(root: &GameRoot) -> Result<Vec<Kept>, DiskError> {
+    let mut found = Vec::new();
+    for content in downloads(root)? {
+        let bytes = bytes_below(root, &layout::incoming_folder(content), 0)?;
+        found.push(Kept { what: KeptWhat::Download(content), bytes });
+    }
+    if root.find(layout::REPLACED)?.is_some() {
+        found.push(Kept { what: KeptWhat::Replaced, bytes: bytes_below(root, layout::REPLACED, 0)? });
+    }
+    Ok(found)
+}
+
+/// Frees something kept. Works with no byte free.
+pub fn free_kept(root: &GameRoot, what: KeptWhat) -> Result<(), DiskError> {
+    match what {
+        KeptWhat::Download(content) => root.remove_tree(&layout::incoming_folder(content)),
+        KeptWhat::Replaced => root.remove_tree(layout::REPLACED),
+    }
+}
+
+/// The downloads that were begun in a root.
+fn downloads(root: &GameRoot) -> Result<Vec<ContentId>, DiskError> {
+    let entries = match root.list(layout::INCOMING, KEPT_MAX) {
+        Err(error) if error.is_missing() => return Ok(Vec::new()),
+        result => result?,
+    };
+    // A name that is no ContentId is not ours.
+    let contents = entries.into_iter().filter(|entry| entry.stat.kind == Kind::Folder);
+    Ok(contents.filter_map(|entry| entry.name.to_str()?.parse().ok()).collect())
+}
+
+fn bytes_below(root: &GameRoot, path: &str, depth: usize) -> Result<u64, DiskError> {
+    let mut bytes = 0;
+    for entry in root.list(path, ENTRIES_MAX)? {
+        bytes += entry.stat.allocated;
+        if entry.stat.kind == Kind::Folder
+            && depth < DEPTH_MAX
+            && let Some(name) = entry.name.to_str()
+        {
+            bytes += bytes_below(root, &format!("{path}/{name}"), depth + 1)?;
+        }
+    }
+    Ok(bytes)
+}
