@@ -1,1 +1,837 @@
-//! One transfer: which source is asked for what, and when a chunk is ours.
+//! One transfer of one content: which source is asked for what, and when a chunk is ours. Driven by
+//! `runtime/transfers`, which owns the links, the streams, the hashing and the disk.
+//!
+//! The *server* chooses which of the offered chunks it sends, so a chunk becomes in flight when the
+//! server names it; how two servers are kept from naming the same one stands in [`picker`]. It does
+//! not queue transfers (`core/queue`), commit files (`core/install`) or look for sources.
+
+mod asking;
+mod picker;
+mod pieces;
+mod sources;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use self::{
+    picker::Picker,
+    pieces::{At, COPIES_MAX, Copy, Pieces},
+    sources::{Map, STRIKES_MAX, SourceNo, Sources},
+};
+use crate::types::{ChunkNo, ChunkRanges, ChunkSet, PeerId};
+
+/// Sources asked at the same time: enough to fill any port, few enough that each window is worth having.
+pub const ACTIVE_MAX: usize = 32;
+/// Have-maps followed at the same time.
+pub const SUBSCRIPTIONS_MAX: usize = 64;
+/// Of these, at most this many of one kind while the other kind waits: a room full of getters must
+/// not hide the one seeder, nor the seeders the fresh partial sources.
+const SUBSCRIPTIONS_OF_KIND: usize = SUBSCRIPTIONS_MAX / 2;
+/// Sources remembered for one transfer: more than links a runtime has.
+const SOURCES_MAX: usize = 512;
+/// Requests outstanding at one source: far below the streams of a link, which other transfers use too.
+const REQUESTS_PER_SOURCE_MAX: usize = 8;
+/// Least deadline between two chunks of a request.
+const DEADLINE_MIN: Duration = Duration::from_secs(5);
+/// How many times the expected time a source has.
+const DEADLINE_FACTOR: u32 = 4;
+/// A doubly named chunk is cancelled only when that saves more than the new request costs.
+const CANCEL_BYTES_MIN: u32 = 64 << 10;
+/// How often idle sources are looked at for the endgame and for a better use of their subscription.
+const TICK: Duration = Duration::from_millis(250);
+/// A subscribed source that gave nothing for so long makes room for one that waits.
+const ROTATE_AFTER: Duration = Duration::from_secs(5);
+
+const BACK_OFF_TIMED_OUT: Duration = Duration::from_secs(1);
+const BACK_OFF_BUSY: Duration = Duration::from_millis(250);
+const BACK_OFF_NOTHING: Duration = Duration::from_millis(100);
+const BACK_OFF_CHANGED: Duration = Duration::from_secs(1);
+const BACK_OFF_GONE: Duration = Duration::from_secs(5);
+const BACK_OFF_LINK: Duration = Duration::from_millis(500);
+
+/// A request as we number it: unique within this transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestNo(pub u64);
+
+/// What a transfer begins with.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Bytes of each chunk of the content.
+    pub chunk_lens: Arc<[u32]>,
+    /// What is verified and written already.
+    pub have: ChunkSet,
+    /// What is to be fetched; what is in neither set is Unwanted.
+    pub wanted: ChunkSet,
+    /// Any number that other getters do not have: spreads getters over sources and chunks.
+    pub seed: u64,
+    /// Bytes that may be asked for and not be here yet, in all.
+    pub in_flight_max: u64,
+}
+
+/// What happened, as the driver tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A peer we have a link to says that it holds all or some of the content.
+    SourceUp {
+        /// Who.
+        peer: PeerId,
+        /// What its library says; its have-map decides.
+        complete: bool,
+        /// Of the link.
+        round_trip: Duration,
+    },
+    /// A peer is gone or no longer has the content.
+    SourceDown {
+        /// Who.
+        peer: PeerId,
+    },
+    /// The first answer of a have-subscription.
+    HaveMap {
+        /// Who.
+        peer: PeerId,
+        /// What it holds.
+        have: ChunkSet,
+    },
+    /// What changed in a have-map.
+    HaveDelta {
+        /// Who.
+        peer: PeerId,
+        /// What it holds now.
+        set: ChunkRanges,
+        /// What it holds no longer.
+        clear: ChunkRanges,
+    },
+    /// A have-subscription ended from the other side.
+    HaveEnded {
+        /// Who.
+        peer: PeerId,
+    },
+    /// The server says that this chunk's bytes come now.
+    ChunkNamed {
+        /// In answer to.
+        request: RequestNo,
+        /// Which.
+        chunk: ChunkNo,
+    },
+    /// All bytes of a named chunk are here and are now hashed and written.
+    ChunkArrived {
+        /// In answer to.
+        request: RequestNo,
+        /// Which.
+        chunk: ChunkNo,
+    },
+    /// Its hash is right and it is written. May come after its request ended.
+    ChunkVerified {
+        /// In answer to.
+        request: RequestNo,
+        /// Which.
+        chunk: ChunkNo,
+    },
+    /// Its hash is wrong.
+    ChunkBad {
+        /// In answer to.
+        request: RequestNo,
+        /// Which.
+        chunk: ChunkNo,
+    },
+    /// It arrived and could not be kept, by no fault of its source.
+    ChunkUnwritten {
+        /// In answer to.
+        request: RequestNo,
+        /// Which.
+        chunk: ChunkNo,
+    },
+    /// What we held is bad or gone: fetch it again.
+    ChunkLost {
+        /// Which.
+        chunk: ChunkNo,
+    },
+    /// A request's stream is over.
+    RequestEnded {
+        /// Which.
+        request: RequestNo,
+        /// How.
+        end: RequestEnd,
+    },
+    /// A link's round trip was measured.
+    RoundTrip {
+        /// To whom.
+        peer: PeerId,
+        /// The time.
+        round_trip: Duration,
+    },
+    /// Nothing more can be written.
+    DiskFull,
+    /// It can again.
+    DiskFree,
+    /// Stop asking; what arrived still counts.
+    Pause,
+    /// Go on.
+    Resume,
+    /// The share of the in-flight budget changed.
+    InFlightMax {
+        /// Bytes.
+        bytes: u64,
+    },
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestEnd {
+    /// The server sent what it wanted to send.
+    Done,
+    /// It has too much to do.
+    Busy,
+    /// The file changed under it.
+    Changed,
+    /// It does not have the content any more.
+    Gone,
+    /// The link or the stream broke.
+    LinkLost,
+    /// It said what the protocol does not allow.
+    Violation,
+}
+
+/// What the driver is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Follow the have-map of a peer.
+    Subscribe {
+        /// Whose.
+        peer: PeerId,
+    },
+    /// Follow it no longer.
+    Unsubscribe {
+        /// Whose.
+        peer: PeerId,
+    },
+    /// Ask a peer for chunks.
+    Request {
+        /// Under this number.
+        request: RequestNo,
+        /// Whom.
+        peer: PeerId,
+        /// To choose from.
+        of: ChunkRanges,
+        /// How many.
+        take: u32,
+    },
+    /// Reset a request's stream; nothing more about it need be told, except what happens to chunks that arrived.
+    CancelRequest {
+        /// Which.
+        request: RequestNo,
+    },
+    /// Tell a peer that it served a bad chunk.
+    ReportBad {
+        /// Whom.
+        peer: PeerId,
+        /// Which chunk.
+        chunk: ChunkNo,
+    },
+    /// A peer sent wrong things too often and is not asked again.
+    DropSource {
+        /// Who.
+        peer: PeerId,
+    },
+    /// The state is another one now.
+    StateChanged(State),
+}
+
+/// What the transfer is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Chunks are coming or being asked for.
+    Getting,
+    /// It will go on by itself.
+    Waiting(Wait),
+    /// The user stopped it.
+    Paused,
+    /// Everything wanted is here and verified.
+    Done,
+}
+
+/// What a transfer waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// A peer that has any of it.
+    NoSource,
+    /// A peer that has what is missing: those here do not.
+    NobodyHasTheRest,
+    /// The sources asked for time or did not answer.
+    SourcesAway,
+    /// Room on the disk.
+    DiskFull,
+}
+
+/// One source as faces show it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SourceView {
+    /// Who.
+    pub peer: PeerId,
+    /// Chunks it holds; `None` until it has said so.
+    pub holds: Option<u32>,
+    /// Bytes a second lately.
+    pub rate_bps: u64,
+    /// The least seen.
+    pub round_trip: Duration,
+    /// Asked for and not here yet, about.
+    pub coming_bytes: u64,
+    /// Verified bytes that came from it.
+    pub verified_bytes: u64,
+}
+
+/// The transfer.
+///
+/// Invariant: a chunk is in exactly one of Have, InFlight, Wanted, Unwanted; each request belongs to a
+/// known source; `timers` names each request's deadline once.
+#[derive(Debug)]
+pub struct Download {
+    pieces: Pieces,
+    picker: Picker,
+    sources: Sources,
+    requests: BTreeMap<RequestNo, Request>,
+    next_request: u64,
+    timers: BTreeSet<(Instant, Timer)>,
+    /// Sources that may have room in their window and something to give: looked at before the input ends.
+    look_at: BTreeSet<SourceNo>,
+    /// Sources with room and nothing to ask for, until more is wanted or time passes.
+    starved: BTreeSet<SourceNo>,
+    /// Somebody starves for the in-flight budget.
+    budget_short: bool,
+    /// Some source is not subscribed and might be.
+    unsubscribed: bool,
+    tick_at: Option<Instant>,
+    outstanding: u64,
+    in_flight_max: u64,
+    paused: bool,
+    disk_full: bool,
+    state: State,
+    wasted_bytes: u64,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+struct Request {
+    source: SourceNo,
+    of: ChunkRanges,
+    take: u32,
+    left: u32,
+    /// Bytes still expected, about.
+    bytes: u64,
+    named: Vec<ChunkNo>,
+    deadline: Instant,
+    /// A second copy of something on its way elsewhere.
+    second: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Request(RequestNo),
+    Source(SourceNo),
+}
+
+impl Download {
+    /// A transfer without sources.
+    #[must_use]
+    pub fn new(plan: Plan) -> Self {
+        let sources = Sources::new(plan.seed, plan.chunk_lens.len() as u32);
+        let pieces = Pieces::new(plan.chunk_lens, plan.have, plan.wanted);
+        let picker = Picker::new(pieces.wanted());
+        let state = if pieces.is_done() { State::Done } else { State::Waiting(Wait::NoSource) };
+        Self {
+            pieces,
+            picker,
+            sources,
+            requests: BTreeMap::new(),
+            next_request: 0,
+            timers: BTreeSet::new(),
+            look_at: BTreeSet::new(),
+            starved: BTreeSet::new(),
+            budget_short: false,
+            unsubscribed: false,
+            tick_at: None,
+            outstanding: 0,
+            in_flight_max: plan.in_flight_max,
+            paused: false,
+            disk_full: false,
+            state,
+            wasted_bytes: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what happened. Drain [`Self::poll_output`], then see [`Self::poll_timeout`].
+    pub fn handle_input(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::SourceUp { peer, complete, round_trip } => self.on_source_up(peer, complete, round_trip, now),
+            Input::SourceDown { peer } => self.on_source_down(&peer, now),
+            Input::HaveMap { peer, have } => self.on_have_map(&peer, have, now),
+            Input::HaveDelta { peer, set, clear } => self.on_have_delta(&peer, &set, &clear, now),
+            Input::HaveEnded { peer } => self.on_have_ended(&peer, now),
+            Input::ChunkNamed { request, chunk } => self.on_named(request, chunk, now),
+            Input::ChunkArrived { request, chunk } => self.on_arrived(request, chunk, now),
+            Input::ChunkVerified { request, chunk } => self.on_verified(request, chunk, now),
+            Input::ChunkBad { request, chunk } => self.on_bad(request, chunk, now),
+            Input::ChunkUnwritten { request, chunk } => self.lose_copy(request, chunk),
+            Input::ChunkLost { chunk } => {
+                if chunk.0 < self.pieces.chunk_count() && self.pieces.on_lost(chunk) {
+                    self.picker.on_wanted(chunk);
+                    self.unsubscribed = true;
+                    self.look_at_all();
+                }
+            }
+            Input::RequestEnded { request, end } => self.on_ended(request, end, now),
+            Input::RoundTrip { peer, round_trip } => {
+                if let Some(source) = self.sources.no_of(&peer).and_then(|no| self.sources.get_mut(no)) {
+                    source.on_round_trip(round_trip);
+                }
+            }
+            Input::DiskFull => {
+                self.disk_full = true;
+                self.cancel_all();
+            }
+            Input::DiskFree => {
+                self.disk_full = false;
+                self.look_at_all();
+            }
+            Input::Pause => {
+                self.paused = true;
+                self.cancel_all();
+                self.unsubscribe_all(now);
+            }
+            Input::Resume => {
+                self.paused = false;
+                self.unsubscribed = true;
+                self.look_at_all();
+            }
+            Input::InFlightMax { bytes } => self.in_flight_max = bytes,
+        }
+        self.settle(now);
+    }
+
+    /// Deadlines, back-offs and the look at idle sources.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, timer));
+            match timer {
+                Timer::Request(request) => self.on_deadline(request, now),
+                Timer::Source(no) => self.on_back(no, now),
+            }
+        }
+        if self.tick_at.is_some_and(|at| at <= now) {
+            self.tick_at = None;
+            self.look_at.append(&mut self.starved);
+            self.rotate(now);
+        }
+        self.settle(now);
+    }
+
+    /// When to call [`Self::handle_timeout`]; ask again after each input.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let timer = self.timers.first().map(|(at, timer)| match timer {
+            Timer::Request(_) => (*at, "a request is due"),
+            Timer::Source(_) => (*at, "a source may be asked again"),
+        });
+        let tick = self.tick_at.map(|at| (at, "idle sources"));
+        [timer, tick].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// What to do next; call until `None` after each input and timeout.
+    #[must_use]
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// What the transfer is doing.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// What is verified.
+    #[must_use]
+    pub fn have(&self) -> &ChunkSet {
+        self.pieces.have()
+    }
+
+    /// What is named by a server and not verified yet.
+    pub fn in_flight(&self) -> impl Iterator<Item = ChunkNo> + '_ {
+        self.pieces.in_flight().keys().copied()
+    }
+
+    /// Verified bytes.
+    #[must_use]
+    pub fn have_bytes(&self) -> u64 {
+        self.pieces.have_bytes()
+    }
+
+    /// Bytes that are still to come.
+    #[must_use]
+    pub fn left_bytes(&self) -> u64 {
+        self.pieces.left_bytes()
+    }
+
+    /// Bytes that came and were of no use: second copies and wrong ones.
+    #[must_use]
+    pub fn wasted_bytes(&self) -> u64 {
+        self.wasted_bytes
+    }
+
+    /// How many peers are known to hold `chunk`.
+    #[must_use]
+    pub fn holders(&self, chunk: ChunkNo) -> usize {
+        usize::from(self.picker.holders(chunk)) + self.complete_count()
+    }
+
+    /// Every source.
+    pub fn sources(&self) -> impl Iterator<Item = SourceView> + '_ {
+        self.sources.iter().map(|(_, source)| SourceView {
+            peer: source.peer,
+            holds: match &source.map {
+                Map::Unknown => None,
+                Map::Partial(have) => Some(have.len()),
+                Map::Complete => Some(self.pieces.chunk_count()),
+            },
+            rate_bps: if source.requests.is_empty() { 0 } else { source.rate_bps().unwrap_or(0.0) as u64 },
+            round_trip: source.round_trip(),
+            coming_bytes: source.outstanding,
+            verified_bytes: source.verified_bytes,
+        })
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.paused || self.disk_full || self.pieces.is_done()
+    }
+
+    fn complete_count(&self) -> usize {
+        self.sources.iter().filter(|(_, source)| matches!(source.map, Map::Complete)).count()
+    }
+}
+
+/// What sources say of themselves.
+impl Download {
+    fn on_source_up(&mut self, peer: PeerId, complete: bool, round_trip: Duration, now: Instant) {
+        if self.sources.is_dropped(&peer) {
+            return;
+        }
+        if let Some(source) = self.sources.no_of(&peer).and_then(|no| self.sources.get_mut(no)) {
+            source.complete_hint = complete;
+            source.on_round_trip(round_trip);
+        } else if self.sources.iter().count() < SOURCES_MAX {
+            self.sources.add(peer, complete, round_trip, now);
+            self.unsubscribed = true;
+        }
+    }
+
+    fn on_source_down(&mut self, peer: &PeerId, now: Instant) {
+        let Some(no) = self.sources.no_of(peer) else { return };
+        self.drop_requests_of(no);
+        self.set_map(no, Map::Unknown, now);
+        if let Some(source) = self.sources.remove(no) {
+            self.look_at.remove(&no);
+            self.starved.remove(&no);
+            if let Some(at) = source.away_until {
+                self.timers.remove(&(at, Timer::Source(no)));
+            }
+        }
+    }
+
+    fn on_have_map(&mut self, peer: &PeerId, have: ChunkSet, now: Instant) {
+        let Some(no) = self.sources.no_of(peer) else { return };
+        if have.chunk_count() != self.pieces.chunk_count() {
+            return;
+        }
+        let map = if have.is_full() { Map::Complete } else { Map::Partial(have) };
+        self.set_map(no, map, now);
+    }
+
+    fn on_have_delta(&mut self, peer: &PeerId, set: &ChunkRanges, clear: &ChunkRanges, now: Instant) {
+        let Some(no) = self.sources.no_of(peer) else { return };
+        if !clear.is_empty() {
+            self.make_partial(no, now);
+        }
+        let Some(source) = self.sources.get_mut(no) else { return };
+        let Map::Partial(have) = &mut source.map else { return };
+        for chunk in set.iter() {
+            if have.insert(chunk) {
+                self.picker.on_holder(chunk);
+            }
+        }
+        for chunk in clear.iter() {
+            if have.remove(chunk) {
+                self.picker.on_holder_lost(chunk);
+            }
+        }
+        if have.is_full() {
+            self.set_map(no, Map::Complete, now);
+        }
+        self.look_at.insert(no);
+    }
+
+    fn on_have_ended(&mut self, peer: &PeerId, now: Instant) {
+        let Some(no) = self.sources.no_of(peer) else { return };
+        self.set_map(no, Map::Unknown, now);
+        if let Some(source) = self.sources.get_mut(no) {
+            source.subscribed = false;
+        }
+        self.unsubscribed = true;
+        self.send_away(no, BACK_OFF_LINK, now);
+    }
+
+    /// A complete source turned out to lack something: from now on its chunks are counted.
+    fn make_partial(&mut self, no: SourceNo, now: Instant) {
+        if self.sources.get(no).is_some_and(|source| matches!(source.map, Map::Complete)) {
+            self.set_map(no, Map::Partial(ChunkSet::full(self.pieces.chunk_count())), now);
+        }
+    }
+
+    fn set_map(&mut self, no: SourceNo, map: Map, now: Instant) {
+        let Some(source) = self.sources.get_mut(no) else { return };
+        self.picker.release(source);
+        if let Map::Partial(have) = &source.map {
+            for chunk in have.iter() {
+                self.picker.on_holder_lost(chunk);
+            }
+        }
+        if let Map::Partial(have) = &map {
+            for chunk in have.iter() {
+                self.picker.on_holder(chunk);
+            }
+        }
+        source.map = map;
+        source.idle_since = now;
+        self.look_at.insert(no);
+    }
+}
+
+/// What becomes of requests.
+impl Download {
+    fn on_named(&mut self, request: RequestNo, chunk: ChunkNo, now: Instant) {
+        let Some(known) = self.requests.get_mut(&request) else { return };
+        let asked = known.of.as_slice().iter().any(|range| (range.start()..range.end()).contains(&chunk.0));
+        if !asked || known.left == 0 || known.named.contains(&chunk) {
+            self.on_ended(request, RequestEnd::Violation, now);
+            self.outputs.push_back(Output::CancelRequest { request });
+            return;
+        }
+        known.left -= 1;
+        let copy = Copy { request, source: known.source, since: now, arrived: false };
+        let second = known.second;
+        let small = self.pieces.len_of(chunk) < CANCEL_BYTES_MIN;
+        let copies = self.pieces.in_flight().get(&chunk).map_or(0, Vec::len);
+        match self.pieces.at(chunk) {
+            At::Wanted => {
+                known.named.push(chunk);
+                self.pieces.on_named(chunk, copy);
+                self.picker.on_not_wanted(chunk);
+            }
+            At::InFlight if copies < COPIES_MAX && (second || small) => {
+                known.named.push(chunk);
+                self.pieces.on_named(chunk, copy);
+            }
+            // It comes from elsewhere, or is here. Small ones pass and are thrown away.
+            At::InFlight | At::Have | At::Unwanted if small => {
+                self.wasted_bytes += u64::from(self.pieces.len_of(chunk));
+            }
+            At::InFlight | At::Have | At::Unwanted => {
+                let no = known.source;
+                self.cancel(request);
+                self.look_at.insert(no);
+            }
+        }
+    }
+
+    fn on_arrived(&mut self, request: RequestNo, chunk: ChunkNo, now: Instant) {
+        if chunk.0 >= self.pieces.chunk_count() {
+            return;
+        }
+        self.pieces.on_arrived(chunk, request);
+        let len = self.pieces.len_of(chunk);
+        let Some(known) = self.requests.get_mut(&request) else { return };
+        known.named.retain(|named| *named != chunk);
+        // The last chunk takes what is left of the estimate with it.
+        let mean = known.bytes / u64::from(known.left + 1).max(1);
+        let came = if known.left == 0 && known.named.is_empty() { known.bytes } else { mean.min(known.bytes) };
+        known.bytes -= came;
+        self.outstanding -= came;
+        let no = known.source;
+        let before = known.deadline;
+        let Some(source) = self.sources.get_mut(no) else { return };
+        source.outstanding -= came;
+        source.on_arrived(len, now);
+        source.idle_since = now;
+        known.deadline = now + (source.expected(source.outstanding) * DEADLINE_FACTOR).max(DEADLINE_MIN);
+        self.timers.remove(&(before, Timer::Request(request)));
+        self.timers.insert((known.deadline, Timer::Request(request)));
+        self.look_at.insert(no);
+    }
+
+    fn on_verified(&mut self, request: RequestNo, chunk: ChunkNo, now: Instant) {
+        if chunk.0 >= self.pieces.chunk_count() {
+            return;
+        }
+        let (copies, new) = self.pieces.on_verified(chunk);
+        self.picker.on_not_wanted(chunk);
+        let len = u64::from(self.pieces.len_of(chunk));
+        if !new {
+            self.wasted_bytes += len;
+            return;
+        }
+        for copy in copies {
+            if copy.request == request {
+                if let Some(source) = self.sources.get_mut(copy.source) {
+                    source.verified_bytes += len;
+                }
+            } else if copy.arrived {
+                // Told as verified or bad in its turn, and counted as wasted there.
+            } else if let Some(known) = self.requests.get_mut(&copy.request) {
+                known.named.retain(|named| *named != chunk);
+                self.cancel(copy.request);
+            }
+        }
+        if self.pieces.is_done() {
+            self.cancel_all();
+            self.unsubscribe_all(now);
+        }
+    }
+
+    fn on_bad(&mut self, request: RequestNo, chunk: ChunkNo, now: Instant) {
+        if chunk.0 >= self.pieces.chunk_count() {
+            return;
+        }
+        self.wasted_bytes += u64::from(self.pieces.len_of(chunk));
+        let copies = self.pieces.in_flight().get(&chunk).into_iter().flatten();
+        let from = copies.copied().find(|copy| copy.request == request).map(|copy| copy.source);
+        self.lose_copy(request, chunk);
+        let Some(no) = from else { return };
+        let Some(peer) = self.sources.get(no).map(|source| source.peer) else { return };
+        self.outputs.push_back(Output::ReportBad { peer, chunk });
+        // Not asked there again until it says that it has it (again).
+        self.make_partial(no, now);
+        if let Some(source) = self.sources.get_mut(no)
+            && let Map::Partial(have) = &mut source.map
+            && have.remove(chunk)
+        {
+            self.picker.on_holder_lost(chunk);
+        }
+        self.strike(no, now);
+    }
+
+    fn on_ended(&mut self, request: RequestNo, end: RequestEnd, now: Instant) {
+        let Some(known) = self.requests.get(&request) else { return };
+        let no = known.source;
+        // It gave nothing although it could have: asking again at once would only spin.
+        let nothing = known.left == known.take && known.of.iter().any(|chunk| self.pieces.wanted().contains(chunk));
+        self.forget(request);
+        match end {
+            RequestEnd::Done if nothing => self.send_away(no, BACK_OFF_NOTHING, now),
+            RequestEnd::Done => {}
+            RequestEnd::Busy => self.send_away(no, BACK_OFF_BUSY, now),
+            RequestEnd::Changed => self.send_away(no, BACK_OFF_CHANGED, now),
+            RequestEnd::LinkLost => self.send_away(no, BACK_OFF_LINK, now),
+            RequestEnd::Gone => {
+                self.drop_requests_of(no);
+                self.set_map(no, Map::Unknown, now);
+                self.unsubscribe(no);
+                self.send_away(no, BACK_OFF_GONE, now);
+            }
+            RequestEnd::Violation => self.strike(no, now),
+        }
+        self.look_at.insert(no);
+    }
+
+    fn on_deadline(&mut self, request: RequestNo, now: Instant) {
+        let Some(no) = self.requests.get(&request).map(|known| known.source) else { return };
+        // The others of this source wait behind it: they would time out one after the other.
+        for request in self.sources.get(no).map(|source| source.requests.clone()).unwrap_or_default() {
+            self.cancel(request);
+        }
+        self.send_away(no, BACK_OFF_TIMED_OUT, now);
+    }
+
+    fn on_back(&mut self, no: SourceNo, now: Instant) {
+        if let Some(source) = self.sources.get_mut(no)
+            && source.away_until.is_some_and(|at| at <= now)
+        {
+            source.away_until = None;
+            source.idle_since = now;
+            self.unsubscribed |= !source.subscribed;
+            self.look_at.insert(no);
+        }
+    }
+
+    fn strike(&mut self, no: SourceNo, now: Instant) {
+        let Some(source) = self.sources.get_mut(no) else { return };
+        source.strikes += 1;
+        let peer = source.peer;
+        if source.strikes < STRIKES_MAX {
+            return;
+        }
+        self.unsubscribe(no);
+        for request in self.sources.get(no).map(|source| source.requests.clone()).unwrap_or_default() {
+            self.outputs.push_back(Output::CancelRequest { request });
+        }
+        self.sources.mark_dropped(peer);
+        self.on_source_down(&peer, now);
+        self.outputs.push_back(Output::DropSource { peer });
+    }
+
+    fn send_away(&mut self, no: SourceNo, least: Duration, now: Instant) {
+        let Some(source) = self.sources.get_mut(no) else { return };
+        if let Some(before) = source.away_until {
+            self.timers.remove(&(before, Timer::Source(no)));
+        }
+        let until = source.back_off(least, now);
+        self.picker.release(source);
+        self.timers.insert((until, Timer::Source(no)));
+    }
+
+    fn lose_copy(&mut self, request: RequestNo, chunk: ChunkNo) {
+        if self.pieces.on_copy_lost(chunk, request) {
+            self.picker.on_wanted(chunk);
+            self.look_at.append(&mut self.starved);
+        }
+    }
+
+    /// Resets a request and forgets it.
+    fn cancel(&mut self, request: RequestNo) {
+        self.outputs.push_back(Output::CancelRequest { request });
+        self.forget(request);
+    }
+
+    fn cancel_all(&mut self) {
+        for request in self.requests.keys().copied().collect::<Vec<_>>() {
+            self.cancel(request);
+        }
+    }
+
+    fn drop_requests_of(&mut self, no: SourceNo) {
+        for request in self.sources.get(no).map(|source| source.requests.clone()).unwrap_or_default() {
+            self.forget(request);
+        }
+    }
+
+    /// What was named and did not arrive is wanted again; what arrived is still being hashed.
+    fn forget(&mut self, request: RequestNo) {
+        let Some(known) = self.requests.remove(&request) else { return };
+        self.timers.remove(&(known.deadline, Timer::Request(request)));
+        self.outstanding -= known.bytes;
+        for chunk in known.named {
+            self.lose_copy(request, chunk);
+        }
+        if let Some(source) = self.sources.get_mut(known.source) {
+            source.outstanding -= known.bytes;
+            source.requests.remove(&request);
+            if source.requests.is_empty() {
+                self.picker.release(source);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

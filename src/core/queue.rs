@@ -1,1 +1,526 @@
-//! The order of transfers: which run, which wait, and why.
+//! The order of transfers: which run, which wait, and why. Driven by `runtime/transfers`, which
+//! starts and stops tasks as told and reports what became of them.
+//!
+//! It reserves disk space between transfers (what the other running ones still need is not free)
+//! and never looks at chunks, sources or the disk itself.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
+
+use crate::types::ContentId;
+
+/// Transfers that run at the same time unless the user says otherwise: one that ends its tail
+/// leaves the line to the next, more only spread the disk's head.
+pub const ACTIVE_DEFAULT: usize = 2;
+
+/// The queue's length. A whole party's library fits many times; a face that asks for more is told.
+pub const TRANSFERS_MAX: usize = 4_096;
+
+/// Left free on the disk whatever is queued, so that a journal, an index or a log can still be written.
+pub const SPACE_KEPT: u64 = 64 << 20;
+
+/// What happened, as the driver tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A transfer is wanted; `needs` is what it will still write. Behind all others; known ones only change `needs`.
+    Enqueue {
+        /// The build.
+        content: ContentId,
+        /// Bytes it will still write to the disk.
+        needs: u64,
+        /// As it was when the runtime ended.
+        paused: bool,
+    },
+    /// One place sooner or later.
+    Move {
+        /// The build.
+        content: ContentId,
+        /// The way.
+        to: Step,
+    },
+    /// The user stops it.
+    Pause {
+        /// The build.
+        content: ContentId,
+    },
+    /// The user lets it go on.
+    Resume {
+        /// The build.
+        content: ContentId,
+    },
+    /// The user gives it up.
+    Cancel {
+        /// The build.
+        content: ContentId,
+        /// Whether what is verified stays for the next time.
+        keep: Keep,
+    },
+    /// What it will still write, as it goes on.
+    Needs {
+        /// The build.
+        content: ContentId,
+        /// Bytes.
+        needs: u64,
+    },
+    /// It found nobody who has what it lacks: its place goes to another until [`Input::SourceFound`].
+    NoSource {
+        /// The build.
+        content: ContentId,
+    },
+    /// Somebody has what it lacks.
+    SourceFound {
+        /// The build.
+        content: ContentId,
+    },
+    /// A write found the disk full.
+    DiskFull {
+        /// The build.
+        content: ContentId,
+    },
+    /// It is done, or failed for good: it leaves the queue.
+    Ended {
+        /// The build.
+        content: ContentId,
+    },
+    /// What the disk has free now.
+    Free {
+        /// Bytes.
+        bytes: u64,
+    },
+    /// How many may run; at least one.
+    Active {
+        /// Transfers.
+        max: usize,
+    },
+}
+
+/// A step in the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Before the one that is before it.
+    Sooner,
+    /// Behind the one that is behind it.
+    Later,
+}
+
+/// What becomes of verified chunks when a transfer is cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// They stay for the next time.
+    Verified,
+    /// They are deleted.
+    Nothing,
+}
+
+/// What the driver is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Start it or let it go on.
+    Run {
+        /// The build.
+        content: ContentId,
+    },
+    /// Request nothing more; it may keep listening for sources.
+    Hold {
+        /// The build.
+        content: ContentId,
+        /// Why.
+        why: Wait,
+    },
+    /// End it and forget it.
+    Stop {
+        /// The build.
+        content: ContentId,
+        /// What to do with what it has.
+        keep: Keep,
+    },
+    /// The order or a reason changed: faces want a new picture.
+    Changed,
+}
+
+/// Why a transfer does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Others run; `ahead` of it are waiting for their turn.
+    Turn {
+        /// How many waiting ones go before it.
+        ahead: usize,
+    },
+    /// Nobody has what it lacks.
+    NoSource,
+    /// The disk lacks this much.
+    DiskFull {
+        /// Bytes.
+        short: u64,
+    },
+    /// The user stopped it.
+    Paused,
+}
+
+/// Where a transfer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It runs.
+    Running,
+    /// It waits.
+    Waiting(Wait),
+}
+
+/// The queue.
+///
+/// Invariant: `order` names each key of `transfers` once; at most `active_max` run; what runs fits
+/// the disk beside the others that run, as far as the last [`Input::Free`] told.
+#[derive(Debug)]
+pub struct Queue {
+    order: Vec<ContentId>,
+    transfers: BTreeMap<ContentId, Transfer>,
+    active_max: usize,
+    /// Unknown until the driver has looked.
+    free: Option<u64>,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+struct Transfer {
+    needs: u64,
+    paused: bool,
+    sourceless: bool,
+    /// A write failed: believed over our own arithmetic until the disk has this much free.
+    wants_free: Option<u64>,
+    standing: Standing,
+}
+
+impl Queue {
+    /// An empty queue.
+    #[must_use]
+    pub fn new(active_max: usize) -> Self {
+        Self {
+            order: Vec::new(),
+            transfers: BTreeMap::new(),
+            active_max: active_max.max(1),
+            free: None,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what happened. Drain [`Self::poll_output`] afterwards.
+    pub fn handle_input(&mut self, input: Input, _now: Instant) {
+        self.on_input(input);
+        self.settle();
+        self.assert_invariants();
+    }
+
+    /// The queue has no time of its own.
+    pub fn handle_timeout(&mut self, _now: Instant) {}
+
+    /// Never: the queue acts only on inputs.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        None
+    }
+
+    /// What to do next; call until `None` after each input.
+    #[must_use]
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// All transfers in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (ContentId, Standing)> + '_ {
+        self.order.iter().map(|content| (*content, self.transfers[content].standing))
+    }
+
+    /// Where `content` stands; `None` when it is not queued.
+    #[must_use]
+    pub fn standing(&self, content: &ContentId) -> Option<Standing> {
+        self.transfers.get(content).map(|transfer| transfer.standing)
+    }
+
+    /// Whether one more may be queued.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.transfers.len() < TRANSFERS_MAX
+    }
+
+    /// Bytes that running transfers will still write.
+    #[must_use]
+    pub fn reserved(&self) -> u64 {
+        self.reserved_besides(None)
+    }
+
+    fn on_input(&mut self, input: Input) {
+        match input {
+            Input::Enqueue { content, needs, paused } => self.on_enqueue(content, needs, paused),
+            Input::Move { content, to } => self.on_move(&content, to),
+            Input::Pause { content } => self.with(&content, |transfer| transfer.paused = true),
+            Input::Resume { content } => self.with(&content, |transfer| transfer.paused = false),
+            Input::Cancel { content, keep } => {
+                if self.remove(&content) {
+                    self.outputs.push_back(Output::Stop { content, keep });
+                }
+            }
+            Input::Needs { content, needs } => self.with(&content, |transfer| transfer.needs = needs),
+            Input::NoSource { content } => self.with(&content, |transfer| transfer.sourceless = true),
+            Input::SourceFound { content } => self.with(&content, |transfer| transfer.sourceless = false),
+            Input::DiskFull { content } => {
+                // The disk knows better than the last look at it.
+                self.free = Some(0);
+                self.with(&content, |transfer| transfer.wants_free = Some(transfer.needs.saturating_add(SPACE_KEPT)));
+            }
+            Input::Ended { content } => {
+                self.remove(&content);
+            }
+            Input::Free { bytes } => self.free = Some(bytes),
+            Input::Active { max } => self.active_max = max.max(1),
+        }
+    }
+
+    fn on_enqueue(&mut self, content: ContentId, needs: u64, paused: bool) {
+        if let Some(known) = self.transfers.get_mut(&content) {
+            known.needs = needs;
+        } else if self.has_room() {
+            self.order.push(content);
+            let standing = Standing::Waiting(Wait::Turn { ahead: usize::MAX });
+            let transfer = Transfer { needs, paused, sourceless: false, wants_free: None, standing };
+            self.transfers.insert(content, transfer);
+        }
+    }
+
+    fn on_move(&mut self, content: &ContentId, to: Step) {
+        let Some(at) = self.order.iter().position(|other| other == content) else { return };
+        let with = match to {
+            Step::Sooner => at.checked_sub(1),
+            Step::Later => Some(at + 1).filter(|with| *with < self.order.len()),
+        };
+        if let Some(with) = with {
+            self.order.swap(at, with);
+            self.outputs.push_back(Output::Changed);
+        }
+    }
+
+    fn with(&mut self, content: &ContentId, change: impl FnOnce(&mut Transfer)) {
+        if let Some(transfer) = self.transfers.get_mut(content) {
+            change(transfer);
+        }
+    }
+
+    fn remove(&mut self, content: &ContentId) -> bool {
+        self.order.retain(|other| other != content);
+        let removed = self.transfers.remove(content).is_some();
+        if removed {
+            self.outputs.push_back(Output::Changed);
+        }
+        removed
+    }
+
+    /// Gives out the places in order. One that cannot run lets the next one go first: a game that
+    /// does not fit the disk or that nobody has must not hold the others.
+    fn settle(&mut self) {
+        let (mut places, mut reserved, mut ahead) = (self.active_max, 0u64, 0);
+        // A running one keeps its place before a waiting one that moved up, unless it stands behind
+        // too many: order decides, and the order is the user's.
+        for content in self.order.clone() {
+            let transfer = &self.transfers[&content];
+            let lacks = self.short_of(transfer, reserved);
+            let standing = if transfer.paused {
+                Standing::Waiting(Wait::Paused)
+            } else if transfer.sourceless {
+                Standing::Waiting(Wait::NoSource)
+            } else if let Some(short) = lacks {
+                Standing::Waiting(Wait::DiskFull { short })
+            } else if places == 0 {
+                ahead += 1;
+                Standing::Waiting(Wait::Turn { ahead: ahead - 1 })
+            } else {
+                places -= 1;
+                reserved = reserved.saturating_add(transfer.needs);
+                Standing::Running
+            };
+            self.on_standing(content, standing);
+        }
+    }
+
+    fn short_of(&self, transfer: &Transfer, reserved: u64) -> Option<u64> {
+        let free = self.free?;
+        let needs = transfer.needs.saturating_add(reserved).saturating_add(SPACE_KEPT);
+        let wants = transfer.wants_free.map_or(needs, |wants| wants.max(needs));
+        // Nothing left to write always fits: a full disk must not stop a commit.
+        (transfer.needs > 0 && wants > free).then(|| wants - free)
+    }
+
+    fn on_standing(&mut self, content: ContentId, standing: Standing) {
+        let Some(transfer) = self.transfers.get_mut(&content) else { return };
+        let before = std::mem::replace(&mut transfer.standing, standing);
+        if standing == Standing::Running {
+            transfer.wants_free = None;
+        }
+        match (before, standing) {
+            (Standing::Running, Standing::Running) => {}
+            (_, Standing::Running) => {
+                self.outputs.push_back(Output::Run { content });
+                self.outputs.push_back(Output::Changed);
+            }
+            (was, Standing::Waiting(why)) if was != standing => {
+                self.outputs.push_back(Output::Hold { content, why });
+                self.outputs.push_back(Output::Changed);
+            }
+            (_, Standing::Waiting(_)) => {}
+        }
+    }
+
+    fn reserved_besides(&self, except: Option<&ContentId>) -> u64 {
+        let running = self.transfers.iter().filter(|(content, transfer)| {
+            transfer.standing == Standing::Running && Some(*content) != except
+        });
+        running.fold(0, |sum, (_, transfer)| sum.saturating_add(transfer.needs))
+    }
+
+    fn assert_invariants(&self) {
+        if cfg!(debug_assertions) {
+            assert_eq!(self.order.len(), self.transfers.len());
+            assert!(self.order.iter().all(|content| self.transfers.contains_key(content)));
+            let running = self.transfers.values().filter(|transfer| transfer.standing == Standing::Running);
+            assert!(running.count() <= self.active_max);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    fn id(number: u8) -> ContentId {
+        ContentId::from_bytes([number; 32])
+    }
+
+    fn add(number: u8, needs: u64) -> Input {
+        Input::Enqueue { content: id(number), needs, paused: false }
+    }
+
+    /// Feeds `inputs` and compares the order: `3R 1t0 2p` is 3 running, 1 next, 2 paused;
+    /// `n` no source, `d` disk full.
+    fn check(inputs: &[Input], expect: &str) {
+        let mut queue = Queue::new(ACTIVE_DEFAULT);
+        for input in inputs {
+            queue.handle_input(input.clone(), Instant::now());
+        }
+        assert_eq!(picture(&queue), expect, "{inputs:?}");
+    }
+
+    fn picture(queue: &Queue) -> String {
+        let words = queue.iter().map(|(content, standing)| {
+            let number = content.as_bytes()[0];
+            match standing {
+                Standing::Running => format!("{number}R"),
+                Standing::Waiting(Wait::Turn { ahead }) => format!("{number}t{ahead}"),
+                Standing::Waiting(Wait::NoSource) => format!("{number}n"),
+                Standing::Waiting(Wait::DiskFull { short }) => format!("{number}d{}", short >> 20),
+                Standing::Waiting(Wait::Paused) => format!("{number}p"),
+            }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn two_run_and_the_others_know_why_they_wait() {
+        let four = [add(1, GIB), add(2, GIB), add(3, GIB), add(4, GIB)];
+        let then = |more: &[Input]| [&four, more].concat();
+        check(&four, "1R 2R 3t0 4t1");
+        check(&then(&[Input::Ended { content: id(1) }]), "2R 3R 4t0");
+        check(&then(&[Input::Pause { content: id(2) }]), "1R 2p 3R 4t0");
+        check(&then(&[Input::Pause { content: id(2) }, Input::Resume { content: id(2) }]), "1R 2R 3t0 4t1");
+        check(&then(&[Input::Move { content: id(4), to: Step::Sooner }]), "1R 2R 4t0 3t1");
+        check(&then(&[Input::Move { content: id(2), to: Step::Later }]), "1R 3R 2t0 4t1");
+        check(&then(&[Input::Move { content: id(1), to: Step::Sooner }]), "1R 2R 3t0 4t1");
+        check(&then(&[Input::NoSource { content: id(1) }]), "1n 2R 3R 4t0");
+        check(
+            &then(&[Input::NoSource { content: id(1) }, Input::SourceFound { content: id(1) }]),
+            "1R 2R 3t0 4t1",
+        );
+        check(&then(&[Input::Active { max: 0 }]), "1R 2t0 3t1 4t2");
+        check(&then(&[Input::Active { max: 3 }]), "1R 2R 3R 4t0");
+        check(&then(&[Input::Cancel { content: id(1), keep: Keep::Nothing }]), "2R 3R 4t0");
+        check(&then(&[Input::Cancel { content: id(9), keep: Keep::Nothing }]), "1R 2R 3t0 4t1");
+    }
+
+    #[test]
+    fn space_of_running_transfers_is_not_free() {
+        let free = |gib: u64| Input::Free { bytes: gib * GIB + SPACE_KEPT };
+        check(&[free(3), add(1, 2 * GIB), add(2, 2 * GIB), add(3, GIB)], "1R 2d1024 3R");
+        check(&[free(3), add(1, 2 * GIB), add(2, 2 * GIB), free(4)], "1R 2R");
+        // As it writes, the disk and its needs shrink together: nobody's place is lost.
+        check(
+            &[free(3), add(1, 2 * GIB), add(3, GIB), Input::Needs { content: id(1), needs: GIB }, free(2)],
+            "1R 3R",
+        );
+        // A write that failed is believed over the arithmetic, and it goes on by itself.
+        let full = [free(9), add(1, GIB), Input::DiskFull { content: id(1) }];
+        check(&full, "1d1088");
+        check(&[&full[..], &[free(2)]].concat(), "1R");
+        check(&[Input::Free { bytes: 0 }, add(1, 0)], "1R");
+    }
+
+    #[test]
+    fn every_change_is_told_once() {
+        let mut queue = Queue::new(1);
+        let mut outputs = |input| {
+            queue.handle_input(input, Instant::now());
+            std::iter::from_fn(|| queue.poll_output()).collect::<Vec<_>>()
+        };
+        assert_eq!(outputs(add(1, 0)), [Output::Run { content: id(1) }, Output::Changed]);
+        assert_eq!(outputs(add(1, 5)), []);
+        let hold = Output::Hold { content: id(1), why: Wait::Paused };
+        assert_eq!(outputs(Input::Pause { content: id(1) }), [hold, Output::Changed]);
+        assert_eq!(outputs(Input::Pause { content: id(1) }), []);
+        let stop = Output::Stop { content: id(1), keep: Keep::Verified };
+        assert_eq!(outputs(Input::Cancel { content: id(1), keep: Keep::Verified }), [Output::Changed, stop]);
+    }
+
+    fn any_input() -> impl Strategy<Value = Input> {
+        (0u8..6, 0u8..12, 0u64..8).prop_map(|(number, kind, amount)| {
+            let content = id(number);
+            match kind {
+                0..=2 => Input::Enqueue { content, needs: amount * GIB, paused: amount == 7 },
+                3 => Input::Move { content, to: if amount % 2 == 0 { Step::Sooner } else { Step::Later } },
+                4 => Input::Pause { content },
+                5 => Input::Resume { content },
+                6 => Input::Cancel { content, keep: Keep::Verified },
+                7 => Input::NoSource { content },
+                8 => Input::SourceFound { content },
+                9 => Input::Free { bytes: amount * 2 * GIB },
+                10 => Input::Ended { content },
+                _ => Input::Active { max: amount as usize },
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_told_is_what_stands(inputs in proptest::collection::vec(any_input(), 0..80)) {
+            let mut queue = Queue::new(ACTIVE_DEFAULT);
+            let mut running = std::collections::BTreeSet::new();
+            for input in inputs {
+                if let Input::Ended { content } = input {
+                    running.remove(&content);
+                }
+                queue.handle_input(input, Instant::now());
+                while let Some(output) = queue.poll_output() {
+                    match output {
+                        Output::Run { content } => prop_assert!(running.insert(content)),
+                        Output::Hold { content, .. } | Output::Stop { content, .. } => { running.remove(&content); }
+                        Output::Changed => {}
+                    }
+                }
+                let standing: std::collections::BTreeSet<_> =
+                    queue.iter().filter(|(_, s)| *s == Standing::Running).map(|(c, _)| c).collect();
+                prop_assert_eq!(&running, &standing);
+            }
+        }
+    }
+}
