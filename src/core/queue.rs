@@ -247,7 +247,8 @@ impl Queue {
     /// Bytes that running transfers will still write.
     #[must_use]
     pub fn reserved(&self) -> u64 {
-        self.reserved_besides(None)
+        let running = self.transfers.values().filter(|transfer| transfer.standing == Standing::Running);
+        running.fold(0, |sum, transfer| sum.saturating_add(transfer.needs))
     }
 
     fn on_input(&mut self, input: Input) {
@@ -319,8 +320,7 @@ impl Queue {
     /// does not fit the disk or that nobody has must not hold the others.
     fn settle(&mut self) {
         let (mut places, mut reserved, mut ahead) = (self.active_max, 0u64, 0);
-        // A running one keeps its place before a waiting one that moved up, unless it stands behind
-        // too many: order decides, and the order is the user's.
+        // The order is the user's: one that moved up takes the place of the last that runs.
         for content in self.order.clone() {
             let transfer = &self.transfers[&content];
             let lacks = self.short_of(transfer, reserved);
@@ -368,13 +368,6 @@ impl Queue {
             }
             (_, Standing::Waiting(_)) => {}
         }
-    }
-
-    fn reserved_besides(&self, except: Option<&ContentId>) -> u64 {
-        let running = self.transfers.iter().filter(|(content, transfer)| {
-            transfer.standing == Standing::Running && Some(*content) != except
-        });
-        running.fold(0, |sum, (_, transfer)| sum.saturating_add(transfer.needs))
     }
 
     fn assert_invariants(&self) {
@@ -439,10 +432,7 @@ mod tests {
         check(&then(&[Input::Move { content: id(2), to: Step::Later }]), "1R 3R 2t0 4t1");
         check(&then(&[Input::Move { content: id(1), to: Step::Sooner }]), "1R 2R 3t0 4t1");
         check(&then(&[Input::NoSource { content: id(1) }]), "1n 2R 3R 4t0");
-        check(
-            &then(&[Input::NoSource { content: id(1) }, Input::SourceFound { content: id(1) }]),
-            "1R 2R 3t0 4t1",
-        );
+        check(&then(&[Input::NoSource { content: id(1) }, Input::SourceFound { content: id(1) }]), "1R 2R 3t0 4t1");
         check(&then(&[Input::Active { max: 0 }]), "1R 2t0 3t1 4t2");
         check(&then(&[Input::Active { max: 3 }]), "1R 2R 3R 4t0");
         check(&then(&[Input::Cancel { content: id(1), keep: Keep::Nothing }]), "2R 3R 4t0");
@@ -455,10 +445,7 @@ mod tests {
         check(&[free(3), add(1, 2 * GIB), add(2, 2 * GIB), add(3, GIB)], "1R 2d1024 3R");
         check(&[free(3), add(1, 2 * GIB), add(2, 2 * GIB), free(4)], "1R 2R");
         // As it writes, the disk and its needs shrink together: nobody's place is lost.
-        check(
-            &[free(3), add(1, 2 * GIB), add(3, GIB), Input::Needs { content: id(1), needs: GIB }, free(2)],
-            "1R 3R",
-        );
+        check(&[free(3), add(1, 2 * GIB), add(3, GIB), Input::Needs { content: id(1), needs: GIB }, free(2)], "1R 3R");
         // A write that failed is believed over the arithmetic, and it goes on by itself.
         let full = [free(9), add(1, GIB), Input::DiskFull { content: id(1) }];
         check(&full, "1d1088");
