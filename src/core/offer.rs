@@ -251,7 +251,8 @@ impl Offer {
         if known.line.len() == 1 {
             self.idle.insert((known.turn, peer));
         }
-        self.requests.insert(request, Request { peer, of, left: take, arrived: now, given: BTreeSet::new(), sending: None });
+        self.requests
+            .insert(request, Request { peer, of, left: take, arrived: now, given: BTreeSet::new(), sending: None });
     }
 
     fn on_sent(&mut self, request: RequestNo, now: Instant) {
@@ -390,7 +391,7 @@ impl Offer {
         let patient = now.saturating_duration_since(known.arrived) < SECOND_COPY_WAIT;
         let until = known.arrived + SECOND_COPY_WAIT;
         let (seconds, promised_elsewhere) = self.second_copies(known, patient);
-        if !seconds.is_empty() && !(patient && self.first_copy_waits(&known.peer)) {
+        if !(seconds.is_empty() || patient && self.first_copy_waits(&known.peer)) {
             return Choice::Second(seconds);
         }
         if seconds.is_empty() && !promised_elsewhere {
@@ -448,9 +449,8 @@ impl Offer {
             return false;
         }
         let rivals = self.peers.iter().filter(|(peer, _)| *peer != besides);
-        let waiting = rivals.filter_map(|(_, known)| {
-            known.line.iter().find(|request| self.requests[request].sending.is_none())
-        });
+        let waiting =
+            rivals.filter_map(|(_, known)| known.line.iter().find(|request| self.requests[request].sending.is_none()));
         waiting.take(RIVALS_LOOK_MAX).any(|request| {
             let ranges = self.requests[request].of.as_slice();
             ranges.iter().any(|range: &ChunkRange| first_in(&self.fresh, range.start(), range.end()).is_some())
