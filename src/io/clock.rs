@@ -30,7 +30,7 @@ fn date_of(unix_seconds: u64) -> Version {
     Version::new(&format!("{year}.{month:02}.{day:02}")).expect("digits and dots are a version")
 }
 
-/// Days since 1970-01-01 to a Gregorian date: Howard Hinnant's `civil_from_days`, which counts in
+/// Days since 1970-01-01 to a Gregorian date, by the well-known `civil_from_days`, which counts in
 /// eras of 400 years that begin in March, so that the leap day comes last.
 fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;

@@ -20,9 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::links::Link;
 use crate::{
     api::{CommandError, GetRequest, Reply},
-    types::{
-        ChunkNo, ContentId, EntryState, GameId, LibraryDigest, Manifest, PeerId, PeerName, Rate, Version,
-    },
+    types::{ChunkNo, ContentId, EntryState, GameId, LibraryDigest, Manifest, PeerId, PeerName, Rate, Version},
     wire::{
         library::LibraryDelta,
         message::{Control, Request},
