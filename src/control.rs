@@ -1,5 +1,11 @@
-//! The api over a local socket: HTTP and server-sent events, server and client.
+//! The api over a local socket: HTTP/1.1 with JSON and server-sent events, server and client. Never
+//! a TCP port. `docs/control.md` is its description for people with `curl`.
 
 pub mod client;
 pub mod server;
 pub mod socket;
+
+mod sse;
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,192 @@
-//! The runtime's end of the control socket.
+//! The runtime's end of the control socket: answers requests from the api handle it is given. One
+//! future drives all connections, so that it needs nobody to spawn for it. Decides nothing.
+
+mod events;
+
+use std::{pin::pin, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::{Body, to_bytes},
+    extract::State,
+    http::{Method, StatusCode, Uri},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt as _, net::UnixStream, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::socket::{ControlSocket, SocketError};
+use crate::api::{Command, CommandError, ErrorCode, Handle, Reply};
+
+/// Connections at a time: some screens, and scripts that forgot to close theirs.
+const CONNECTIONS_MAX: usize = 64;
+/// A command is a few hundred bytes; the longest path makes it a few thousand.
+const BODY_BYTES_MAX: usize = 64 << 10;
+/// A local process that wants something has sent its request by then; tests do not want to wait.
+const READ_TIME: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 5_000 });
+/// What is being answered at the end has this long; the runtime's own stop is bounded by 2 s.
+const END_TIME: Duration = Duration::from_millis(300);
+
+/// Answers on `socket` until `cancel`; then finishes what is being answered.
+pub async fn serve(socket: ControlSocket, handle: Handle, cancel: CancellationToken) -> Result<(), SocketError> {
+    let router = router(Shared { handle, cancel: cancel.clone() });
+    let mut connections = FuturesUnordered::new();
+    let mut outcome = Ok(());
+    loop {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => break,
+            Some(()) = connections.next(), if !connections.is_empty() => {}
+            accepted = socket.accept() => match accepted {
+                Ok(stream) if connections.len() >= CONNECTIONS_MAX => turn_away(stream).await,
+                Ok(stream) => connections.push(converse(stream, router.clone(), cancel.clone())),
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            },
+        }
+    }
+    // The file goes first: who looks for a runtime from now on shall not find this one.
+    drop(socket);
+    while connections.next().await.is_some() {}
+    outcome
+}
+
+/// One connection, until either end closes it.
+async fn converse(stream: UnixStream, router: Router, cancel: CancellationToken) {
+    let service = TowerToHyperService::new(router);
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(READ_TIME);
+    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = cancel.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            timeout(END_TIME, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!("a connection to the control socket ended: {error}");
+    }
+}
+
+async fn turn_away(mut stream: UnixStream) {
+    const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    // A fresh connection's buffer takes it at once, and who does not read it is turned away too.
+    let _ = timeout(END_TIME, stream.write_all(ANSWER)).await;
+}
+
+#[derive(Clone)]
+struct Shared {
+    handle: Handle,
+    cancel: CancellationToken,
+}
+
+fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/games", get(|State(shared): State<Shared>| async move { json(&shared.handle.snapshot().games) }))
+        .route("/v1/peers", get(|State(shared): State<Shared>| async move { json(&shared.handle.snapshot().peers) }))
+        .route(
+            "/v1/transfers",
+            get(|State(shared): State<Shared>| async move { json(&shared.handle.snapshot().transfers) }),
+        )
+        .route("/v1/snapshot", get(|State(shared): State<Shared>| async move { json(&*shared.handle.snapshot()) }))
+        .route(
+            "/v1/events",
+            get(|State(shared): State<Shared>| async move { events::stream(shared.handle, shared.cancel) }),
+        )
+        .route("/v1/commands", post(command))
+        .fallback(|uri: Uri| async move { unknown(&uri) })
+        .method_not_allowed_fallback(|method: Method, uri: Uri| async move { wrong_method(&method, &uri) })
+        .with_state(shared)
+}
+
+async fn status(State(shared): State<Shared>) -> Response {
+    let snapshot = shared.handle.snapshot();
+    json(&json!({
+        "me": snapshot.me,
+        "totals": snapshot.totals,
+        "games": snapshot.games.len(),
+        "transfers": snapshot.transfers.len(),
+        "peers": snapshot.peers.len(),
+    }))
+}
+
+async fn command(State(shared): State<Shared>, body: Body) -> Response {
+    let command = match read_command(body).await {
+        Ok(command) => command,
+        Err((status, message)) => return failure(status, &CommandError::new(ErrorCode::Usage, message)),
+    };
+    let stops = command == Command::Stop;
+    let answer = tokio::select! {
+        biased;
+        answer = shared.handle.call(command) => answer,
+        // The runtime answers `Stop` when all is over, and this connection is over before that.
+        () = shared.cancel.cancelled() => match stops {
+            true => Ok(Reply::Done { message: "potluck is stopping.".to_owned() }),
+            false => Err(CommandError::new(ErrorCode::Failed, "the runtime is ending; start potluck again")),
+        },
+    };
+    match answer {
+        Ok(reply) => json(&json!({ "ok": reply })),
+        Err(error) => failure(status_of(error.code), &error),
+    }
+}
+
+async fn read_command(body: Body) -> Result<Command, (StatusCode, String)> {
+    let read = timeout(READ_TIME, to_bytes(body, BODY_BYTES_MAX)).await;
+    let read = read.map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the command did not come in time".to_owned()))?;
+    let too_long = |_| (StatusCode::PAYLOAD_TOO_LARGE, format!("a command has at most {BODY_BYTES_MAX} bytes"));
+    let bytes = read.map_err(too_long)?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let why = crate::types::clean(&error.to_string(), 200);
+        (StatusCode::BAD_REQUEST, format!("this is no command: {why}; docs/control.md lists them"))
+    })
+}
+
+fn status_of(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::Usage => StatusCode::BAD_REQUEST,
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::Ambiguous | ErrorCode::Refused | ErrorCode::WouldWait => StatusCode::CONFLICT,
+        ErrorCode::Failed => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+fn unknown(uri: &Uri) -> Response {
+    let path = crate::types::clean(uri.path(), 80);
+    let message = format!("there is no {path}; docs/control.md lists what there is");
+    failure(StatusCode::NOT_FOUND, &CommandError::new(ErrorCode::NotFound, message))
+}
+
+fn wrong_method(method: &Method, uri: &Uri) -> Response {
+    let path = crate::types::clean(uri.path(), 80);
+    let message = format!("{path} does not take {method}; docs/control.md says what does");
+    failure(StatusCode::METHOD_NOT_ALLOWED, &CommandError::new(ErrorCode::Usage, message))
+}
+
+fn failure(status: StatusCode, error: &CommandError) -> Response {
+    (status, json(&json!({ "error": error }))).into_response()
+}
+
+/// One JSON document and a line break, which a terminal likes.
+fn json<T: serde::Serialize + ?Sized>(value: &T) -> Response {
+    // The line break is worth a copy: these answers are for people and scripts.
+    match serde_json::to_string(value) {
+        Ok(text) => ([("content-type", "application/json")], text + "\n").into_response(),
+        Err(error) => {
+            let body: Value = json!({ "error": CommandError::new(ErrorCode::Failed, error.to_string()) });
+            (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The stream of server-sent events: the whole state first, then what is new of it at most 5 times
+//! a second, and facts as they come. A reader that is slow is told how many facts it missed and
+//! gets the whole state again; it never slows the runtime.
+
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+
+use axum::response::{IntoResponse, Response, Sse, sse};
+use futures::{Stream, stream};
+use serde::Serialize;
+use serde_json::json;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::{Events, Handle, Snapshot},
+    control::sse::{EVENT, MISSED, PART, SNAPSHOT},
+};
+
+/// Changes of state are collected for so long: 5 times a second is what an eye over SSH wants.
+const PARTS_PAUSE: Duration = Duration::from_millis(200);
+/// A comment is sent after so long a silence, so that a dead connection is noticed.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The answer to `GET /v1/events`.
+pub(super) fn stream(handle: Handle, cancel: CancellationToken) -> Response {
+    let keep_alive = sse::KeepAlive::new().interval(KEEP_ALIVE);
+    Sse::new(frames(handle, cancel)).keep_alive(keep_alive).into_response()
+}
+
+fn frames(handle: Handle, cancel: CancellationToken) -> impl Stream<Item = Result<sse::Event, Infallible>> {
+    // Facts from before the snapshot would be told twice; the other way round none is lost.
+    let events = handle.events();
+    let shown = handle.snapshot();
+    let mut pause = interval(PARTS_PAUSE);
+    pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut feed = Feed { handle, events, shown, cancel, pause, stale: false, ready: VecDeque::new(), number: 0 };
+    feed.push_snapshot();
+    stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (Ok(event), feed)) })
+}
+
+struct Feed {
+    handle: Handle,
+    events: Events,
+    /// What the reader knows.
+    shown: Arc<Snapshot>,
+    cancel: CancellationToken,
+    pause: Interval,
+    /// There is something newer than `shown`.
+    stale: bool,
+    /// Frames to send; at most the parts of one snapshot.
+    ready: VecDeque<sse::Event>,
+    /// Number of the last frame.
+    number: u64,
+}
+
+impl Feed {
+    /// The next frame; none when the runtime has ended.
+    async fn next(&mut self) -> Option<sse::Event> {
+        loop {
+            if let Some(frame) = self.ready.pop_front() {
+                return Some(frame);
+            }
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return None,
+                _ = self.pause.tick(), if self.stale => {
+                    self.stale = false;
+                    self.push_parts();
+                }
+                event = self.events.next() => match event {
+                    Ok(Ok(event)) => self.push(EVENT, &event),
+                    Ok(Err(missed)) => {
+                        self.push(MISSED, &json!({ "count": missed.count }));
+                        self.shown = self.handle.snapshot();
+                        self.push_snapshot();
+                    }
+                    Err(_stopped) => return None,
+                },
+                changed = self.handle.changed(), if !self.stale => match changed {
+                    Ok(_) => self.stale = true,
+                    Err(_stopped) => return None,
+                },
+            }
+        }
+    }
+
+    fn push_snapshot(&mut self) {
+        let shown = Arc::clone(&self.shown);
+        self.push(SNAPSHOT, &*shown);
+    }
+
+    fn push_parts(&mut self) {
+        let now = self.handle.snapshot();
+        for part in now.parts_since(&self.shown) {
+            self.push(PART, &part);
+        }
+        self.shown = now;
+    }
+
+    fn push<T: Serialize>(&mut self, name: &'static str, value: &T) {
+        self.number += 1;
+        match serde_json::to_string(value) {
+            // JSON text has no line breaks, so it is one line of data.
+            Ok(text) => {
+                self.ready.push_back(sse::Event::default().event(name).id(self.number.to_string()).data(text));
+            }
+            Err(error) => tracing::error!("a {name} could not be written as JSON: {error}"),
+        }
+    }
+}
