@@ -93,8 +93,9 @@ fn source_files() -> Vec<SourceFile> {
         .iter()
         .flat_map(|file| file.test_modules().into_iter().map(|name| [file.module(), vec![name]].concat()))
         .collect();
+    let placed_tests: Vec<String> = files.iter().flat_map(SourceFile::placed_tests).collect();
     for file in &mut files {
-        if tests.iter().any(|test| file.module().starts_with(test)) {
+        if tests.iter().any(|test| file.module().starts_with(test)) || placed_tests.contains(&file.path) {
             file.mark_as_test();
         }
     }
@@ -235,6 +236,13 @@ fn tasks_outside_their_owner_are_found() {
     finds("src/io/hash.rs", "fn f() { tokio::task::spawn_blocking(g); }", &["runtime/tasks.rs"]);
     finds("src/io/hash.rs", "#[cfg(test)]\nmod tests { fn f() { tokio::spawn(g()); } }", &[]);
     finds("src/io/hash.rs", "struct Spawn; fn spawned() {}", &[]);
+    finds("src/runtime/tasks/pool.rs", "fn f() { std::thread::spawn(g); }", &[]);
+    finds(
+        "src/runtime/links.rs",
+        "fn f(x: &X) { x.tasks.spawn(\"links\", g()); x.tasks().spawn(\"links\", g()); }",
+        &[],
+    );
+    finds("src/runtime/links.rs", "fn f(x: &X) { x.handle.spawn(g()); }", &["runtime/tasks.rs"]);
 }
 
 #[test]

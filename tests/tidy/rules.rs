@@ -17,6 +17,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("cli", &["api", "control", "types", "config"]),
     ("config", &["types"]),
     ("logging", &["types"]),
+    ("demo", &["api", "runtime", "config", "types"]),
     ("widgets", &[]),
 ];
 
@@ -28,10 +29,12 @@ const WIDGETS_CRATE: &str = "potluck_widgets";
 pub(crate) struct Ban {
     /// Path prefixes it holds for.
     pub(crate) within: &'static [&'static str],
-    /// The only files below them that may.
+    /// The only modules below them that may.
     pub(crate) except: &'static [&'static str],
     /// What may not occur, as tokens.
     pub(crate) tokens: &'static [&'static str],
+    /// Tokens behind which it may.
+    pub(crate) after: &'static [&'static str],
     /// Path prefixes that may not be named, imported or inline.
     pub(crate) paths: &'static [&'static str],
     /// Why, and what to do.
@@ -44,6 +47,7 @@ pub(crate) const BANS: &[Ban] = &[
         within: &["src/core"],
         except: &[],
         tokens: &["async", "await", "futures"],
+        after: &[],
         paths: &["tokio", "tokio_util", "futures", "std::future", "std::task"],
         why: "a core is not async: it takes inputs and is polled for outputs",
     },
@@ -51,6 +55,7 @@ pub(crate) const BANS: &[Ban] = &[
         within: &["src/core"],
         except: &[],
         tokens: &[":: now", ". elapsed (", "SystemTime", "UNIX_EPOCH", "sleep"],
+        after: &[],
         paths: &["std::time::SystemTime"],
         why: "a core reads no clock: time comes in as `now`",
     },
@@ -58,6 +63,7 @@ pub(crate) const BANS: &[Ban] = &[
         within: &["src/core"],
         except: &[],
         tokens: &["getrandom", "RandomState", "thread_rng"],
+        after: &[],
         paths: &["rand", "fastrand", "getrandom", "aws_lc_rs"],
         why: "a core has no randomness: a seed comes in",
     },
@@ -75,6 +81,7 @@ pub(crate) const BANS: &[Ban] = &[
             "Atomic*",
             "static mut",
         ],
+        after: &[],
         paths: &["std::thread", "std::sync::atomic", "std::sync::mpsc"],
         why: "a core has one owner: it neither spawns nor locks",
     },
@@ -82,6 +89,7 @@ pub(crate) const BANS: &[Ban] = &[
         within: &["src/core"],
         except: &[],
         tokens: &["UdpSocket", "TcpStream", "TcpListener", "UnixStream", "ToSocketAddrs", "println", "eprintln"],
+        after: &[],
         paths: &[
             "std::fs",
             "std::io",
@@ -97,8 +105,9 @@ pub(crate) const BANS: &[Ban] = &[
     },
     Ban {
         within: &["src"],
-        except: &["src/runtime/tasks.rs"],
-        tokens: &["spawn ( ", "spawn :: <", "spawn_* (", "spawn_* :: <", "JoinSet", "TaskTracker"],
+        except: &["src/runtime/tasks"],
+        tokens: &["spawn (", "spawn :: <", "spawn_blocking (", "spawn_local (", "JoinSet", "TaskTracker"],
+        after: &["tasks .", "tasks ( ) ."],
         paths: &[],
         why: "tasks and threads have one owner, runtime/tasks.rs: start them through it",
     },
@@ -106,6 +115,7 @@ pub(crate) const BANS: &[Ban] = &[
         within: &["src", "widgets/src"],
         except: &[],
         tokens: &["unbounded_channel", "unbounded (", "mpsc :: channel ( )"],
+        after: &[],
         paths: &["tokio::sync::mpsc::unbounded_channel", "tokio::sync::mpsc::UnboundedSender"],
         why: "channels are bounded by a named constant",
     },
@@ -113,6 +123,7 @@ pub(crate) const BANS: &[Ban] = &[
         within: &["src", "widgets/src"],
         except: &[],
         tokens: &["# [ path", "include !", "extern crate"],
+        after: &[],
         paths: &[],
         why: "modules stand where their name says, so that the import table can be checked",
     },
@@ -230,14 +241,14 @@ fn layer_of(file: &SourceFile) -> Option<String> {
 fn check_ban(file: &SourceFile, ban: &Ban, report: &mut impl FnMut(usize, String)) {
     let within =
         |prefix: &&str| file.path.strip_prefix(*prefix).is_some_and(|rest| rest.starts_with('/') || rest == ".rs");
-    if !ban.within.iter().any(within) || ban.except.contains(&file.path.as_str()) {
+    if !ban.within.iter().any(within) || ban.except.iter().any(within) {
         return;
     }
     for pattern in ban.tokens {
-        let wanted = tokenize(pattern);
-        let wanted = merge_stars(&wanted);
-        for found in file.tokens.windows(wanted.len()) {
-            if !found[0].test && found.iter().zip(&wanted).all(|(have, want)| matches(&have.text, want)) {
+        let wanted = merge_stars(&tokenize(pattern));
+        for (at, found) in file.tokens.windows(wanted.len()).enumerate() {
+            let matched = found.iter().zip(&wanted).all(|(have, want)| matches(&have.text, want));
+            if matched && !found[0].test && !ban.after.iter().any(|before| ends_with(&file.tokens[..at], before)) {
                 let shown: String = found.iter().map(|token| token.text.as_str()).collect();
                 report(found[0].line, format!("`{shown}`: {}", ban.why));
             }
@@ -254,6 +265,12 @@ fn check_ban(file: &SourceFile, ban: &Ban, report: &mut impl FnMut(usize, String
             }
         }
     }
+}
+
+fn ends_with(tokens: &[Token], pattern: &str) -> bool {
+    let wanted = tokenize(pattern);
+    let last = tokens.iter().rev().map(|token| &token.text);
+    last.zip(wanted.iter().rev()).filter(|(have, want)| **have == want.text).count() == wanted.len()
 }
 
 /// A word followed by `*` becomes one pattern.

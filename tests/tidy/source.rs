@@ -103,6 +103,17 @@ impl SourceFile {
         declarations.map(|three| three[1].text.clone()).collect()
     }
 
+    /// Files that `#[path]` attributes under `#[cfg(test)]` name.
+    pub(crate) fn placed_tests(&self) -> Vec<String> {
+        let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let placed = self.text.lines().enumerate().filter_map(|(index, line)| {
+            let file = line.trim().strip_prefix("#[path = \"")?.strip_suffix("\"]")?;
+            let test = self.tokens.iter().any(|token| token.line == index + 1 && token.test);
+            test.then(|| format!("{folder}/{file}"))
+        });
+        placed.collect()
+    }
+
     /// Every path with more than one part, and every import, `self` and `super` resolved.
     pub(crate) fn paths(&self) -> Vec<NamedPath> {
         let mut paths = Vec::new();
