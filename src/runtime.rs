@@ -1,6 +1,7 @@
 //! Actors that drive the cores over io; supervision; ordered shutdown. Who reads `input` knows every
 //! edge between them.
 
+mod buffers;
 mod context;
 pub mod discovery;
 pub mod error;
@@ -11,5 +12,6 @@ pub mod links;
 pub mod serving;
 mod shelf;
 pub mod tasks;
+mod traffic;
 pub mod transfers;
 mod view;

@@ -69,8 +69,8 @@ pub enum Input {
     Announced {
         /// Who.
         peer: PeerId,
-        /// What it has.
-        chunks: ChunkSet,
+        /// Among them what it was given.
+        chunks: Vec<ChunkNo>,
     },
     /// All links to a peer are gone. Must come for every peer that ever asked: only then it is forgotten.
     PeerGone {

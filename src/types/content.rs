@@ -263,6 +263,16 @@ impl Manifest {
         self.first_chunks[file.index()]..self.first_chunks[file.index() + 1]
     }
 
+    /// Bytes of every chunk, in order.
+    #[must_use]
+    pub fn chunk_lens(&self) -> std::sync::Arc<[u32]> {
+        let lens = self.files.iter().flat_map(|file| {
+            (0..chunks_of_size(file.size))
+                .map(|index| (file.size - index * u64::from(CHUNK_BYTES)).min(u64::from(CHUNK_BYTES)) as u32)
+        });
+        lens.collect()
+    }
+
     /// Where a chunk lies; `None` beyond the last.
     #[must_use]
     pub fn place(&self, chunk: ChunkNo) -> Option<ChunkPlace> {
@@ -442,6 +452,8 @@ mod tests {
         assert_eq!(place(3), Some((2, 2, 2 * mib, 1)));
         assert_eq!(place(4), Some((3, 0, 0, 5)));
         assert_eq!(place(5), None);
+        let lens = manifest.chunk_lens();
+        assert!((0..5).all(|n| lens[n as usize] == place(n).unwrap().3) && lens.len() == 5);
         assert_eq!(manifest.chunks_of(FileNo(0)), 0..0);
         assert_eq!(manifest.chunks_of(FileNo(2)), 1..4);
     }

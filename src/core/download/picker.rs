@@ -28,8 +28,8 @@ const CLAIM_SEEDER: usize = 512;
 /// others find unclaimed ones.
 const CLAIM_CHUNKS: usize = 64;
 
-/// Chunks of one request when they are small.
-const TAKE_MAX: usize = 1_024;
+/// Chunks of one request when they are small: the most the wire allows.
+const TAKE_MAX: usize = 256;
 
 /// The bookkeeping of rarity and claims.
 ///

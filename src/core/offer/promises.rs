@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::types::{ChunkNo, ChunkSet, PeerId};
+use crate::types::{ChunkNo, PeerId};
 
 /// The least time a taker has to announce what it was sent: several announcements, at 10 a second.
 const LAPSE_MIN: Duration = Duration::from_secs(2);
@@ -60,10 +60,9 @@ impl Promises {
     }
 
     /// Kept: the taker has them.
-    pub(super) fn on_announced(&mut self, peer: &PeerId, chunks: &ChunkSet) {
-        let Some(mine) = self.by_peer.get(peer) else { return };
-        for chunk in mine.iter().copied().filter(|chunk| chunks.contains(*chunk)).collect::<Vec<_>>() {
-            self.take_back(chunk, peer);
+    pub(super) fn on_announced(&mut self, peer: &PeerId, chunks: &[ChunkNo]) {
+        for chunk in chunks {
+            self.take_back(*chunk, peer);
         }
     }
 

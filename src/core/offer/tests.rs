@@ -55,7 +55,7 @@ impl Scene {
     }
 
     fn has(&mut self, who: u8, chunks: &[u32]) -> String {
-        let chunks = set(self.offer.lens.len() as u32, chunks);
+        let chunks = chunks.iter().copied().map(ChunkNo).collect();
         self.tell(Input::Announced { peer: peer(who), chunks })
     }
 
@@ -218,13 +218,13 @@ proptest! {
                 }
                 Act::Sent(n) => { open.remove(&n); Input::Sent { request: RequestNo(n) } }
                 Act::Drop(n) => { open.remove(&n); Input::Dropped { request: RequestNo(n) } }
-                Act::Announce(who) => Input::Announced { peer: peer(who), chunks: ChunkSet::full(24) },
+                Act::Announce(who) => Input::Announced { peer: peer(who), chunks: (0..24).map(ChunkNo).collect() },
                 Act::Gone(who) => Input::PeerGone { peer: peer(who) },
                 Act::Have(chunks) => { have = set(24, &chunks); Input::HaveChanged { have: have.clone() } }
                 Act::Wait(ms) => {
                     scene.now += Duration::from_millis(ms);
                     scene.offer.handle_timeout(scene.now);
-                    Input::Announced { peer: peer(99), chunks: ChunkSet::empty(24) }
+                    Input::Announced { peer: peer(99), chunks: Vec::new() }
                 }
             };
             scene.offer.handle_input(input, scene.now);
