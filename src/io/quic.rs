@@ -91,6 +91,7 @@ pub enum BindError {
 }
 
 impl BindError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the system's kinds of error are many and grow")]
     fn of(address: SocketAddr, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::AddrInUse => Self::PortTaken { address },
@@ -284,6 +285,7 @@ impl Incoming {
 }
 
 impl DialError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the library's kinds of error are many and grow")]
     fn of(address: SocketAddr, expect: Option<PeerId>, error: &ConnectionError) -> Self {
         match *error {
             ConnectionError::Transport { code, initiator, .. } => match (code.as_u64(), initiator.is_local(), expect) {

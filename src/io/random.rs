@@ -1,6 +1,8 @@
 //! The only source of randomness: the operating system's. Cores get what they need from here as
 //! plain numbers, so that a test can hand them the same ones again.
 
+#![expect(clippy::disallowed_methods, reason = "this file owns randomness")]
+
 use crate::types::InstanceNonce;
 
 /// Fills `bytes` from the system's generator.

@@ -86,10 +86,7 @@ impl LinkError {
     /// The code the peer closed the link with, if it said one.
     #[must_use]
     pub fn code(&self) -> Option<u64> {
-        match self.0 {
-            ConnectionError::Application { error, .. } => Some(error.into()),
-            _ => None,
-        }
+        if let ConnectionError::Application { error, .. } = self.0 { Some(error.into()) } else { None }
     }
 
     /// Nothing was heard of the peer for too long.

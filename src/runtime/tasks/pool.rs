@@ -130,7 +130,8 @@ mod tests {
     #[tokio::test]
     async fn a_panic_costs_only_its_job() {
         let pool = pool(1, 1);
-        assert_eq!(pool.run(|| assert!(!true, "on purpose")).await, Err(PoolError::Panicked { name: "test" }));
+        let job = || -> u8 { panic!("on purpose") };
+        assert_eq!(pool.run(job).await, Err(PoolError::Panicked { name: "test" }));
         assert_eq!(pool.run(|| 7).await, Ok(7));
     }
 
@@ -140,14 +141,12 @@ mod tests {
         let (open, gate) = std::sync::mpsc::channel::<()>();
         let first = pool.submit(move || gate.recv().is_ok()).await.expect("a place");
         let second = pool.submit(|| 2).await;
-        // One runs and one waits, or both wait: at most one more place is free until the gate opens.
-        let third = pool.submit(|| 3);
-        tokio::pin!(third);
-        let full = futures::poll!(&mut third).is_pending();
-        let fourth = pool.submit(|| 4);
-        tokio::pin!(fourth);
-        let full = full || futures::poll!(&mut fourth).is_pending();
-        assert!(full);
+        {
+            // One runs and one waits, or both wait: one more place at most is free until the gate opens.
+            let (third, fourth) = (pool.submit(|| 3), pool.submit(|| 4));
+            tokio::pin!(third, fourth);
+            assert!(futures::poll!(third).is_pending() || futures::poll!(fourth).is_pending());
+        }
         open.send(()).expect("the job waits");
         assert_eq!(first.await, Ok(true));
         let stop = pool.shutdown();
