@@ -16,7 +16,7 @@ use std::{error::Error as StdError, io, net::SocketAddr, time::Duration};
 use s2n_quic::{Client, Server, connection::Error as ConnectionError};
 pub use s2n_quic::{
     application::Error as StreamCode,
-    stream::{Error as StreamError, ReceiveStream, SendStream},
+    stream::{BidirectionalStream, Error as StreamError, ReceiveStream, SendStream},
 };
 
 use self::{connection::canonical, events::Events, socket::Stop};
@@ -341,9 +341,9 @@ mod tests {
         let (mut answer, mut request) = dialled.0.open().await.expect("opened");
         request.send(Bytes::from_static(b"ping")).await.expect("sent");
         let (_connection, mut streams) = accepted;
-        let (mut request, mut reply) = streams.accept().await.expect("alive").expect("a stream");
-        assert_eq!(request.receive().await.expect("received").as_deref(), Some(&b"ping"[..]));
-        reply.send(Bytes::from_static(b"pong")).await.expect("sent");
+        let mut stream = streams.accept().await.expect("alive").expect("a stream");
+        assert_eq!(stream.receive().await.expect("received").as_deref(), Some(&b"ping"[..]));
+        stream.send(Bytes::from_static(b"pong")).await.expect("sent");
         assert_eq!(answer.receive().await.expect("received").as_deref(), Some(&b"pong"[..]));
         let stats = dialled.0.stats();
         assert!(stats.bytes_in > 1_200 && stats.bytes_out > 1_200 && stats.mtu >= 1_200, "{stats:?}");

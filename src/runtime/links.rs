@@ -1,5 +1,8 @@
-//! Drives `core::roster`: dials, accepts, Hello, sessions.
+//! Drives `core::roster` over QUIC: dials and accepts, says Hello, carries the control stream of
+//! every session, and hands the streams peers open to whoever answers them. Who is dialled and which
+//! link stays is the roster's business; what is served, `serving`'s.
 
-/// A session's way to a peer: opens request streams. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct Link;
+mod frames;
+mod link;
+
+pub(crate) use link::{Link, OpenError};

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc};
 use s2n_quic::{
     application,
     connection::{Error as ConnectionError, Handle, StreamAcceptor},
-    stream::{ReceiveStream, SendStream},
+    stream::{BidirectionalStream, ReceiveStream, SendStream},
 };
 
 use super::events::{Context, Counters, LinkStats};
@@ -71,9 +71,8 @@ impl Connection {
 
 impl Streams {
     /// The next stream the peer opens; `None` when the link has ended without an error.
-    pub async fn accept(&mut self) -> Result<Option<Stream>, LinkError> {
-        let stream = self.0.accept_bidirectional_stream().await.map_err(LinkError)?;
-        Ok(stream.map(s2n_quic::stream::BidirectionalStream::split))
+    pub async fn accept(&mut self) -> Result<Option<BidirectionalStream>, LinkError> {
+        self.0.accept_bidirectional_stream().await.map_err(LinkError)
     }
 }
 
