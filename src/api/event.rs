@@ -85,6 +85,12 @@ pub enum EventKind {
         content: String,
         /// Version.
         version: String,
+        /// Bytes that were here before, of an old version or an earlier try.
+        #[serde(default)]
+        reused: u64,
+        /// Where the other bytes came from, to the last one; a snapshot may never show that.
+        #[serde(default)]
+        sources: Vec<super::SourceView>,
     },
     /// A chunk did not have its hash.
     BadChunk {
