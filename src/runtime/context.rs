@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::{
     input::Inputs,
     shelf::Shelf,
@@ -37,4 +39,6 @@ pub(crate) struct Context {
     pub(crate) shelf: Shelf,
     /// What is known of files that did not change.
     pub(crate) index: Arc<Index>,
+    /// The last peer whose link died in silence: discovery asks whether its announcement still holds.
+    pub(crate) doubts: watch::Sender<Option<PeerId>>,
 }
