@@ -110,7 +110,7 @@ fn what_cannot_travel_makes_a_game_private_with_the_reason() {
     check_private(file("esc\x1b[31m"), "U+001B");
     check_private(file("back\\slash"), "`\\`");
     check_private(file("dot."), "ends in a dot");
-    check_private(file("A"), "`a` and `A` cannot both exist");
+    check_private(file("A"), "`A` and `a` cannot both exist");
     check_private(
         |game| fs::write(game.path("").join(std::ffi::OsStr::from_bytes(b"bad\xff")), b"").unwrap(),
         "not UTF-8",
