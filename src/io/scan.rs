@@ -132,6 +132,17 @@ fn encode(manifest: &Manifest) -> Result<(Vec<u8>, crate::types::ContentId), Sca
         .map_err(|error: ManifestReadError| ScanError::Private(vec![Private::of_game(error.to_string())]))
 }
 
+/// The hash of the file that is at a path now; `None` when none is there or it is changing.
+pub fn hash_path(
+    root: &GameRoot,
+    path: &PayloadPath,
+    stamp: &Stamp,
+    memory: &mut Memory,
+) -> Result<Option<crate::types::FileHash>, ScanError> {
+    let go_on: &mut Watcher<'_> = &mut |_| ControlFlow::Continue(());
+    Ok(hash_stable(root, path, stamp, memory, go_on, &mut Saver::default())?.map(|hashes| hashes.file))
+}
+
 /// Saves what was learned now and then.
 #[derive(Default)]
 struct Saver {

@@ -1,1 +1,322 @@
-//! Runs commits and their recovery at start.
+//! Changes game roots: commits finished downloads, removes games, and finishes at start what a crash
+//! cut off. Plain blocking functions that the library and transfers actors call on the pool; what is
+//! done in which order is planned by `core::install`, and nobody else writes into a root meanwhile.
+
+mod machine;
+
+use std::sync::Arc;
+
+use machine::Machine;
+
+use crate::{
+    core::install::{self, Commit, Evidence, JournalFound, OnDisk, Recovery, Step, Survey},
+    io::{
+        disk::{DiskError, GameRoot, Kind, Library, Reason},
+        scan::{Memory, ScanError, hash_path},
+        store::{self, ChunkHashes, Held, Incoming, NotReady, StoredManifest},
+    },
+    types::{ChunkNo, ContentId, FileNo, GameId, Manifest, PayloadPath, SENTINEL_NAME},
+    wire::journal::{JOURNAL_BYTES_MAX, Journal},
+};
+
+/// A build that is in its root now.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    /// What the root has.
+    pub(crate) held: Held,
+    /// Paths of the user's own that were in the way, as they are called in `.potluck/replaced/` now.
+    pub(crate) set_aside: Vec<String>,
+}
+
+/// A game that was removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Removed {
+    /// What is still in its folder because potluck did not put it there; empty when the folder is gone.
+    pub(crate) left: Vec<String>,
+}
+
+/// What start-up found in a root.
+#[derive(Debug)]
+pub(crate) enum Recovered {
+    /// Nothing was under way.
+    Nothing,
+    /// A commit was finished.
+    Committed {
+        /// The build that is there now.
+        content: ContentId,
+        /// As in [`Committed`].
+        set_aside: Vec<String>,
+    },
+    /// A removal was finished.
+    Removed(Removed),
+    /// A record could not be followed. The game is as the next scan finds it; nothing was deleted.
+    GaveUp {
+        /// Why, and where the record is now.
+        reason: String,
+    },
+}
+
+/// Why a root could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InstallError {
+    /// The download is not whole.
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
+    /// A file in the root keeps changing while it is looked at.
+    #[error(transparent)]
+    Scan(ScanError),
+    /// The disk failed.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+impl InstallError {
+    /// Whether the disk is full: then the change goes on when there is space.
+    pub(crate) fn is_no_space(&self) -> bool {
+        match self {
+            Self::NotReady(NotReady::Disk(error)) | Self::Scan(ScanError::Disk(error)) | Self::Disk(error) => {
+                error.is_no_space()
+            }
+            Self::NotReady(NotReady::Lost { .. } | NotReady::Incomplete { .. }) | Self::Scan(_) => false,
+        }
+    }
+}
+
+/// Moves a finished download into its root. An error before the journal is written leaves the old
+/// build and the download as they were; after it, [`recover`] finishes, now or at the next start.
+///
+/// `root` is the root of the download, opened once more: with faults set on it, a commit stops at any
+/// one of its operations.
+pub(crate) fn commit(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) -> Result<Committed, InstallError> {
+    incoming.prepare()?;
+    // A damaged manifest proves nothing ours: then everything in the way is set aside.
+    let old = store::load_manifest(root)?.and_then(Result::ok);
+    let new = incoming.manifest();
+    let survey = survey(root, old.as_ref(), (incoming.content(), new.as_ref()), memory)?;
+    let plan =
+        Commit { old: old.as_ref().map(|old| (old.content, &old.manifest)), new: (incoming.content(), new.as_ref()) };
+    let mut machine =
+        Machine::new(root, old.as_ref().map(|old| &old.manifest), Some(new.as_ref()), Some(incoming.content()));
+    machine.run(&install::commit(plan, &survey, false))?;
+    let held = held_after(root, incoming.content(), Arc::clone(new), incoming.chunk_hashes(), memory)?;
+    Ok(Committed { held, set_aside: machine.set_aside })
+}
+
+/// Finishes what a crash cut off in a root. A second call finds nothing.
+pub(crate) fn recover(library: &Library, game: &GameId, memory: &mut Memory) -> Result<Recovered, InstallError> {
+    let root = library.open_root(game)?;
+    let recovered = recover_root(&root, memory)?;
+    if let Recovered::Removed(removed) = &recovered
+        && removed.left.is_empty()
+    {
+        library.remove_root(game)?;
+    }
+    Ok(recovered)
+}
+
+/// Takes a game out of the library: what its manifest lists, downloads, and potluck's own files. What
+/// the manifest does not list stays, and with it the folder. Works with no byte free.
+pub(crate) fn remove_game(library: &Library, game: &GameId, memory: &mut Memory) -> Result<Removed, InstallError> {
+    let removed = remove_payload(&library.open_root(game)?)?;
+    if removed.left.is_empty() {
+        library.remove_root(game)?;
+    }
+    memory.keep_only(|_| false);
+    memory.save();
+    Ok(removed)
+}
+
+fn recover_root(root: &GameRoot, memory: &mut Memory) -> Result<Recovered, InstallError> {
+    let journal = match root.read_file(store::JOURNAL, JOURNAL_BYTES_MAX) {
+        Ok(bytes) => match Journal::decode(&bytes) {
+            Ok(Journal::Commit { from, to }) => JournalFound::Commit { from, to },
+            Ok(Journal::Remove { .. }) => JournalFound::Remove,
+            Err(_) => JournalFound::Damaged,
+        },
+        Err(error) if is_absent(&error) => JournalFound::None,
+        Err(error) if matches!(error.reason(), Reason::TooLong { .. } | Reason::NotRegular | Reason::IsAFolder) => {
+            JournalFound::Damaged
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let parked = root.find(store::PARKED_SENTINEL)?.is_some();
+    let removal = root.find(store::REMOVAL_MARK)?.is_some();
+    if journal == JournalFound::None && !parked && !removal {
+        return tidy_away(root);
+    }
+    let stored = store::load_manifest(root)?.and_then(Result::ok);
+    let download = match journal {
+        JournalFound::Commit { to, .. } => store::load_incoming_manifest(root, to)?.and_then(Result::ok),
+        JournalFound::None | JournalFound::Remove | JournalFound::Damaged => None,
+    };
+    let manifest = stored.as_ref().map(|stored| stored.content);
+    let evidence = Evidence { journal, manifest, download_readable: download.is_some(), parked, removal };
+    match install::recovery(evidence) {
+        Recovery::Nothing => Ok(Recovered::Nothing),
+        Recovery::FinishRemoval => remove_payload(root).map(Recovered::Removed),
+        Recovery::Finish(steps) => {
+            let new = stored.as_ref().map(|stored| &stored.manifest);
+            Machine::new(root, None, new, None).run(&steps)?;
+            Ok(match manifest {
+                Some(content) => Recovered::Committed { content, set_aside: Vec::new() },
+                None => Recovered::Nothing,
+            })
+        }
+        Recovery::FinishCommit { to, old_manifest } => {
+            let download = download.expect("a commit is only finished when its download can be read");
+            finish_commit(root, stored.filter(|_| old_manifest), to, &download.manifest, memory)
+        }
+        Recovery::GiveUp(steps) => {
+            Machine::new(root, None, None, None).run(&steps)?;
+            let reason = match journal {
+                JournalFound::Damaged => format!("its journal was damaged; it is now {}", store::JOURNAL_BAD),
+                JournalFound::Commit { .. } => {
+                    format!("the download it was to be made from is damaged; its journal is now {}", store::JOURNAL_BAD)
+                }
+                JournalFound::None | JournalFound::Remove => "its journal is gone".to_owned(),
+            };
+            Ok(Recovered::GaveUp { reason })
+        }
+    }
+}
+
+/// An empty folder of ours is the very end of a removal, or a download that never began.
+fn tidy_away(root: &GameRoot) -> Result<Recovered, InstallError> {
+    match root.list(store::OWN_FOLDER, 1) {
+        Ok(entries) if entries.is_empty() => {
+            let mut machine = Machine::new(root, None, None, None);
+            machine.run(&[Step::RemoveRoot])?;
+            Ok(if machine.left.is_empty() {
+                Recovered::Removed(Removed { left: machine.left })
+            } else {
+                Recovered::Nothing
+            })
+        }
+        Ok(_) => Ok(Recovered::Nothing),
+        Err(error) if is_absent(&error) || matches!(error.reason(), Reason::TooMany { .. }) => Ok(Recovered::Nothing),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn finish_commit(
+    root: &GameRoot,
+    old: Option<StoredManifest>,
+    to: ContentId,
+    new: &Manifest,
+    memory: &mut Memory,
+) -> Result<Recovered, InstallError> {
+    let survey = survey(root, old.as_ref(), (to, new), memory)?;
+    let plan = Commit { old: old.as_ref().map(|old| (old.content, &old.manifest)), new: (to, new) };
+    let mut machine = Machine::new(root, old.as_ref().map(|old| &old.manifest), Some(new), Some(to));
+    machine.run(&install::commit(plan, &survey, true))?;
+    Ok(Recovered::Committed { content: to, set_aside: machine.set_aside })
+}
+
+fn remove_payload(root: &GameRoot) -> Result<Removed, InstallError> {
+    let stored = store::load_manifest(root)?.and_then(Result::ok).map(|stored| stored.manifest);
+    let mut survey = Survey::default();
+    for path in install::to_survey(stored.as_ref(), None) {
+        if let Some(stat) = root.find(path.as_str())? {
+            // A removal does not ask whose bytes they are, so nothing is hashed.
+            let on_disk = if stat.kind == Kind::Folder { OnDisk::Folder } else { OnDisk::Foreign };
+            survey.at.insert(path, on_disk);
+        }
+    }
+    let mut machine = Machine::new(root, None, None, None);
+    machine.run(&install::removal(stored.as_ref(), &survey))?;
+    Ok(Removed { left: machine.left })
+}
+
+/// Looks at every path that the plan of a commit wants to know of.
+fn survey(
+    root: &GameRoot,
+    old: Option<&StoredManifest>,
+    (content, new): (ContentId, &Manifest),
+    memory: &mut Memory,
+) -> Result<Survey, InstallError> {
+    let old = old.map(|old| &old.manifest);
+    let mut survey = Survey::default();
+    for (number, entry) in new.files().iter().enumerate() {
+        let file = FileNo(number as u32);
+        if root.find(&store::data_path(content, file))?.is_some() {
+            survey.staged.insert(file);
+        } else if root.find(entry.path.as_str())?.is_some_and(|stat| stat.executable != entry.executable) {
+            survey.wrong_mode.insert(entry.path.clone());
+        }
+    }
+    for path in install::to_survey(old, Some(new)) {
+        // Files that stay, or were moved before a crash, are not asked for; they need no hashing.
+        if new.find(&path).is_some_and(|(file, _)| !survey.staged.contains(&file)) {
+            continue;
+        }
+        let Some(stat) = root.find(path.as_str())? else { continue };
+        let on_disk = match stat.kind {
+            Kind::Folder => OnDisk::Folder,
+            Kind::File => {
+                let expect = old.and_then(|old| old.find(&path)).map(|(_, entry)| entry);
+                let found = match expect.filter(|entry| entry.size == stat.stamp.size) {
+                    Some(_) => hash_path(root, &path, &stat.stamp, memory).map_err(InstallError::Scan)?,
+                    None => None,
+                };
+                if found.is_some() && found == expect.map(|entry| entry.hash) { OnDisk::Ours } else { OnDisk::Foreign }
+            }
+            Kind::Link => {
+                let target = root.read_link(path.as_str())?;
+                // One that is already as the new build wants it is in nobody's way.
+                if target_of(Some(new), &path).is_some_and(|wanted| target == *wanted) {
+                    continue;
+                }
+                if target_of(old, &path).is_some_and(|was| target == *was) { OnDisk::Ours } else { OnDisk::Foreign }
+            }
+            Kind::Fifo | Kind::Socket | Kind::Device | Kind::Unknown => OnDisk::Foreign,
+        };
+        survey.at.insert(path, on_disk);
+    }
+    Ok(survey)
+}
+
+fn target_of<'m>(manifest: Option<&'m Manifest>, path: &PayloadPath) -> Option<&'m str> {
+    let links = manifest?.links();
+    let index = links.binary_search_by(|link| link.path.cmp(path)).ok()?; // Not a link of this build.
+    Some(&links[index].target)
+}
+
+/// What the root has after a commit, and teaches it to the index: moving a file changes its stamp.
+fn held_after(
+    root: &GameRoot,
+    content: ContentId,
+    manifest: Arc<Manifest>,
+    hashes: ChunkHashes,
+    memory: &mut Memory,
+) -> Result<Held, InstallError> {
+    let mut held = Held { hashes, ..Held::nothing(content, manifest) };
+    let manifest = Arc::clone(&held.manifest);
+    for (number, entry) in manifest.files().iter().enumerate() {
+        let file = FileNo(number as u32);
+        let Some(stat) = root.find(entry.path.as_str())? else { continue };
+        if stat.kind != Kind::File || stat.stamp.size != entry.size {
+            continue;
+        }
+        held.stamps[number] = Some(stat.stamp);
+        manifest.chunks_of(file).for_each(|chunk| {
+            held.chunks.insert(ChunkNo(chunk));
+        });
+        if let Some(hashes) = held.hashes.file_hashes(&manifest, file) {
+            memory.learn(&entry.path, stat.stamp, hashes);
+        }
+    }
+    memory.keep_only(|path| PayloadPath::new(path).is_ok_and(|path| manifest.find(&path).is_some()));
+    memory.save();
+    Ok(held)
+}
+
+fn is_absent(error: &DiskError) -> bool {
+    error.is_missing() || matches!(error.reason(), Reason::NotAFolder | Reason::Link)
+}
+
+/// The sentinel's path in a root.
+const SENTINEL: &str = SENTINEL_NAME;
+
+#[cfg(test)]
+#[path = "installs/installs_tests.rs"]
+mod tests;

@@ -18,7 +18,7 @@ pub enum FaultAction {
 #[derive(Debug)]
 pub struct Faults {
     done: AtomicU64,
-    stop_before: u64,
+    stop_before: AtomicU64,
     action: FaultAction,
 }
 
@@ -26,13 +26,19 @@ impl Faults {
     /// Stops before operation number `point`, counted from 1.
     #[must_use]
     pub fn before(point: u64, action: FaultAction) -> Self {
-        Self { done: AtomicU64::new(0), stop_before: point, action }
+        Self { done: AtomicU64::new(0), stop_before: AtomicU64::new(point), action }
     }
 
     /// Never stops, only counts.
     #[must_use]
     pub fn count_only() -> Self {
         Self::before(u64::MAX, FaultAction::Fail)
+    }
+
+    /// Counts from 0 again, and stops before operation number `point` from here on.
+    pub fn arm(&self, point: u64) {
+        self.done.store(0, Ordering::SeqCst);
+        self.stop_before.store(point, Ordering::SeqCst);
     }
 
     /// Operations asked for so far.
@@ -43,7 +49,7 @@ impl Faults {
 
     pub(super) fn tick(&self) -> Result<(), Reason> {
         let point = self.done.fetch_add(1, Ordering::SeqCst) + 1;
-        if point < self.stop_before {
+        if point < self.stop_before.load(Ordering::SeqCst) {
             return Ok(());
         }
         match self.action {

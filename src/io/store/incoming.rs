@@ -100,6 +100,26 @@ pub enum WriteError {
     Disk(DiskError),
 }
 
+/// Why a download cannot be committed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// Files of the older build that were to stay have changed meanwhile: these chunks are wanted again.
+    #[error("{} chunks of files in the game changed meanwhile and are fetched again", chunks.len())]
+    Lost {
+        /// The chunks that are no longer here.
+        chunks: Vec<ChunkNo>,
+    },
+    /// Chunks are missing.
+    #[error("{missing} bytes are still missing")]
+    Incomplete {
+        /// Bytes of them.
+        missing: u64,
+    },
+    /// The disk failed.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
 impl From<DiskError> for IncomingError {
     fn from(error: DiskError) -> Self {
         if error.is_no_space() { Self::NoSpace(error) } else { Self::Disk(error) }
@@ -227,7 +247,11 @@ impl Incoming {
                 let path = self.manifest.file(place.file).path.as_str();
                 read_checked(&self.root, &self.open_in_root, path, stamp, place, buffer)
             }
-            None if staged => self.read_staged(place, buffer).map_err(ReadError::Disk),
+            None if staged => self.read_staged(place, buffer).map_err(|error| {
+                let path = || self.manifest.file(place.file).path.to_string();
+                // A commit has moved it: its new reader knows where.
+                if error.is_missing() { ReadError::Gone { path: path() } } else { ReadError::Disk(error) }
+            }),
             None => Err(ReadError::NotHere { chunk }),
         }
     }
@@ -326,23 +350,27 @@ impl Incoming {
         self.root.remove_tree(&folder)
     }
 
-    /// The files that grow here, for the commit: those that stay in the root are not among them.
-    #[must_use]
-    pub(crate) fn staged_files(&self) -> Vec<FileNo> {
-        let state = self.state();
-        let files = 0..self.manifest.files().len() as u32;
-        files.map(FileNo).filter(|file| state.stays[file.index()].is_none()).collect()
-    }
-
-    /// Makes the growing files that no chunk ever made: the empty ones.
-    pub(crate) fn make_empty_files(&self) -> Result<(), DiskError> {
-        for file in self.staged_files() {
-            let path = layout::data_path(self.content, file);
-            if self.manifest.file(file).size == 0 && self.root.find(&path)?.is_none() {
-                self.root.create_file(&path, self.manifest.file(file).executable)?;
+    /// Makes the download ready to be moved into the root: what was to stay there still does, every
+    /// file is whole, nothing lies here that is not wanted, and all of it is durable.
+    pub fn prepare(&self) -> Result<(), NotReady> {
+        let lost = self.recheck()?;
+        if !lost.is_empty() {
+            return Err(NotReady::Lost { chunks: lost });
+        }
+        if !self.is_complete() {
+            return Err(NotReady::Incomplete { missing: self.missing_bytes() });
+        }
+        for (number, entry) in self.manifest.files().iter().enumerate() {
+            let path = layout::data_path(self.content, FileNo(number as u32));
+            let stays = self.state().stays[number].is_some();
+            if stays {
+                // Begun in an earlier run, before the file in the root was found to be the right one.
+                self.root.remove_file(&path)?;
+            } else if entry.size == 0 && self.root.find(&path)?.is_none() {
+                self.root.create_file(&path, entry.executable)?;
             }
         }
-        Ok(())
+        Ok(self.sync()?)
     }
 
     /// A file with the same content in the old build: where the file system can share its blocks, it

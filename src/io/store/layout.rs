@@ -12,12 +12,14 @@ pub(crate) const HASHES: &str = ".potluck/hashes";
 pub(crate) const JOURNAL: &str = ".potluck/journal.json";
 /// A journal that could not be understood.
 pub(crate) const JOURNAL_BAD: &str = ".potluck/journal.json.bad";
-/// The sentinel of the build that is being replaced or removed.
+/// The sentinel of a game whose removal is under way: that it is here is the record of it.
+pub(crate) const REMOVAL_MARK: &str = ".potluck/version.ini.removed";
+/// The sentinel of the build that is being replaced.
 pub(crate) const PARKED_SENTINEL: &str = ".potluck/version.ini.old";
 /// Files of the user's that were in the way of an update.
 pub(crate) const REPLACED: &str = ".potluck/replaced";
 /// One folder a download.
-pub(super) const INCOMING: &str = ".potluck/incoming";
+pub(crate) const INCOMING: &str = ".potluck/incoming";
 
 /// The folder of a download.
 pub(crate) fn incoming_folder(content: ContentId) -> String {

@@ -1,0 +1,170 @@
+//! Plans: from what is on disk to the steps that are left.
+
+use std::collections::BTreeSet;
+
+use super::step::{OnDisk, Step, Survey};
+use crate::types::{ContentId, FileNo, LinkEntry, Manifest, PayloadPath};
+
+/// What a commit is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Commit<'a> {
+    /// The build that is there, if any.
+    pub old: Option<(ContentId, &'a Manifest)>,
+    /// The build that will be there.
+    pub new: (ContentId, &'a Manifest),
+}
+
+/// The paths of which a plan wants to know what is there.
+#[must_use]
+pub fn to_survey(old: Option<&Manifest>, new: Option<&Manifest>) -> BTreeSet<PayloadPath> {
+    let mut paths = BTreeSet::new();
+    for manifest in old.into_iter().chain(new) {
+        paths.extend(entries(manifest).cloned());
+        paths.extend(folders(manifest));
+    }
+    paths
+}
+
+/// The steps of a commit. `begun` says that its journal is on disk.
+///
+/// Old files go before new ones come, so that a folder can become a file and a file a folder: all of
+/// the new build that is not in the root yet is whole in the download.
+#[must_use]
+pub fn commit(commit: Commit<'_>, survey: &Survey, begun: bool) -> Vec<Step> {
+    let (to, new) = commit.new;
+    let mut steps = Vec::new();
+    if !begun {
+        steps.extend([Step::Sync, Step::JournalCommit { from: commit.old.map(|(from, _)| from), to }]);
+    }
+    steps.push(Step::ParkSentinel);
+    let old = commit.old.map(|(_, manifest)| manifest);
+    clear_old(old, new, survey, &mut steps);
+    clear_way(new, survey, &mut steps);
+    fill(new, survey, &mut steps);
+    steps.extend([
+        Step::Sync,
+        Step::WriteHashes,
+        Step::WriteManifest,
+        Step::WriteSentinel,
+        Step::Sync,
+        Step::DropParked,
+        Step::DropDownload { content: to },
+        Step::DropJournal,
+    ]);
+    steps
+}
+
+/// The steps of a removal. Everything the manifest lists goes: whoever removes a game was told so.
+/// What it does not list stays, and with it the root. No step needs space.
+#[must_use]
+pub fn removal(manifest: Option<&Manifest>, survey: &Survey) -> Vec<Step> {
+    let mut steps = vec![Step::MarkRemoval, Step::DropDownloads];
+    if let Some(manifest) = manifest {
+        let there = |path: &&PayloadPath| matches!(survey.at.get(path), Some(OnDisk::Ours | OnDisk::Foreign));
+        steps.extend(entries_without_dirs(manifest).filter(there).map(|path| Step::Delete { path: path.clone() }));
+        let folders = folders(manifest);
+        steps.extend(folders.into_iter().rev().map(|path| Step::RemoveFolder { path }));
+    }
+    steps.extend([
+        Step::Sync,
+        Step::DropManifest,
+        Step::DropParked,
+        Step::DropJournal,
+        Step::DropMark,
+        Step::RemoveRoot,
+    ]);
+    steps
+}
+
+/// Deletes what only the old build has; what the user changed is set aside.
+fn clear_old(old: Option<&Manifest>, new: &Manifest, survey: &Survey, steps: &mut Vec<Step>) {
+    let Some(old) = old else { return };
+    let kept: BTreeSet<&PayloadPath> = entries(new).collect();
+    for path in entries_without_dirs(old).filter(|path| !kept.contains(path)) {
+        match survey.at.get(path) {
+            Some(OnDisk::Ours) => steps.push(Step::Delete { path: path.clone() }),
+            Some(OnDisk::Foreign) => steps.push(Step::SetAside { path: path.clone() }),
+            // A folder the user put there is in nobody's way, or `clear_way` sees it.
+            Some(OnDisk::Folder) | None => {}
+        }
+    }
+    let needed = folders(new);
+    let gone = folders(old).into_iter().rev().filter(|folder| !needed.contains(folder));
+    steps.extend(gone.map(|path| Step::RemoveFolder { path }));
+}
+
+/// Sets aside what is where the new build needs a path for something else.
+fn clear_way(new: &Manifest, survey: &Survey, steps: &mut Vec<Step>) {
+    for folder in folders(new) {
+        match survey.at.get(&folder) {
+            Some(OnDisk::Ours) => steps.push(Step::Delete { path: folder }),
+            Some(OnDisk::Foreign) => steps.push(Step::SetAside { path: folder }),
+            Some(OnDisk::Folder) | None => {}
+        }
+    }
+    for (number, entry) in new.files().iter().enumerate() {
+        if !survey.staged.contains(&FileNo(number as u32)) {
+            continue;
+        }
+        match survey.at.get(&entry.path) {
+            // A file takes the place of ours by being moved there.
+            Some(OnDisk::Ours) | None => {}
+            // A folder that held only old files is gone by now.
+            Some(OnDisk::Foreign | OnDisk::Folder) => steps.push(Step::SetAside { path: entry.path.clone() }),
+        }
+    }
+    for link in new.links() {
+        match survey.at.get(&link.path) {
+            Some(OnDisk::Ours) => steps.push(Step::Delete { path: link.path.clone() }),
+            Some(OnDisk::Foreign | OnDisk::Folder) => steps.push(Step::SetAside { path: link.path.clone() }),
+            None => {}
+        }
+    }
+}
+
+/// Brings the new build in: folders, files, then links, so that nothing is ever written through one.
+fn fill(new: &Manifest, survey: &Survey, steps: &mut Vec<Step>) {
+    let staged = |number: usize| survey.staged.contains(&FileNo(number as u32));
+    let mut made = BTreeSet::new();
+    let of_staged = new.files().iter().enumerate().filter(|(number, _)| staged(*number));
+    let parents = of_staged.filter_map(|(_, entry)| entry.path.parent());
+    let link_parents = new.links().iter().filter_map(|link| link.path.parent());
+    for path in parents.chain(link_parents).chain(new.dirs().iter().map(|dir| dir.path.clone())) {
+        if made.insert(path.clone()) {
+            steps.push(Step::MakeFolder { path });
+        }
+    }
+    for (number, entry) in new.files().iter().enumerate() {
+        if staged(number) {
+            steps.push(Step::Place { file: FileNo(number as u32), path: entry.path.clone() });
+        } else if survey.wrong_mode.contains(&entry.path) {
+            steps.push(Step::SetMode { path: entry.path.clone(), executable: entry.executable });
+        }
+    }
+    for LinkEntry { path, target } in new.links() {
+        steps.push(Step::Link { path: path.clone(), target: target.clone() });
+    }
+}
+
+fn entries_without_dirs(manifest: &Manifest) -> impl Iterator<Item = &PayloadPath> {
+    manifest.files().iter().map(|file| &file.path).chain(manifest.links().iter().map(|link| &link.path))
+}
+
+fn entries(manifest: &Manifest) -> impl Iterator<Item = &PayloadPath> {
+    entries_without_dirs(manifest).chain(manifest.dirs().iter().map(|dir| &dir.path))
+}
+
+/// Every folder a build has, listed or implied; a folder comes before what is in it.
+fn folders(manifest: &Manifest) -> BTreeSet<PayloadPath> {
+    let mut folders: BTreeSet<PayloadPath> = manifest.dirs().iter().map(|dir| dir.path.clone()).collect();
+    for path in entries(manifest) {
+        let mut above = path.parent();
+        while let Some(folder) = above {
+            above = folder.parent();
+            if !folders.insert(folder) {
+                break;
+            }
+        }
+    }
+    folders
+}

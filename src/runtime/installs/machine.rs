@@ -1,0 +1,190 @@
+//! Carries out the steps of a plan on a game root, each so that doing it again does no harm.
+
+use super::{SENTINEL, is_absent};
+use crate::{
+    core::install::Step,
+    io::{
+        disk::{DiskError, GameRoot, Kind, Reason},
+        store,
+    },
+    types::{ContentId, Manifest, PayloadPath, SENTINEL_BYTES_MAX},
+    wire::journal::Journal,
+};
+
+/// Folders tried for a file that is set aside, when one of its name is in the others already.
+const ASIDE_TRIES_MAX: u32 = 1_000;
+/// Names of a root that are told when it cannot be removed.
+const LEFT_MAX: usize = 20;
+/// Entries of a root that are looked at for that.
+const ROOT_ENTRIES_MAX: usize = 150_000;
+
+/// Carries out steps.
+pub(super) struct Machine<'a> {
+    root: &'a GameRoot,
+    old: Option<&'a Manifest>,
+    new: Option<&'a Manifest>,
+    download: Option<ContentId>,
+    /// What was set aside, by its path in the root now.
+    pub(super) set_aside: Vec<String>,
+    /// What is left in a root that was to be removed.
+    pub(super) left: Vec<String>,
+}
+
+impl<'a> Machine<'a> {
+    /// `old` and `new` are whose sentinels are known, `download` is where files come from.
+    pub(super) fn new(
+        root: &'a GameRoot,
+        old: Option<&'a Manifest>,
+        new: Option<&'a Manifest>,
+        download: Option<ContentId>,
+    ) -> Self {
+        Self { root, old, new, download, set_aside: Vec::new(), left: Vec::new() }
+    }
+
+    pub(super) fn run(&mut self, steps: &[Step]) -> Result<(), DiskError> {
+        steps.iter().try_for_each(|step| self.step(step))
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), DiskError> {
+        let root = self.root;
+        match step {
+            Step::Sync => root.sync_fs(),
+            Step::JournalCommit { from, to } => self.journal(&Journal::Commit { from: *from, to: *to }),
+            Step::ParkSentinel => self.park_sentinel(),
+            Step::MarkRemoval => rename_if_there(root, SENTINEL, store::REMOVAL_MARK),
+            Step::Delete { path } => root.remove_file(path.as_str()),
+            Step::SetAside { path } => self.set_aside(path.as_str()),
+            Step::RemoveFolder { path } => remove_if_empty(root, path.as_str()),
+            Step::MakeFolder { path } => root.make_dirs(path.as_str()),
+            Step::Place { file, path } => match self.download {
+                Some(content) => rename_if_there(root, &store::data_path(content, *file), path.as_str()),
+                None => Ok(()),
+            },
+            Step::SetMode { path, executable } => match root.open_file(path.as_str()) {
+                Ok(file) => match file.set_executable(*executable) {
+                    // Some file systems have no such right, and a scan does not insist on it.
+                    Err(error) if matches!(error.reason(), Reason::Denied) => Ok(()),
+                    result => result,
+                },
+                Err(error) if is_absent(&error) => Ok(()),
+                Err(error) => Err(error),
+            },
+            Step::Link { path, target } => self.link(path, target),
+            Step::WriteHashes => match self.download {
+                Some(content) => rename_if_there(root, &store::incoming_hashes(content), store::HASHES),
+                None => Ok(()),
+            },
+            Step::WriteManifest => match self.download {
+                Some(content) => {
+                    rename_if_there(root, &store::incoming_manifest(content), store::MANIFEST)?;
+                    root.sync_dir(store::OWN_FOLDER)
+                }
+                None => Ok(()),
+            },
+            Step::WriteSentinel => match self.new {
+                Some(new) => root.write_atomic(SENTINEL, new.sentinel().as_str().as_bytes()),
+                None => Ok(()),
+            },
+            Step::DropParked => root.remove_file(store::PARKED_SENTINEL),
+            Step::DropMark => root.remove_file(store::REMOVAL_MARK),
+            Step::RestoreSentinel => self.restore_sentinel(),
+            Step::DropDownload { content } => root.remove_tree(&store::incoming_folder(*content)),
+            Step::DropDownloads => root.remove_tree(store::INCOMING),
+            Step::DropJournal => root.remove_file(store::JOURNAL),
+            Step::SetAsideJournal => rename_if_there(root, store::JOURNAL, store::JOURNAL_BAD),
+            Step::DropManifest => {
+                root.remove_file(store::HASHES)?;
+                root.remove_file(store::MANIFEST)
+            }
+            Step::RemoveRoot => self.remove_root(),
+        }
+    }
+
+    fn journal(&self, journal: &Journal) -> Result<(), DiskError> {
+        let bytes = journal.encode().expect("a journal of two hashes is always JSON");
+        self.root.make_dirs(store::OWN_FOLDER)?;
+        self.root.write_atomic(store::JOURNAL, &bytes)
+    }
+
+    /// A sentinel that the old build does not have is the user's own.
+    fn park_sentinel(&mut self) -> Result<(), DiskError> {
+        let bytes = match self.root.read_file(SENTINEL, SENTINEL_BYTES_MAX) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if is_absent(&error) && self.root.find(SENTINEL)?.is_none() => return Ok(()),
+            Err(_) => None,
+        };
+        let of_build = |manifest: Option<&Manifest>| {
+            manifest.is_some_and(|manifest| bytes.as_deref() == Some(manifest.sentinel().as_str().as_bytes()))
+        };
+        if of_build(self.old) || of_build(self.new) {
+            rename_if_there(self.root, SENTINEL, store::PARKED_SENTINEL)
+        } else {
+            self.set_aside(SENTINEL)
+        }
+    }
+
+    fn restore_sentinel(&self) -> Result<(), DiskError> {
+        match self.root.find(SENTINEL)? {
+            Some(_) => Ok(()),
+            None => rename_if_there(self.root, store::PARKED_SENTINEL, SENTINEL),
+        }
+    }
+
+    /// Moves what is at a path to the first `.potluck/replaced/N/` where that name is free.
+    fn set_aside(&mut self, path: &str) -> Result<(), DiskError> {
+        if self.root.find(path)?.is_none() {
+            return Ok(());
+        }
+        for number in 1..=ASIDE_TRIES_MAX {
+            let to = format!("{}/{number}/{path}", store::REPLACED);
+            let folder = to.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let moved = self.root.make_dirs(folder).and_then(|()| self.root.rename_new(path, &to));
+            match moved {
+                Ok(()) => {
+                    self.set_aside.push(to);
+                    return Ok(());
+                }
+                // A file set aside earlier has the name of one of the folders, or the name itself.
+                Err(error) if matches!(error.reason(), Reason::Exists | Reason::NotAFolder | Reason::Link) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(DiskError::new("set aside", path, Reason::TooMany { max: ASIDE_TRIES_MAX as usize }))
+    }
+
+    fn link(&self, path: &PayloadPath, target: &str) -> Result<(), DiskError> {
+        match self.root.find(path.as_str())? {
+            Some(stat) if stat.kind == Kind::Link && self.root.read_link(path.as_str())? == *target => Ok(()),
+            Some(_) | None => self.root.make_link(path.as_str(), target),
+        }
+    }
+
+    /// Removes potluck's folder if nothing is in it that must stay; says what keeps the root.
+    fn remove_root(&mut self) -> Result<(), DiskError> {
+        for path in [store::JOURNAL, store::MANIFEST, store::HASHES] {
+            // Left by a crash in the middle of an atomic write.
+            self.root.remove_file(&format!("{path}.new"))?;
+        }
+        self.root.remove_file(&format!("{}/{SENTINEL}.new", store::OWN_FOLDER))?;
+        remove_if_empty(self.root, store::OWN_FOLDER)?;
+        let entries = self.root.list("", ROOT_ENTRIES_MAX)?;
+        self.left = entries.iter().take(LEFT_MAX).map(|entry| entry.name.to_string_lossy().into_owned()).collect();
+        Ok(())
+    }
+}
+
+/// Fine when nothing is there (any more): then it has been moved before.
+fn rename_if_there(root: &GameRoot, from: &str, to: &str) -> Result<(), DiskError> {
+    match root.rename(from, to) {
+        Err(error) if error.is_missing() && root.find(from)?.is_none() => Ok(()),
+        result => result,
+    }
+}
+
+/// Fine when the folder is gone, or is something else, or has something in it.
+fn remove_if_empty(root: &GameRoot, path: &str) -> Result<(), DiskError> {
+    match root.remove_dir(path) {
+        Err(error) if is_absent(&error) || matches!(error.reason(), Reason::NotEmpty) => Ok(()),
+        result => result,
+    }
+}
