@@ -15,3 +15,5 @@ pub mod tasks;
 mod traffic;
 pub mod transfers;
 mod view;
+
+pub use error::StartError;
