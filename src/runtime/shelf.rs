@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     io::store::{Incoming, RootReader},
-    types::{ChunkNo, ChunkSet, ContentId, Manifest},
+    types::{ChunkNo, ChunkSet, ContentId, GameId, Manifest},
 };
 
 /// The contents of this machine. Cheap to clone; clones share one shelf.
@@ -76,6 +76,13 @@ impl Shelf {
     /// The content, if any of it is here.
     pub(crate) fn get(&self, content: ContentId) -> Option<Arc<Shelved>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&content).cloned()
+    }
+
+    /// The build of a game that is in its root.
+    pub(crate) fn in_root_of(&self, game: &GameId) -> Option<Arc<Shelved>> {
+        let shelf = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut of_game = shelf.values().filter(|shelved| shelved.manifest.game() == game);
+        of_game.find(|shelved| matches!(shelved.files(), Files::Root(_))).cloned()
     }
 
     /// Takes a content off; requests under way see it as gone.

@@ -1,1 +1,582 @@
-//! Drives `core::queue` and one `core::download` per transfer.
+//! Gets games: the queue, and one task a transfer. The actor owns the order, who has what and the way
+//! to them, the disk's free space and what faces are shown; a transfer's task ([`getting`]) does the
+//! work. Which chunk comes from whom is decided by `core::download`, who runs by `core::queue`.
+
+mod commands;
+mod download;
+mod fetch;
+mod getting;
+mod prepare;
+mod shown;
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::getting::{End, Getting, Shared, SourceLink};
+use super::{
+    buffers::Buffers,
+    context::Context,
+    input::{LibraryInput, ReplyTo, TransfersInput, Wanted},
+    links::Link,
+    traffic::{self, Meter},
+    view::TransfersShown,
+};
+use crate::{
+    api::{CommandError, ErrorCode, EventKind, Level, Reply, StateWord, TransferView},
+    core::{
+        download::{RequestEnd, RequestNo},
+        limits::Limits,
+        queue::{self, Keep, Output, Queue, Standing},
+    },
+    io::{clock, disk::Library, state::StateFile, store::OpenFiles},
+    types::{ChunkNo, ChunkRanges, ChunkSet, ContentId, EntryState, GameId, PeerId, PeerName, Version},
+};
+
+/// Chunk buffers for receiving: a third of what a process may hold in memory.
+const BUFFERS: usize = 32;
+/// Bytes asked for and not here yet, all transfers together.
+const IN_FLIGHT_MAX: u64 = 48 << 20;
+/// Notices of transfers that the actor has not read; they wait beyond.
+const NOTICES_MAX: usize = 256;
+/// How often faces may be shown another picture.
+const SHOW: Duration = Duration::from_millis(250);
+/// How often the disk's free space is looked at while transfers exist.
+const FREE: Duration = Duration::from_secs(2);
+/// The queue in the state folder.
+const STATE_NAME: &str = "transfers.json";
+
+/// What a transfer is to do; the newest order counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// Go on.
+    Run,
+    /// Ask for nothing.
+    Hold(queue::Wait),
+    /// End.
+    Stop(Keep),
+}
+
+/// What a transfer tells the actor.
+#[derive(Debug)]
+enum Notice {
+    /// Bytes it will still write.
+    Needs(u64),
+    /// Nobody has what it lacks.
+    NoSource,
+    /// Somebody has.
+    SourceFound,
+    /// A write found the disk full.
+    DiskFull,
+    /// It is over.
+    Ended(End),
+}
+
+/// What the streams of a transfer tell its task.
+#[derive(Debug)]
+enum Told {
+    HaveMap { peer: PeerId, turn: u64, have: ChunkSet },
+    HaveDelta { peer: PeerId, turn: u64, set: ChunkRanges, clear: ChunkRanges },
+    HaveEnded { peer: PeerId, turn: u64 },
+    Named { request: RequestNo, chunk: ChunkNo },
+    Arrived { request: RequestNo, chunk: ChunkNo },
+    Written { request: RequestNo, peer: PeerId, chunk: ChunkNo, written: fetch::Written },
+    Ended { request: RequestNo, end: RequestEnd },
+}
+
+/// A build somebody wants.
+#[derive(Debug, Clone)]
+struct Wish {
+    game: GameId,
+    title: String,
+    version: Version,
+    content: ContentId,
+    size: u64,
+}
+
+/// A transfer as the actor knows it.
+struct Entry {
+    wish: Wish,
+    holders: Vec<(PeerId, EntryState)>,
+    /// `None` until it may run for the first time, and when it failed.
+    task: Option<Task>,
+    /// What faces see while there is no task.
+    view: TransferView,
+    failed: Option<String>,
+    paused: bool,
+    /// It was told to end and has not yet.
+    stopping: bool,
+}
+
+/// The actor's ends of a transfer's channels.
+struct Task {
+    /// Tells notices of this task from those of an earlier one.
+    number: u64,
+    orders: watch::Sender<Order>,
+    sources: watch::Sender<Arc<Vec<SourceLink>>>,
+    view: watch::Receiver<TransferView>,
+}
+
+/// A transfer as the state file keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    game: String,
+    title: String,
+    version: String,
+    content: String,
+    size: u64,
+    #[serde(default)]
+    paused: bool,
+}
+
+/// A word to the actor from what it has started.
+#[derive(Debug)]
+enum Word {
+    Notice { content: ContentId, task: u64, notice: Notice },
+    Free { bytes: u64 },
+}
+
+/// Runs the actor until the runtime ends.
+pub(crate) async fn run(
+    context: Context,
+    mut inbox: mpsc::Receiver<TransfersInput>,
+    shown: watch::Sender<TransfersShown>,
+) -> Result<(), Infallible> {
+    let cancelled = context.tasks.cancelled().clone();
+    let (words, mut spoken) = mpsc::channel(NOTICES_MAX);
+    let mut transfers = Transfers::new(context, words);
+    let ticking = |every| {
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    };
+    let (mut show, mut free, mut rates) = (ticking(SHOW), ticking(FREE), ticking(traffic::TICK));
+    loop {
+        tokio::select! {
+            biased;
+            () = cancelled.cancelled() => break,
+            input = inbox.recv() => match input {
+                Some(input) => transfers.on_input(input).await,
+                None => break,
+            },
+            Some(word) = spoken.recv() => transfers.on_word(word).await,
+            _ = free.tick() => transfers.look_at_free(),
+            _ = rates.tick() => {
+                if let Some(down) = transfers.shared.meter.tick(traffic::TICK) {
+                    shown.send_modify(|shown| shown.down = down);
+                }
+            }
+            _ = show.tick() => transfers.show(&shown),
+        }
+    }
+    Ok(())
+}
+
+struct Transfers {
+    context: Context,
+    queue: Queue,
+    entries: BTreeMap<ContentId, Entry>,
+    peers: BTreeMap<PeerId, (PeerName, Link)>,
+    shared: Shared,
+    words: mpsc::Sender<Word>,
+    next_task: u64,
+    saved: StateFile,
+    looking: bool,
+}
+
+impl Transfers {
+    fn new(context: Context, words: mpsc::Sender<Word>) -> Self {
+        let settings = &context.settings;
+        let mut limits = Limits::unlimited();
+        limits.set_everybody(settings.down_limit, clock::now());
+        let shared = Shared {
+            buffers: Buffers::new(BUFFERS),
+            limits: Arc::new(Mutex::new(limits)),
+            meter: Meter::default(),
+            files: OpenFiles::default(),
+            in_flight_max: IN_FLIGHT_MAX / settings.max_active.max(1) as u64,
+        };
+        Self {
+            queue: Queue::new(settings.max_active),
+            saved: StateFile::new(&settings.places.state, STATE_NAME),
+            entries: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            shared,
+            words,
+            next_task: 0,
+            looking: false,
+            context,
+        }
+    }
+
+    async fn on_input(&mut self, input: TransfersInput) {
+        match input {
+            TransfersInput::PeerUp { peer, name, link } => {
+                self.peers.insert(peer, (name, link));
+                self.peer_changed(peer);
+            }
+            TransfersInput::PeerLink { peer, link } => {
+                if let Some(known) = self.peers.get_mut(&peer) {
+                    known.1 = link;
+                }
+                self.peer_changed(peer);
+            }
+            TransfersInput::PeerDown { peer } => {
+                self.peers.remove(&peer);
+                self.peer_changed(peer);
+            }
+            TransfersInput::Enqueue(wanted) => self.on_enqueue(*wanted).await,
+            TransfersInput::Holders { content, holders } => {
+                if let Some(entry) = self.entries.get_mut(&content) {
+                    entry.holders = holders;
+                    self.tell_sources(content);
+                }
+            }
+            TransfersInput::Pause { game, reply } => self.on_pause(&game, reply),
+            TransfersInput::Resume { game, reply } => self.on_resume(&game, reply).await,
+            TransfersInput::Cancel { game, discard, reply } => self.on_cancel(&game, discard, reply),
+            TransfersInput::Reorder { game, by, reply } => self.on_reorder(&game, by, reply),
+            TransfersInput::Busy { game, reply } => {
+                let busy = self.entries.values().any(|entry| entry.wish.game == game && entry.failed.is_none());
+                // Who asked may have been cancelled meanwhile.
+                let _ = reply.send(busy);
+            }
+            TransfersInput::Scanned => self.on_scanned().await,
+        }
+    }
+
+    async fn on_enqueue(&mut self, wanted: Wanted) {
+        let Wanted { game, title, version, content, size, repair: _, reply } = wanted;
+        let wish = Wish { game, title, version, content, size };
+        let other = self.entries.values().find(|entry| entry.wish.game == wish.game && entry.wish.content != content);
+        if let Some(other) = other.filter(|other| other.failed.is_none()) {
+            let message = format!(
+                "{} {} is being fetched already; cancel that first",
+                other.wish.title,
+                other.wish.version.as_str()
+            );
+            return answer(reply, Err(CommandError::new(ErrorCode::Refused, message)));
+        }
+        if self.entries.get(&content).is_some_and(|entry| entry.stopping) {
+            let message = format!("{} is just being cancelled; try again in a moment", wish.title);
+            return answer(reply, Err(CommandError::new(ErrorCode::Refused, message)));
+        }
+        if !self.queue.has_room() {
+            let message = format!("{} transfers are queued already; wait for some to end", queue::TRANSFERS_MAX);
+            return answer(reply, Err(CommandError::new(ErrorCode::Refused, message)));
+        }
+        let stale = other.map(|other| other.wish.content);
+        if let Some(stale) = stale {
+            self.forget(stale).await;
+        }
+        let queued = Reply::Queued {
+            game: wish.game.as_str().to_owned(),
+            content: content.to_string(),
+            version: wish.version.as_str().to_owned(),
+            size,
+        };
+        self.admit(wish, false).await;
+        answer(reply, Ok(queued));
+    }
+
+    /// Puts a wish into the queue; one that is there and failed or was paused goes on.
+    async fn admit(&mut self, wish: Wish, paused: bool) {
+        let content = wish.content;
+        let known = self.entries.get_mut(&content);
+        match known {
+            Some(entry) => {
+                entry.failed = None;
+                entry.paused = paused;
+            }
+            None => {
+                let view = Getting::first_view(&wish);
+                let entry = Entry {
+                    holders: Vec::new(),
+                    task: None,
+                    view,
+                    failed: None,
+                    paused,
+                    stopping: false,
+                    wish: wish.clone(),
+                };
+                self.entries.insert(content, entry);
+                // The library ends before us only when the runtime does.
+                let _ = self.context.inputs.library.send(LibraryInput::Follow { content }).await;
+            }
+        }
+        self.queue_input(queue::Input::Enqueue { content, needs: wish.size, paused });
+        if !paused {
+            self.queue_input(queue::Input::Resume { content });
+        }
+        self.save();
+    }
+
+    /// The queue of the last run goes on.
+    async fn on_scanned(&mut self) {
+        let (saved, trouble) = self.saved.load::<Vec<Saved>>();
+        if let Some(trouble) = trouble {
+            self.context.teller.tell(Level::Warning, EventKind::Note, trouble.to_string());
+        }
+        for transfer in saved.into_iter().take(queue::TRANSFERS_MAX) {
+            let paused = transfer.paused;
+            match Wish::from_saved(&transfer) {
+                Some(wish) if !self.entries.contains_key(&wish.content) => self.admit(wish, paused).await,
+                Some(_) => {}
+                None => tracing::warn!(game = %transfer.game, "a transfer of the last run cannot be understood"),
+            }
+        }
+        self.look_at_free();
+    }
+
+    async fn on_word(&mut self, word: Word) {
+        match word {
+            Word::Free { bytes } => {
+                self.looking = false;
+                self.queue_input(queue::Input::Free { bytes });
+            }
+            Word::Notice { content, task, notice } => {
+                let known = self.entries.get(&content).and_then(|entry| entry.task.as_ref());
+                if known.is_some_and(|known| known.number == task) {
+                    self.on_notice(content, notice).await;
+                }
+            }
+        }
+    }
+
+    async fn on_notice(&mut self, content: ContentId, notice: Notice) {
+        match notice {
+            Notice::Needs(needs) => self.queue_input(queue::Input::Needs { content, needs }),
+            Notice::NoSource => self.queue_input(queue::Input::NoSource { content }),
+            Notice::SourceFound => self.queue_input(queue::Input::SourceFound { content }),
+            Notice::DiskFull => self.queue_input(queue::Input::DiskFull { content }),
+            Notice::Ended(End::Done | End::Stopped(_)) => {
+                self.forget(content).await;
+                self.look_at_free();
+            }
+            // The runtime ends: the state file knows it, and the next run goes on.
+            Notice::Ended(End::Cancelled) => {}
+            Notice::Ended(End::Failed(reason)) => self.on_failed(content, reason),
+        }
+    }
+
+    fn on_failed(&mut self, content: ContentId, reason: String) {
+        let Some(entry) = self.entries.get_mut(&content) else { return };
+        if let Some(task) = entry.task.take() {
+            entry.view = task.view.borrow().clone();
+        }
+        entry.view.state = StateWord::Failed;
+        entry.view.reason.clone_from(&reason);
+        (entry.view.down_bps, entry.view.left_s) = (0, None);
+        let kind = EventKind::Transfer {
+            game: entry.wish.game.as_str().to_owned(),
+            content: content.to_string(),
+            state: StateWord::Failed,
+        };
+        let text = format!("{}: {reason}. `resume` tries again.", entry.wish.title);
+        entry.failed = Some(reason);
+        self.context.teller.tell(Level::Error, kind, text);
+        self.queue_input(queue::Input::Ended { content });
+    }
+
+    /// Takes a transfer off every list.
+    async fn forget(&mut self, content: ContentId) {
+        if self.entries.remove(&content).is_some() {
+            // The library ends before us only when the runtime does.
+            let _ = self.context.inputs.library.send(LibraryInput::Unfollow { content }).await;
+        }
+        self.queue_input(queue::Input::Ended { content });
+        self.save();
+    }
+
+    fn queue_input(&mut self, input: queue::Input) {
+        self.queue.handle_input(input, clock::now());
+        while let Some(output) = self.queue.poll_output() {
+            match output {
+                Output::Run { content } => self.order(content, Order::Run),
+                Output::Hold { content, why } => self.order(content, Order::Hold(why)),
+                Output::Stop { content, keep } => self.stop(content, keep),
+                Output::Changed => {}
+            }
+        }
+    }
+
+    fn order(&mut self, content: ContentId, order: Order) {
+        let Some(entry) = self.entries.get_mut(&content) else { return };
+        if let Some(task) = &entry.task {
+            task.orders.send_replace(order);
+        } else if order == Order::Run {
+            self.start(content);
+        }
+    }
+
+    fn stop(&mut self, content: ContentId, keep: Keep) {
+        if self.entries.get(&content).is_some_and(|entry| entry.task.is_none()) {
+            // Only a task knows how to put things in order: it is made to stop at once.
+            self.start(content);
+        }
+        if let Some(entry) = self.entries.get_mut(&content) {
+            entry.stopping = true;
+            if let Some(task) = &entry.task {
+                task.orders.send_replace(Order::Stop(keep));
+            }
+        }
+    }
+
+    fn start(&mut self, content: ContentId) {
+        let sources = Arc::new(self.sources_of(content));
+        let Some(entry) = self.entries.get_mut(&content) else { return };
+        let number = self.next_task;
+        self.next_task += 1;
+        let (orders, obeyed) = watch::channel(Order::Run);
+        let (sources, asked) = watch::channel(sources);
+        let (drawn, view) = watch::channel(entry.view.clone());
+        let (notices, heard) = mpsc::channel(NOTICES_MAX);
+        let getting = Getting {
+            context: self.context.clone(),
+            wish: entry.wish.clone(),
+            shared: self.shared.clone(),
+            orders: obeyed,
+            sources: asked,
+            view: drawn,
+            notices,
+            halt: CancellationToken::new(),
+        };
+        entry.task = Some(Task { number, orders, sources, view });
+        self.context.tasks.spawn("a transfer", getting.run());
+        self.context.tasks.spawn("notices of a transfer", pass_on(content, number, heard, self.words.clone()));
+    }
+
+    fn peer_changed(&self, peer: PeerId) {
+        let concerned =
+            self.entries.iter().filter(|(_, entry)| entry.holders.iter().any(|(holder, _)| *holder == peer));
+        for content in concerned.map(|(content, _)| *content) {
+            self.tell_sources(content);
+        }
+    }
+
+    fn tell_sources(&self, content: ContentId) {
+        if let Some(task) = self.entries.get(&content).and_then(|entry| entry.task.as_ref()) {
+            task.sources.send_replace(Arc::new(self.sources_of(content)));
+        }
+    }
+
+    /// Who has the content and can be asked.
+    fn sources_of(&self, content: ContentId) -> Vec<SourceLink> {
+        let holders = self.entries.get(&content).map(|entry| entry.holders.as_slice()).unwrap_or_default();
+        let linked = holders.iter().filter_map(|(peer, state)| {
+            let (name, link) = self.peers.get(peer)?;
+            Some(SourceLink { peer: *peer, name: name.clone(), link: link.clone(), state: *state })
+        });
+        linked.collect()
+    }
+
+    /// Asks the disk what is free, while that matters to anybody.
+    fn look_at_free(&mut self) {
+        if self.looking || self.queue.iter().next().is_none() {
+            return;
+        }
+        self.looking = true;
+        let (pool, words) = (self.context.pool.clone(), self.words.clone());
+        let path = self.context.settings.library.clone();
+        self.context.tasks.spawn("look at free space", async move {
+            let look = move || Library::open_or_create(&path).ok().and_then(|library| library.free_space().ok());
+            // What cannot be asked is no reason to wait: a write will tell.
+            let bytes = pool.run(look).await.ok().flatten().unwrap_or(u64::MAX);
+            // The actor is gone at the end only.
+            let _ = words.send(Word::Free { bytes }).await;
+        });
+    }
+
+    fn show(&self, shown: &watch::Sender<TransfersShown>) {
+        let queued = self.queue.iter().filter_map(|(content, standing)| {
+            let entry = self.entries.get(&content)?;
+            Some(entry.view_now(standing))
+        });
+        let failed = self.entries.values().filter(|entry| entry.failed.is_some()).map(|entry| entry.view.clone());
+        let transfers: Vec<TransferView> = queued.chain(failed).collect();
+        shown.send_if_modified(|shown| {
+            let changed = *shown.transfers != transfers;
+            if changed {
+                shown.transfers = Arc::new(transfers);
+            }
+            changed
+        });
+    }
+
+    fn save(&self) {
+        let queued = self.queue.iter().filter_map(|(content, _)| self.entries.get(&content));
+        let saved: Vec<Saved> = queued.map(Entry::saved).collect();
+        let (file, pool) = (self.saved.clone(), self.context.pool.clone());
+        self.context.tasks.spawn("save the queue", async move {
+            // A pool that stopped ends with the runtime; the last change is then the one before.
+            if let Ok(Err(error)) = pool.run(move || file.save(&saved)).await {
+                tracing::warn!(%error, "the queue cannot be saved");
+            }
+        });
+    }
+}
+
+impl Entry {
+    fn view_now(&self, standing: Standing) -> TransferView {
+        let mut view = self.task.as_ref().map_or_else(|| self.view.clone(), |task| task.view.borrow().clone());
+        if let Standing::Waiting(wait) = standing {
+            let (state, reason) = shown::wait_in_queue(wait);
+            // A transfer without sources knows better than the queue what exactly it lacks.
+            if wait != queue::Wait::NoSource || view.state != StateWord::Waiting {
+                (view.state, view.reason) = (state, reason);
+            }
+            (view.down_bps, view.left_s) = (0, None);
+        }
+        view
+    }
+
+    fn saved(&self) -> Saved {
+        let Wish { game, title, version, content, size } = &self.wish;
+        Saved {
+            game: game.as_str().to_owned(),
+            title: title.clone(),
+            version: version.as_str().to_owned(),
+            content: content.to_string(),
+            size: *size,
+            paused: self.paused,
+        }
+    }
+}
+
+impl Wish {
+    fn from_saved(saved: &Saved) -> Option<Self> {
+        Some(Self {
+            game: GameId::new(&saved.game).ok()?,
+            title: saved.title.clone(),
+            version: Version::new(&saved.version).ok()?,
+            content: saved.content.parse().ok()?,
+            size: saved.size,
+        })
+    }
+}
+
+/// Adds to a task's notices which transfer they are of.
+async fn pass_on(content: ContentId, task: u64, mut heard: mpsc::Receiver<Notice>, words: mpsc::Sender<Word>) {
+    while let Some(notice) = heard.recv().await {
+        if words.send(Word::Notice { content, task, notice }).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn answer(reply: Option<ReplyTo>, result: Result<Reply, CommandError>) {
+    if let Some(reply) = reply {
+        // A face that no longer waits dropped its end.
+        let _ = reply.send(result);
+    }
+}

@@ -12,7 +12,7 @@ use crate::{
         disk::{DiskError, GameFile, GameRoot, Reason, Stamp},
         hash::hash_chunk,
     },
-    types::{ChunkHash, ChunkNo, ChunkPlace, ContentId, FileNo, Manifest},
+    types::{ChunkHash, ChunkNo, ChunkPlace, ChunkSet, ContentId, FileNo, Manifest},
 };
 
 /// Reads the chunks of a build from its game root. It holds one descriptor for the root and shares
@@ -97,6 +97,18 @@ impl RootReader {
     pub fn verify_chunk(&self, chunk: ChunkNo) -> Result<bool, ReadError> {
         let expect = self.chunk_hash(chunk).ok_or(ReadError::NotHere { chunk })?;
         verify(&self.manifest, chunk, expect, |buffer| self.read_chunk(chunk, buffer))
+    }
+
+    /// What the root has of the build, `chunks` of it being served: for a download that builds on it.
+    #[must_use]
+    pub fn held(&self, chunks: ChunkSet) -> Held {
+        Held {
+            content: self.content,
+            manifest: Arc::clone(&self.manifest),
+            hashes: self.hashes.read().unwrap_or_else(PoisonError::into_inner).clone(),
+            stamps: self.stamps.clone(),
+            chunks,
+        }
     }
 
     /// The root itself.

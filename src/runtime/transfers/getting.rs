@@ -1,0 +1,392 @@
+//! One transfer from the wish to the commit: the task that goes through the steps of
+//! [`super::prepare`], then drives the download, then commits. It obeys one order at a time from the
+//! actor, newest wins, and tells the actor what happens by notices.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Notice, Order, Wish, shown};
+use crate::{
+    api::{EventKind, Level, SourceView, StateWord, TransferView},
+    core::{
+        limits::Limits,
+        queue::{Keep, Wait},
+    },
+    io::{
+        disk::GameRoot,
+        scan::Memory,
+        store::{self, Incoming, KeptWhat, NotReady, OpenFiles, RootReader},
+    },
+    runtime::{
+        buffers::Buffers,
+        context::Context,
+        input::LibraryInput,
+        installs::{self, Committed, InstallError},
+        links::Link,
+        shelf::{Files, Shelved},
+        tasks::PoolError,
+        traffic::Meter,
+    },
+    types::{ChunkSet, EntryState, Manifest, PeerId, PeerName},
+};
+
+/// How long a step waits for something to change before it is tried again: a disk that was full, or
+/// sources that did not answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A peer that has some of the content, and the way to it.
+#[derive(Debug, Clone)]
+pub(super) struct SourceLink {
+    pub(super) peer: PeerId,
+    pub(super) name: PeerName,
+    pub(super) link: Link,
+    pub(super) state: EntryState,
+}
+
+/// What all transfers share.
+#[derive(Debug, Clone)]
+pub(super) struct Shared {
+    pub(super) buffers: Buffers,
+    pub(super) limits: Arc<Mutex<Limits>>,
+    pub(super) meter: Meter,
+    pub(super) files: OpenFiles,
+    /// Bytes one transfer may have asked for.
+    pub(super) in_flight_max: u64,
+}
+
+/// How a transfer ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// It is in its root.
+    Done,
+    /// The user gave it up.
+    Stopped(Keep),
+    /// The runtime ends.
+    Cancelled,
+    /// It cannot go on without the user.
+    Failed(String),
+}
+
+/// A transfer's task.
+pub(super) struct Getting {
+    pub(super) context: Context,
+    pub(super) wish: Wish,
+    pub(super) shared: Shared,
+    pub(super) orders: watch::Receiver<Order>,
+    pub(super) sources: watch::Receiver<Arc<Vec<SourceLink>>>,
+    pub(super) view: watch::Sender<TransferView>,
+    pub(super) notices: mpsc::Sender<Notice>,
+    /// Cancelled when the disk's threads are to stop what they do for us.
+    pub(super) halt: CancellationToken,
+}
+
+/// The build that is in the root, and what of it is good.
+pub(super) type Old = (Arc<RootReader>, ChunkSet);
+
+/// What is known once the download is open.
+pub(super) struct Opened {
+    pub(super) root: Arc<GameRoot>,
+    pub(super) incoming: Arc<Incoming>,
+    pub(super) shelved: Arc<Shelved>,
+    /// Bytes that were here before this run asked for any.
+    pub(super) reused: u64,
+}
+
+impl Getting {
+    /// Runs until the game is in its root, or until it is told to stop.
+    pub(super) async fn run(mut self) {
+        let end = match self.get().await {
+            Ok(()) => End::Done,
+            Err(end) => end,
+        };
+        match &end {
+            End::Done | End::Cancelled => {}
+            End::Stopped(keep) => self.clear(*keep).await,
+            End::Failed(_) => self.clear(Keep::Verified).await,
+        }
+        self.notify(Notice::Ended(end)).await;
+    }
+
+    async fn get(&mut self) -> Result<(), End> {
+        self.gate().await?;
+        let root = self.root().await?;
+        let whole = self.manifest(&root).await?;
+        self.notify(Notice::Needs(whole.0.size())).await;
+        self.gate().await?;
+        // Looked up now: a repair puts the same build on the shelf as one that grows.
+        let old = self.old();
+        let incoming = self.open(&root, &whole, old.as_ref()).await?;
+        let shelved = self.put_on_shelf(&incoming, &whole).await;
+        self.hashes(&incoming).await?;
+        if let Some((reader, _)) = &old {
+            self.reuse(&incoming, reader).await?;
+        }
+        for chunk in incoming.verified().iter() {
+            shelved.add(chunk);
+        }
+        let reused = whole.0.size().saturating_sub(incoming.missing_bytes());
+        let opened = Opened { root, incoming, shelved, reused };
+        let mut sources = Vec::new();
+        loop {
+            sources = self.download(&opened, sources).await?;
+            if self.commit(&opened, &whole, &sources).await? {
+                return Ok(());
+            }
+            // Something in the root changed meanwhile: what it gave is fetched after all.
+            let incoming = Arc::clone(&opened.incoming);
+            let lost = self.work(move || incoming.recheck()).await?;
+            for chunk in lost.map_err(|error| End::Failed(error.to_string()))? {
+                opened.shelved.drop_chunk(chunk);
+            }
+        }
+    }
+
+    fn old(&self) -> Option<Old> {
+        let shelved = self.context.shelf.in_root_of(&self.wish.game)?;
+        match shelved.files() {
+            Files::Root(reader) => Some((reader, shelved.have_map())),
+            Files::Growing(_) => None,
+        }
+    }
+
+    async fn put_on_shelf(&self, incoming: &Arc<Incoming>, (manifest, bytes): &(Arc<Manifest>, Bytes)) -> Arc<Shelved> {
+        let files = Files::Growing(Arc::clone(incoming));
+        let have = incoming.verified();
+        let shelf = &self.context.shelf;
+        let shelved = shelf.put(self.wish.content, Arc::clone(manifest), bytes.clone(), files, have);
+        self.announce(&shelved).await;
+        shelved
+    }
+
+    /// Tells the library, and so the room, how much is here.
+    pub(super) async fn announce(&self, shelved: &Shelved) {
+        let Wish { game, title, version, content, .. } = self.wish.clone();
+        let manifest = Arc::clone(shelved.manifest());
+        let have = shelved.have_map().len();
+        self.tell_library(LibraryInput::Growing { game, title, version, content, manifest, have }).await;
+    }
+
+    /// Puts the download in its place; false when it is not whole after all.
+    async fn commit(
+        &mut self,
+        opened: &Opened,
+        (manifest, bytes): &(Arc<Manifest>, Bytes),
+        sources: &[SourceView],
+    ) -> Result<bool, End> {
+        loop {
+            self.gate().await?;
+            self.show(StateWord::Checking, "putting it in place");
+            let (root, incoming) = (Arc::clone(&opened.root), Arc::clone(&opened.incoming));
+            let (index, game) = (Arc::clone(&self.context.index), self.wish.game.clone());
+            let job = move || installs::commit(&root, &incoming, &mut Memory::of_game(&index, &game));
+            // Not to be stopped: after its journal it is finished, now or at the next start.
+            match self.context.pool.run(job).await? {
+                Ok(committed) => {
+                    self.on_committed(opened, committed, manifest, bytes, sources).await;
+                    return Ok(true);
+                }
+                Err(InstallError::NotReady(NotReady::Lost { .. } | NotReady::Incomplete { .. })) => return Ok(false),
+                Err(error) if error.is_no_space() => self.wait_for_space().await?,
+                Err(error) => return Err(End::Failed(error.to_string())),
+            }
+        }
+    }
+
+    async fn on_committed(
+        &self,
+        opened: &Opened,
+        committed: Committed,
+        manifest: &Arc<Manifest>,
+        bytes: &Bytes,
+        sources: &[SourceView],
+    ) {
+        let Wish { game, title, version, content, .. } = self.wish.clone();
+        let shelf = &self.context.shelf;
+        let old = shelf.in_root_of(&game).filter(|old| old.content() != content);
+        // Served on without a gap: only the place of its files is another one now.
+        match GameRoot::open(opened.root.path()) {
+            Ok(root) => {
+                let reader = RootReader::new(root, &committed.held, &self.shared.files);
+                let have = committed.held.chunks.clone();
+                shelf.put(content, Arc::clone(manifest), bytes.clone(), Files::Root(Arc::new(reader)), have);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a game that was just put in place cannot be opened");
+                shelf.remove(content);
+            }
+        }
+        if let Some(old) = old {
+            shelf.remove(old.content());
+        }
+        let teller = &self.context.teller;
+        if !committed.set_aside.is_empty() {
+            let text = format!(
+                "{title}: {} files you changed are in .potluck/replaced/ of its folder.",
+                committed.set_aside.len()
+            );
+            teller.tell(Level::Info, EventKind::Note, text);
+        }
+        let kind = EventKind::Downloaded {
+            game: game.as_str().to_owned(),
+            content: content.to_string(),
+            version: version.as_str().to_owned(),
+            reused: opened.reused,
+            sources: sources.to_vec(),
+        };
+        teller.tell(Level::Done, kind, format!("{title} {} is here.", version.as_str()));
+        self.tell_library(LibraryInput::Committed { game, content, title }).await;
+    }
+
+    /// Takes what there is of it off the shelf, and deletes it when nothing is to be kept.
+    async fn clear(&self, keep: Keep) {
+        let Wish { game, content, .. } = self.wish.clone();
+        let growing = self.context.shelf.get(content).filter(|shelved| matches!(shelved.files(), Files::Growing(_)));
+        if growing.is_some() {
+            self.context.shelf.remove(content);
+        }
+        self.tell_library(LibraryInput::NotGrowing { game: game.clone(), content }).await;
+        if keep == Keep::Verified {
+            return;
+        }
+        let path = self.context.settings.library.join(game.as_str());
+        let delete = move || match GameRoot::open(&path) {
+            Ok(root) => store::free_kept(&root, KeptWhat::Download(content)),
+            Err(error) if error.is_missing() => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Ok(Err(error)) = self.context.pool.run(delete).await {
+            let text = format!("{}: what was fetched of it cannot be deleted: {error}", self.wish.title);
+            self.context.teller.tell(Level::Warning, EventKind::Note, text);
+        }
+    }
+
+    /// Waits until the transfer may run.
+    pub(super) async fn gate(&mut self) -> Result<(), End> {
+        loop {
+            let order = *self.orders.borrow_and_update();
+            match order {
+                Order::Run => return Ok(()),
+                Order::Stop(keep) => return Err(End::Stopped(keep)),
+                // It holds no place: who looks for sources may go on looking.
+                Order::Hold(Wait::NoSource) => return Ok(()),
+                Order::Hold(Wait::Turn { .. } | Wait::DiskFull { .. } | Wait::Paused) => {}
+            }
+            self.changed_order().await?;
+        }
+    }
+
+    /// Tells the queue that a write found no space, and waits until it says to try again.
+    pub(super) async fn wait_for_space(&mut self) -> Result<(), End> {
+        self.orders.borrow_and_update();
+        self.show(StateWord::Waiting, "disk full");
+        self.notify(Notice::DiskFull).await;
+        // The queue answers with a hold, unless there is nothing left to write: then it is tried again.
+        match timeout(PATIENCE, self.changed_order()).await {
+            Ok(changed) => changed?,
+            Err(_) => self.attend(async {}).await?,
+        }
+        self.gate().await
+    }
+
+    /// Waits for another list of sources.
+    pub(super) async fn wait_for_sources(&mut self) -> Result<(), End> {
+        let mut sources = self.sources.clone();
+        let waiting = async {
+            // The actor is gone at the end only, which `attend` sees.
+            let _ = timeout(PATIENCE, sources.changed()).await;
+        };
+        self.attend(waiting).await
+    }
+
+    async fn changed_order(&mut self) -> Result<(), End> {
+        let cancelled = self.context.tasks.cancelled().clone();
+        match cancelled.run_until_cancelled(self.orders.changed()).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) | None => Err(End::Cancelled),
+        }
+    }
+
+    /// Awaits `future`, unless the transfer is to stop first.
+    pub(super) async fn attend<T>(&mut self, future: impl Future<Output = T>) -> Result<T, End> {
+        let cancelled = self.context.tasks.cancelled().clone();
+        let mut orders = self.orders.clone();
+        tokio::select! {
+            biased;
+            () = cancelled.cancelled() => Err(End::Cancelled),
+            order = orders.wait_for(|order| matches!(order, Order::Stop(_))) => match order.map(|order| *order) {
+                Ok(Order::Stop(keep)) => Err(End::Stopped(keep)),
+                Ok(Order::Run | Order::Hold(_)) | Err(_) => Err(End::Cancelled),
+            },
+            output = future => Ok(output),
+        }
+    }
+
+    /// Runs `job` on the disk's threads. When the transfer is to stop, the job is told and awaited, so
+    /// that nothing is written to what is then deleted.
+    pub(super) async fn work<T: Send + 'static>(&mut self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, End> {
+        let pool = self.context.pool.clone();
+        let running = pool.run(job);
+        tokio::pin!(running);
+        match self.attend(&mut running).await {
+            Ok(result) => Ok(result?),
+            Err(End::Stopped(keep)) => {
+                self.halt.cancel();
+                match running.await {
+                    Ok(_) | Err(PoolError::Panicked { .. }) => Err(End::Stopped(keep)),
+                    Err(PoolError::Stopped { .. }) => Err(End::Cancelled),
+                }
+            }
+            Err(end) => {
+                self.halt.cancel();
+                Err(end)
+            }
+        }
+    }
+
+    /// What the disk's threads look at between two chunks.
+    pub(super) fn stopping(&self) -> CancellationToken {
+        self.halt.clone()
+    }
+
+    pub(super) async fn notify(&self, notice: Notice) {
+        // The actor is gone at the end only.
+        let _ = self.notices.send(notice).await;
+    }
+
+    async fn tell_library(&self, input: LibraryInput) {
+        // The library ends before us only when the runtime does.
+        let _ = self.context.inputs.library.send(input).await;
+    }
+
+    /// Shows a state of which there is nothing more to say.
+    pub(super) fn show(&self, state: StateWord, reason: &str) {
+        self.view.send_if_modified(|view| {
+            let changed = view.state != state || view.reason != reason;
+            view.state = state;
+            reason.clone_into(&mut view.reason);
+            (view.down_bps, view.left_s) = (0, None);
+            changed
+        });
+    }
+
+    /// The name of a peer, for people.
+    pub(super) fn name_of(&self, peer: &PeerId) -> String {
+        let sources = self.sources.borrow();
+        let known = sources.iter().find(|source| source.peer == *peer);
+        known.map_or_else(|| peer.short(), |source| source.name.as_str().to_owned())
+    }
+
+    /// A view of it to begin with.
+    pub(super) fn first_view(wish: &Wish) -> TransferView {
+        shown::blank(wish)
+    }
+}
