@@ -529,7 +529,7 @@ impl Download {
 
     fn on_source_down(&mut self, peer: &PeerId, now: Instant) {
         let Some(no) = self.sources.no_of(peer) else { return };
-        self.drop_requests_of(no);
+        self.cancel_requests_of(no);
         self.set_map(no, Map::Unknown, now);
         if let Some(source) = self.sources.remove(no) {
             self.look_at.remove(&no);
@@ -734,7 +734,7 @@ impl Download {
             RequestEnd::Changed => self.send_away(no, BACK_OFF_CHANGED, now),
             RequestEnd::LinkLost => self.send_away(no, BACK_OFF_LINK, now),
             RequestEnd::Gone => {
-                self.drop_requests_of(no);
+                self.cancel_requests_of(no);
                 self.set_map(no, Map::Unknown, now);
                 self.unsubscribe(no);
                 self.send_away(no, BACK_OFF_GONE, now);
@@ -747,9 +747,7 @@ impl Download {
     fn on_deadline(&mut self, request: RequestNo, now: Instant) {
         let Some(no) = self.requests.get(&request).map(|known| known.source) else { return };
         // The others of this source wait behind it: they would time out one after the other.
-        for request in self.sources.get(no).map(|source| source.requests.clone()).unwrap_or_default() {
-            self.cancel(request);
-        }
+        self.cancel_requests_of(no);
         self.send_away(no, BACK_OFF_TIMED_OUT, now);
     }
 
@@ -772,9 +770,6 @@ impl Download {
             return;
         }
         self.unsubscribe(no);
-        for request in self.sources.get(no).map(|source| source.requests.clone()).unwrap_or_default() {
-            self.outputs.push_back(Output::CancelRequest { request });
-        }
         self.sources.mark_dropped(peer);
         self.on_source_down(&peer, now);
         self.outputs.push_back(Output::DropSource { peer });
@@ -809,9 +804,9 @@ impl Download {
         }
     }
 
-    fn drop_requests_of(&mut self, no: SourceNo) {
+    fn cancel_requests_of(&mut self, no: SourceNo) {
         for request in self.sources.get(no).map(|source| source.requests.clone()).unwrap_or_default() {
-            self.forget(request);
+            self.cancel(request);
         }
     }
 
