@@ -4,7 +4,7 @@
 
 mod compose;
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -15,25 +15,23 @@ use super::{
     input::{self, Inputs, LibraryInput, LinksInput, Outlets, TransfersInput},
     library, links, serving,
     shelf::Shelf,
-    tasks::{Failure, Policy, Pool, Tasks, Then},
+    tasks::{self, Failure, Policy, Pool, Tasks, Then},
     transfers,
     view::{self, Shows, Teller},
 };
 use crate::{
-    api::{
-        self, Call, Command, CommandError, ErrorCode, EventKind, Handle, HandleEnd, Level, MeView, Phase, Reply,
-        Snapshot,
-    },
-    config::Settings,
+    api::{self, Call, Command, EventKind, Handle, HandleEnd, Level, MeView, Phase, Reply, Snapshot},
+    config::{Origin, Settings},
     io::{
         clock,
+        disk::Library,
         identity::Identity,
         index::Index,
+        interfaces::Interfaces,
         lock::{LockError, LockFile},
         quic::{Endpoint, Incoming, Listen},
         random,
     },
-    types::PeerId,
 };
 
 /// Snapshots a second at most: what an eye can follow, and little work with 10,000 games.
@@ -42,6 +40,8 @@ const SNAPSHOT_PAUSE: Duration = Duration::from_millis(66);
 const STOP_GRACE: Duration = Duration::from_millis(1_500);
 /// How often restartable services are started again, and after what pause.
 const RESTART: Policy = Policy::Restart { after: Duration::from_secs(2), times: 100 };
+/// Beside the games, because another home may use the same library by another path.
+const LIBRARY_LOCK: &str = ".potluck.lock";
 /// Jobs waiting for a disk thread; whoever has one more waits.
 const POOL_QUEUE_MAX: usize = 256;
 
@@ -60,21 +60,28 @@ pub async fn start(settings: Settings) -> Result<(Handle, Runtime), StartError> 
         std::fs::create_dir_all(folder).map_err(|source| StartError::Folder { path: folder.clone(), source })?;
     }
     let home_lock = lock(&places.state.join("lock"), |pid| StartError::HomeHeld { home: places.state.clone(), pid })?;
+    let library = open_library(&settings)?;
+    let library_lock = match library.read_only() {
+        // Nobody can work in a library that nobody can write.
+        Some(_) => None,
+        None => Some(lock(&settings.library.join(LIBRARY_LOCK), |pid| StartError::LibraryHeld {
+            library: settings.library.clone(),
+            pid,
+        })?),
+    };
     let identity = Identity::load_or_create(&places.state.join("key"))?;
     let (first, started) = oneshot::channel();
     let (end_sender, ended) = oneshot::channel();
     let (tasks, failures) = Tasks::new();
     let thread = Thread { settings: Arc::clone(&settings), identity, tasks: tasks.clone(), failures };
-    std::thread::Builder::new()
-        .name("potluck-runtime".to_owned())
-        .spawn(move || {
-            // Held for as long as the runtime lives; released by the kernel when the process dies.
-            let _home_lock = home_lock;
-            thread.run(first);
-            // Nobody waits when the face is gone, and that is fine.
-            let _ = end_sender.send(());
-        })
-        .map_err(|source| StartError::Thread { source })?;
+    tasks::start_thread("potluck-runtime", move || {
+        // Held for as long as the runtime lives; released by the kernel when the process dies.
+        let _locks = (home_lock, library_lock);
+        thread.run(first);
+        // Nobody waits when the face is gone, and that is fine.
+        let _ = end_sender.send(());
+    })
+    .map_err(|source| StartError::Thread { source })?;
     let handle = started.await.map_err(|_| StartError::Ended { log: settings.places.log.clone() })??;
     Ok((handle, Runtime { tasks, ended }))
 }
@@ -92,6 +99,16 @@ impl Runtime {
         // As above: gone is gone.
         let _ = (&mut self.ended).await;
     }
+}
+
+/// The default library is made when it is missing; one that was named may be a disk that is not
+/// mounted, and is not.
+fn open_library(settings: &Settings) -> Result<Library, StartError> {
+    let library = match settings.origin("library") {
+        Origin::Default => Library::open_or_create(&settings.library),
+        Origin::File { .. } | Origin::Environment(_) | Origin::Flag(_) => Library::open(&settings.library),
+    };
+    Ok(library?)
 }
 
 fn lock(path: &Path, held: impl FnOnce(u32) -> StartError) -> Result<LockFile, StartError> {
@@ -172,7 +189,7 @@ impl Started {
         };
         let (handle, end) = api::channel(Snapshot { me: Arc::new(me.clone()), ..Snapshot::default() });
         let teller = Teller::new(end.events.clone());
-        let (index, trouble) = Index::open(&settings.places.state.join("index.redb"));
+        let (index, trouble) = Index::open(&settings.places.state.join("index.redb"), &settings.library);
         if let Some(trouble) = trouble {
             teller.tell(Level::Warning, EventKind::Note, trouble.to_string());
         }
@@ -186,6 +203,7 @@ impl Started {
             pool,
             shelf: Shelf::default(),
             index: Arc::new(index),
+            doubts: watch::Sender::new(None),
         };
         Ok((Self { context, outlets, endpoint, incoming, end, me }, handle))
     }
@@ -373,10 +391,9 @@ fn listen_text(endpoint: &Endpoint) -> Vec<String> {
     if !local.ip().is_unspecified() {
         return vec![local.to_string()];
     }
-    let mut addrs: Vec<String> = crate::io::interfaces::own_addresses()
-        .into_iter()
-        .map(|ip| std::net::SocketAddr::new(ip, local.port()).to_string())
-        .collect();
+    // Without a list of interfaces the port is still right.
+    let primary = Interfaces::read().ok().and_then(|interfaces| interfaces.primary());
+    let mut addrs: Vec<String> = primary.map(|ip| SocketAddr::new(ip, local.port()).to_string()).into_iter().collect();
     if addrs.is_empty() {
         addrs.push(local.to_string());
     }

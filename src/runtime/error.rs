@@ -42,6 +42,9 @@ pub enum StartError {
     /// The key of this home.
     #[error(transparent)]
     Identity(#[from] crate::io::identity::IdentityError),
+    /// The library folder.
+    #[error(transparent)]
+    Library(#[from] crate::io::disk::LibraryError),
     /// The listener.
     #[error("cannot listen{}: {source}", listen.map_or_else(String::new, |addr| format!(" on {addr}")))]
     Bind {

@@ -186,6 +186,12 @@ impl fmt::Debug for Tasks {
     }
 }
 
+/// A thread for a runtime of its own. It ends when what it runs does; nobody joins it, its owner
+/// learns of the end from what it runs.
+pub fn start_thread(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
+}
+
 fn report(failures: &mpsc::Sender<Failure>, failure: Failure) {
     tracing::error!(service = failure.name, cause = %failure.cause, then = ?failure.then, "a service stopped");
     // Full or closed means that the driver is busy ending the run; the log has the line.
