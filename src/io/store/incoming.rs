@@ -40,13 +40,49 @@ pub struct Incoming {
     open_in_root: Owner,
 }
 
-/// Invariant: `staged` and the chunks of files that stay are disjoint.
+/// Invariant: `staged` and the chunks of files that stay are disjoint; `verified` is both together.
 #[derive(Debug)]
 struct State {
     /// Verified chunks in growing files: what the bitmap file says.
     staged: ChunkSet,
     /// Files that lie in the root already, and the state they were seen in.
     stays: Vec<Option<Stamp>>,
+    /// Every chunk that is here.
+    verified: ChunkSet,
+}
+
+impl State {
+    fn new(manifest: &Manifest, stays: Vec<Option<Stamp>>) -> Self {
+        let staged = ChunkSet::empty(manifest.chunk_count());
+        let mut verified = staged.clone();
+        for (number, stays) in stays.iter().enumerate() {
+            if stays.is_some() {
+                manifest.chunks_of(FileNo(number as u32)).for_each(|chunk| {
+                    verified.insert(ChunkNo(chunk));
+                });
+            }
+        }
+        Self { staged, stays, verified }
+    }
+
+    fn set_staged(&mut self, chunk: ChunkNo, to: bool) -> bool {
+        if to {
+            self.verified.insert(chunk);
+            self.staged.insert(chunk)
+        } else {
+            self.verified.remove(chunk);
+            self.staged.remove(chunk)
+        }
+    }
+
+    /// A file is not what it was: its chunks are gone, and grow here if they come again.
+    fn stays_no_more(&mut self, manifest: &Manifest, file: FileNo) {
+        if self.stays[file.index()].take().is_some() {
+            manifest.chunks_of(file).for_each(|chunk| {
+                self.verified.remove(ChunkNo(chunk));
+            });
+        }
+    }
 }
 
 /// Why a download cannot be opened, or is no longer what it was.
@@ -163,22 +199,13 @@ impl Incoming {
     /// The chunks that are here and verified, whether they grow here or lie in the root.
     #[must_use]
     pub fn verified(&self) -> ChunkSet {
-        let state = self.state();
-        let mut verified = state.staged.clone();
-        for (number, stays) in state.stays.iter().enumerate() {
-            if stays.is_some() {
-                self.manifest.chunks_of(FileNo(number as u32)).for_each(|chunk| {
-                    verified.insert(ChunkNo(chunk));
-                });
-            }
-        }
-        verified
+        self.state().verified.clone()
     }
 
     /// Whether every chunk is here.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.verified().is_full()
+        self.state().verified.is_full()
     }
 
     /// Bytes of chunks that are not here yet: what the disk must still have room for, at most.
@@ -227,7 +254,7 @@ impl Incoming {
         if bytes.len() != place.len as usize || hash_chunk(bytes, place.index, only) != expect {
             return Err(WriteError::WrongHash { chunk });
         }
-        if self.has(chunk, place.file) {
+        if self.has(chunk) {
             return Ok(false);
         }
         self.store(chunk, place, bytes).map_err(|source| {
@@ -264,7 +291,7 @@ impl Incoming {
         let right = verify(&self.manifest, chunk, expect, |buffer| self.read_chunk(chunk, buffer))?;
         if !right {
             let mut state = self.state();
-            state.stays[place.file.index()] = None;
+            state.stays_no_more(&self.manifest, place.file);
             self.set_bit(&mut state, chunk, false).map_err(ReadError::Disk)?;
         }
         Ok(right)
@@ -281,7 +308,7 @@ impl Incoming {
             let Some(stamp) = stamp else { continue };
             let now = self.root.find(self.manifest.file(file).path.as_str())?;
             if now.is_none_or(|stat| stat.stamp != *stamp) {
-                self.state().stays[number] = None;
+                self.state().stays_no_more(&self.manifest, file);
                 self.open_in_root.close(file);
                 lost.extend(self.manifest.chunks_of(file).map(ChunkNo));
             }
@@ -300,14 +327,6 @@ impl Incoming {
     ) -> Result<Vec<ChunkNo>, IncomingError> {
         let all = 0..self.manifest.files().len() as u32;
         let files = only.map_or(all, |file| file.0..file.0 + 1);
-        // A chunk hash also says where in its file the chunk lies, so equal hashes are equal chunks at
-        // equal places.
-        let mut sources = std::collections::HashMap::new();
-        for number in (0..old.manifest().chunk_count()).map(ChunkNo) {
-            if let Some(hash) = old.chunk_hash(number) {
-                sources.entry(hash).or_insert(number);
-            }
-        }
         let mut buffer = vec![0; CHUNK_BYTES as usize];
         let mut gained = Vec::new();
         for file in files.map(FileNo) {
@@ -316,12 +335,12 @@ impl Incoming {
             }
             self.adopt_whole_file(old, file)?;
             for chunk in self.manifest.chunks_of(file).map(ChunkNo) {
-                if self.has(chunk, file) {
+                if self.has(chunk) {
                     continue;
                 }
-                let Some(from) = self.chunk_hash(chunk).and_then(|hash| sources.get(&hash)) else { continue };
+                let Some(from) = self.chunk_hash(chunk).and_then(|hash| old.find_chunk(&hash)) else { continue };
                 // What changed in the old build meanwhile is simply fetched.
-                let Ok(len) = old.read_chunk(*from, &mut buffer) else { continue };
+                let Ok(len) = old.read_chunk(from, &mut buffer) else { continue };
                 match self.write_chunk(chunk, &buffer[..len]) {
                     Ok(_) => gained.push(chunk),
                     Err(WriteError::NoSpace { source, .. }) => return Err(IncomingError::NoSpace(source)),
@@ -377,8 +396,7 @@ impl Incoming {
     /// costs neither time nor space. Its chunks count once they are verified.
     fn adopt_whole_file(&self, old: &RootReader, file: FileNo) -> Result<(), IncomingError> {
         let entry = self.manifest.file(file);
-        let same = old.manifest().files().iter().position(|other| other.hash == entry.hash && other.size == entry.size);
-        let Some(same) = same.map(|number| FileNo(number as u32)) else { return Ok(()) };
+        let Some(same) = old.find_file(&entry.hash) else { return Ok(()) };
         let hashes: Option<Vec<_>> =
             old.manifest().chunks_of(same).map(|chunk| old.chunk_hash(ChunkNo(chunk))).collect();
         if let Some(hashes) = hashes {
@@ -386,7 +404,7 @@ impl Incoming {
             let _ = self.set_hashes(file, &hashes)?;
         }
         let chunks = self.manifest.chunks_of(file);
-        let begun = chunks.clone().any(|chunk| self.has(ChunkNo(chunk), file));
+        let begun = chunks.clone().any(|chunk| self.has(ChunkNo(chunk)));
         if chunks.len() < 2 || begun {
             return Ok(());
         }
@@ -429,7 +447,9 @@ impl Incoming {
         let entry = self.manifest.file(file);
         match self.root.create_file(path, entry.executable) {
             Ok(created) => {
-                if let Err(error) = created.allocate(entry.size) {
+                // What one write fills needs no room made for it.
+                let small = entry.size <= u64::from(CHUNK_BYTES);
+                if !small && let Err(error) = created.allocate(entry.size) {
                     // A file of the wrong size would be taken for one that was tampered with.
                     self.root.remove_file(path)?;
                     return Err(error);
@@ -451,7 +471,7 @@ impl Incoming {
 
     /// Sets or clears a bit in memory and in the bitmap file; says whether that changed anything.
     fn set_bit(&self, state: &mut State, chunk: ChunkNo, to: bool) -> Result<bool, DiskError> {
-        let changed = if to { state.staged.insert(chunk) } else { state.staged.remove(chunk) };
+        let changed = state.set_staged(chunk, to);
         if changed {
             let first = chunk.0 / 8 * 8;
             let byte = (0..8u32)
@@ -462,9 +482,8 @@ impl Incoming {
         Ok(changed)
     }
 
-    fn has(&self, chunk: ChunkNo, file: FileNo) -> bool {
-        let state = self.state();
-        state.stays[file.index()].is_some() || state.staged.contains(chunk)
+    fn has(&self, chunk: ChunkNo) -> bool {
+        self.state().verified.contains(chunk)
     }
 
     fn is_only_chunk(&self, place: ChunkPlace) -> bool {

@@ -1,6 +1,9 @@
 //! Reads chunks of a game root for serving, and notices when the files are not what they were.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use super::{
     files::{OpenFiles, Owner},
@@ -12,7 +15,7 @@ use crate::{
         disk::{DiskError, GameFile, GameRoot, Reason, Stamp},
         hash::hash_chunk,
     },
-    types::{ChunkHash, ChunkNo, ChunkPlace, ChunkSet, ContentId, FileNo, Manifest},
+    types::{ChunkHash, ChunkNo, ChunkPlace, ChunkSet, ContentId, FileHash, FileNo, Manifest},
 };
 
 /// Reads the chunks of a build from its game root. It holds one descriptor for the root and shares
@@ -22,9 +25,17 @@ pub struct RootReader {
     root: GameRoot,
     content: ContentId,
     manifest: Arc<Manifest>,
-    hashes: RwLock<ChunkHashes>,
+    hashes: ChunkHashes,
     stamps: Vec<Option<Stamp>>,
     open: Owner,
+    /// Made when an update first asks what it can reuse.
+    by_hash: OnceLock<ByHash>,
+}
+
+#[derive(Debug)]
+struct ByHash {
+    chunks: HashMap<ChunkHash, ChunkNo>,
+    files: HashMap<FileHash, FileNo>,
 }
 
 /// Why a chunk cannot be read.
@@ -61,9 +72,10 @@ impl RootReader {
             root,
             content: held.content,
             manifest: Arc::clone(&held.manifest),
-            hashes: RwLock::new(held.hashes.clone()),
+            hashes: held.hashes.clone(),
             stamps: held.stamps.clone(),
             open: files.owner(),
+            by_hash: OnceLock::new(),
         }
     }
 
@@ -82,7 +94,7 @@ impl RootReader {
     /// The hash of a chunk, if known; for those who ask for hashes.
     #[must_use]
     pub fn chunk_hash(&self, chunk: ChunkNo) -> Option<ChunkHash> {
-        self.hashes.read().unwrap_or_else(PoisonError::into_inner).get(chunk)
+        self.hashes.get(chunk)
     }
 
     /// Reads a chunk into the front of `buffer`, which has at least its length; gives the length.
@@ -105,7 +117,7 @@ impl RootReader {
         Held {
             content: self.content,
             manifest: Arc::clone(&self.manifest),
-            hashes: self.hashes.read().unwrap_or_else(PoisonError::into_inner).clone(),
+            hashes: self.hashes.clone(),
             stamps: self.stamps.clone(),
             chunks,
         }
@@ -115,6 +127,28 @@ impl RootReader {
     #[must_use]
     pub fn root(&self) -> &GameRoot {
         &self.root
+    }
+
+    /// A chunk with this hash. A chunk's hash also says where in its file it lies, so equal hashes are
+    /// equal chunks at equal places.
+    pub(super) fn find_chunk(&self, hash: &ChunkHash) -> Option<ChunkNo> {
+        self.by_hash().chunks.get(hash).copied()
+    }
+
+    /// A file with this hash.
+    pub(super) fn find_file(&self, hash: &FileHash) -> Option<FileNo> {
+        self.by_hash().files.get(hash).copied()
+    }
+
+    fn by_hash(&self) -> &ByHash {
+        self.by_hash.get_or_init(|| {
+            let chunks = (0..self.manifest.chunk_count()).map(ChunkNo);
+            let files = self.manifest.files().iter().enumerate();
+            ByHash {
+                chunks: chunks.filter_map(|chunk| Some((self.hashes.get(chunk)?, chunk))).collect(),
+                files: files.map(|(number, entry)| (entry.hash, FileNo(number as u32))).collect(),
+            }
+        })
     }
 
     /// The open file, checked to be in the state it was hashed in; `None` when it is not.

@@ -41,7 +41,6 @@ pub(super) fn open(
     let hashes_file = open_or_create(&root, &layout::incoming_hashes(content))?;
     let have_file = open_or_create(&root, &layout::incoming_have(content))?;
     let stays = stays(&manifest, held);
-    let staged = ChunkSet::empty(manifest.chunk_count());
     let incoming = Incoming {
         open: files.owner(),
         open_in_root: files.owner(),
@@ -50,7 +49,7 @@ pub(super) fn open(
         hashes: RwLock::new(hashes),
         hashes_file,
         have_file,
-        state: Mutex::new(State { staged, stays }),
+        state: Mutex::new(State::new(&manifest, stays)),
         manifest,
     };
     if let Some(held) = held {
@@ -114,7 +113,9 @@ fn recover_bits(incoming: &Incoming, watcher: &mut Watcher<'_>) -> Result<(), In
     incoming.have_file.allocate(bits.len() as u64)?;
     incoming.have_file.write_at(&bits, 0)?;
     if !same_boot {
-        incoming.sync()?;
+        if !incoming.state().staged.is_empty() {
+            incoming.sync()?;
+        }
         if let Some(boot) = boot {
             incoming.root.write_atomic(&boot_path, &boot)?;
         }
@@ -157,7 +158,7 @@ fn recover_file(
             }
         }
         if right {
-            incoming.state().staged.insert(chunk);
+            incoming.state().set_staged(chunk, true);
         }
     }
     if !right_size {
