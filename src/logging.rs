@@ -2,15 +2,16 @@
 //! Written from a thread of its own, so that a slow disk never holds anybody up. What peers and
 //! files say is cleaned before it is logged; what slips through is escaped by the formatter.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use tracing_appender::{
     non_blocking::WorkerGuard,
     rolling::{InitError, RollingFileAppender, Rotation},
 };
 use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
-
-use crate::config::Settings;
 
 /// A fortnight of log files: a party and the days around it.
 const FILES_MAX: usize = 14;
@@ -45,9 +46,10 @@ pub enum LoggingError {
     },
 }
 
-/// Begins logging; `stderr` says whether to write there too, for `serve` and whoever collects it.
-pub fn start(settings: &Settings, stderr: bool) -> Result<LogGuard, LoggingError> {
-    let folder = settings.places.log.clone();
+/// Begins logging into `folder`; `directives` is a level, or directives as `tracing` takes them; `stderr`
+/// says whether to write there too, for `serve` and whoever collects it.
+pub fn start(folder: &Path, directives: &str, stderr: bool) -> Result<LogGuard, LoggingError> {
+    let folder = folder.to_owned();
     std::fs::create_dir_all(&folder).map_err(|source| LoggingError::File { folder: folder.clone(), source })?;
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
@@ -57,10 +59,10 @@ pub fn start(settings: &Settings, stderr: bool) -> Result<LogGuard, LoggingError
         .build(&folder)
         .map_err(|source| LoggingError::Appender { folder, source })?;
     let (writer, worker) = tracing_appender::non_blocking(appender);
-    let file = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(filter(settings));
+    let file = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(filter(directives));
     let errors = stderr.then(|| {
         let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false).with_writer(io::stderr);
-        layer.with_filter(filter(settings))
+        layer.with_filter(filter(directives))
     });
     // In tests a second runtime of one process finds a subscriber in place; its lines go there.
     let _ = tracing_subscriber::registry().with(file).with(errors).try_init();
@@ -68,8 +70,8 @@ pub fn start(settings: &Settings, stderr: bool) -> Result<LogGuard, LoggingError
 }
 
 /// Our own lines at the level asked for, other crates' only where they warn, unless named.
-fn filter(settings: &Settings) -> EnvFilter {
-    let directives = match settings.log.as_str() {
+fn filter(directives: &str) -> EnvFilter {
+    let directives = match directives {
         level if level.contains('=') => level.to_owned(),
         "off" => "off".to_owned(),
         "error" => "error".to_owned(),
