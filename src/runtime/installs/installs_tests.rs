@@ -25,8 +25,10 @@ const GAME: &str = "game";
 
 /// A library with one game, and a build to bring in.
 struct Party {
-    dir: tempfile::TempDir,
+    dir: PathBuf,
     new: Scanned,
+    /// Removes the folder in the end; a child process works in its parent's.
+    _own: Option<tempfile::TempDir>,
 }
 
 /// Everything in a folder: bytes and mode of files, targets of links, folders.
@@ -111,7 +113,11 @@ impl Party {
         before(&dir.path().join("library/game"));
         after(&dir.path().join("source"));
         let new = scan(&dir.path().join("source"));
-        Self { dir, new }
+        Self { dir: dir.path().to_owned(), new, _own: Some(dir) }
+    }
+
+    fn of_parent(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), new: scan(&dir.join("source")), _own: None }
     }
 
     fn update() -> Self {
@@ -127,11 +133,11 @@ impl Party {
     }
 
     fn root_path(&self) -> PathBuf {
-        self.dir.path().join("library/game")
+        self.dir.join("library/game")
     }
 
     fn library(&self) -> Library {
-        Library::open(&self.dir.path().join("library")).unwrap()
+        Library::open(&self.dir.join("library")).unwrap()
     }
 
     fn game() -> GameId {
@@ -164,7 +170,7 @@ impl Party {
         for file in incoming.files_without_hashes() {
             incoming.set_hashes(file, &hashes.of_file(&manifest, file).unwrap()).unwrap().unwrap();
         }
-        let source = GameRoot::open(&self.dir.path().join("source")).unwrap();
+        let source = GameRoot::open(&self.dir.join("source")).unwrap();
         let source = RootReader::new(source, &self.new.held, &files);
         let mut buffer = vec![0; MIB];
         for chunk in (0..manifest.chunk_count()).map(ChunkNo) {
@@ -406,4 +412,52 @@ fn a_removal_stopped_anywhere_is_finished_and_leaves_what_is_not_ours() {
         assert!(matches!(party.recover(), Recovered::Nothing), "at {point}");
     }
     println!("{total} points of a removal");
+}
+
+/// Tells the test below, run in a child process, where to work and when to die.
+const CHILD: &str = "POTLUCK_TEST_COMMIT_CHILD";
+
+#[test]
+fn a_process_killed_at_any_operation_of_a_commit_leaves_the_old_build_or_the_new_one() {
+    if let Ok(task) = std::env::var(CHILD) {
+        let (point, dir) = task.split_once(':').unwrap();
+        let party = Party::of_parent(Path::new(dir));
+        let faults = Arc::new(Faults::before(u64::MAX, FaultAction::Kill));
+        let incoming = party.download(Some(&faults));
+        faults.arm(point.parse().unwrap());
+        party.commit(&incoming, Some(&faults)).unwrap();
+        return;
+    }
+    let expect = {
+        let party = Party::update();
+        party.commit(&party.download(None), None).unwrap();
+        party.snapshot()
+    };
+    let (mut killed, mut point) = (0, 0);
+    loop {
+        point += 1;
+        let party = Party::update();
+        let name = "runtime::installs::tests::a_process_killed_at_any_operation_of_a_commit_leaves_the_old_build_or_the_new_one";
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(CHILD, format!("{point}:{}", party.dir.display()))
+            .output()
+            .unwrap();
+        if child.status.success() {
+            assert_eq!(party.snapshot(), expect);
+            break;
+        }
+        let signal = std::os::unix::process::ExitStatusExt::signal(&child.status);
+        assert_eq!(signal, Some(9), "at {point}: {}", String::from_utf8_lossy(&child.stdout));
+        killed += 1;
+        party.recover();
+        if party.snapshot() != expect {
+            assert_eq!(fs::read(party.root_path().join("version.ini")).unwrap(), b"1.0\r\nkept as it is", "at {point}");
+            party.commit(&party.download(None), None).unwrap();
+            assert_eq!(party.snapshot(), expect, "at {point}");
+        }
+        assert!(matches!(party.recover(), Recovered::Nothing), "at {point}");
+    }
+    assert!(killed > 60, "only {killed} points");
+    println!("killed {killed} times");
 }
