@@ -1,1 +1,129 @@
-//! The screen.
+//! The screen: keys in, pictures out. It knows the runtime only as `api::Handle`, so it is the same in
+//! the process of the runtime and attached to another one.
+//!
+//! ```text
+//! key ─► keymap ─► update(&mut Model, Msg) ─► Effect ─► screen ─► api::Handle
+//!                        ▲                                │
+//! Event, Snapshot ───────┘        view(&Model, &Theme) ◄──┘ frame, painter
+//! ```
+//!
+//! `main` drives it with [`run`]. Only [`screen`] and [`terminal`] touch the world; the rest is pure.
+
+mod action;
+mod clock;
+mod frame;
+mod keymap;
+mod layout;
+mod model;
+mod painter;
+mod screen;
+mod terminal;
+mod theme;
+mod update;
+mod view;
+mod words;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+use std::{env, io};
+
+use potluck_widgets::GlyphLevel;
+
+pub use self::{
+    action::keys_document,
+    theme::{ColorDepth, ThemeError},
+};
+use self::{model::Setting, terminal::Abilities, theme::Theme};
+use crate::api::Handle;
+
+/// How the screen is to be. What is `None` is found out from the environment.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The name of the runtime this screen is attached to; `None` if it runs in this process.
+    pub attached: Option<String>,
+    /// What the terminal can show.
+    pub glyphs: Option<GlyphLevel>,
+    /// How many colours the terminal has; `NO_COLOR` decides otherwise.
+    pub color: Option<ColorDepth>,
+    /// Whether the terminal is at the other end of a network.
+    pub ssh: Option<bool>,
+    /// A theme's name.
+    pub theme: String,
+    /// The user's own themes: name and text of each file.
+    pub user_themes: Vec<(String, String)>,
+    /// Whether the bell rings when a game is here.
+    pub bell: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            attached: None,
+            glyphs: None,
+            color: None,
+            ssh: None,
+            theme: "default".to_owned(),
+            user_themes: Vec::new(),
+            bell: true,
+        }
+    }
+}
+
+/// How the screen ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The user quits: the runtime of this process is to be shut down.
+    Quit,
+    /// The user leaves a runtime that goes on.
+    Detached,
+    /// The runtime ended by itself or was told to.
+    Stopped,
+    /// A signal, or the terminal is gone.
+    Signal,
+}
+
+/// Why there is no screen, or none any more.
+#[derive(Debug, thiserror::Error)]
+pub enum ScreenError {
+    /// Nothing to draw on.
+    #[error("the screen needs a terminal for input and output; without one use `potluck serve` or another command")]
+    NoTerminal,
+    /// The theme asked for.
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
+    /// The terminal could not be taken over.
+    #[error("the terminal cannot be taken over: {0}")]
+    Take(#[source] io::Error),
+    /// Signals could not be listened for.
+    #[error("signals cannot be listened for: {0}")]
+    Signals(#[source] io::Error),
+    /// Drawing failed.
+    #[error("the terminal does not take what is drawn: {0}")]
+    Draw(#[source] io::Error),
+    /// Reading failed.
+    #[error("the terminal does not give what is typed: {0}")]
+    Read(#[source] io::Error),
+}
+
+/// Shows the runtime behind `handle` until the user leaves. Needs a tokio runtime with I/O and time;
+/// spawns nothing. The terminal is as before when this returns, panics, or is dropped.
+pub async fn run(handle: Handle, options: Options) -> Result<Exit, ScreenError> {
+    if !terminal::is_there() {
+        return Err(ScreenError::NoTerminal);
+    }
+    let variable = |name: &str| env::var(name).ok();
+    let found = Abilities::of(variable);
+    // Who sets NO_COLOR means every program.
+    let color = if found.color == ColorDepth::Mono { ColorDepth::Mono } else { options.color.unwrap_or(found.color) };
+    let theme = Theme::named(&options.theme, &options.user_themes, color)?;
+    let setting = Setting {
+        attached: options.attached,
+        glyphs: options.glyphs.unwrap_or(found.glyphs),
+        bell: options.bell,
+        user_home: env::var("HOME").ok(),
+    };
+    screen::show(handle, setting, &theme, options.ssh.unwrap_or(found.ssh)).await
+}

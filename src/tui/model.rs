@@ -1,0 +1,220 @@
+//! Everything the screen knows: the newest snapshot, and what the user did with it. It is changed
+//! only by [`super::update`] and drawn only by [`super::view`]; it reads nothing by itself.
+
+pub(crate) mod filter;
+pub(crate) mod history;
+pub(crate) mod library;
+pub(crate) mod list;
+pub(crate) mod log;
+pub(crate) mod notice;
+pub(crate) mod overlay;
+pub(crate) mod peers;
+pub(crate) mod transfers;
+
+use std::sync::Arc;
+
+use potluck_widgets::GlyphLevel;
+use ratatui::layout::Size;
+
+use self::{
+    history::Histories, library::Library, list::List, log::Log, notice::Notice, overlay::Overlay, peers::Peers,
+    transfers::Transfers,
+};
+use super::{
+    action::Screen,
+    keymap::{Key, Keymap},
+};
+use crate::api::{GameView, PeerView, Snapshot, StateWord, TransferView};
+
+/// A time for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Moment {
+    /// Unix milliseconds.
+    pub(crate) unix_ms: u64,
+    /// Seconds the user's clock is ahead of UTC.
+    pub(crate) offset_s: i32,
+}
+
+/// What does not change while the screen is up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Setting {
+    /// The runtime this screen looks at from outside, by name; `None` where it runs in this process.
+    pub(crate) attached: Option<String>,
+    /// What the terminal can show.
+    pub(crate) glyphs: GlyphLevel,
+    /// Whether the bell rings when a game is here.
+    pub(crate) bell: bool,
+    /// The user's own folder, for `~`.
+    pub(crate) user_home: Option<String>,
+}
+
+/// Everything the screen knows.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) setting: Setting,
+    pub(crate) keymap: Keymap,
+    pub(crate) size: Size,
+    pub(crate) now: Moment,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) screen: Screen,
+    pub(crate) library: Library,
+    pub(crate) transfers: Transfers,
+    pub(crate) peers: Peers,
+    pub(crate) log: Log,
+    pub(crate) histories: Histories,
+    pub(crate) notice: Notice,
+    /// What lies over the screen and takes the keys.
+    pub(crate) overlay: Option<Overlay>,
+    /// The keys of a sequence that is not complete.
+    pub(crate) pressed: Vec<Key>,
+    /// Until when a second Ctrl-c quits, Unix milliseconds.
+    pub(crate) interrupted_until_ms: u64,
+    /// Commands that are not answered yet.
+    pub(crate) asked: usize,
+}
+
+impl Model {
+    /// A model of this snapshot on a screen of this size.
+    pub(crate) fn new(setting: Setting, snapshot: &Snapshot, size: Size, now: Moment) -> Self {
+        let mut model = Self {
+            setting,
+            keymap: Keymap::default(),
+            size,
+            now,
+            snapshot: snapshot.clone(),
+            screen: Screen::Library,
+            library: Library::default(),
+            transfers: Transfers::default(),
+            peers: Peers::default(),
+            log: Log::default(),
+            histories: Histories::default(),
+            notice: Notice::default(),
+            overlay: None,
+            pressed: Vec::new(),
+            interrupted_until_ms: 0,
+            asked: 0,
+        };
+        model.histories.sample(&model.snapshot, now.unix_ms);
+        model.reindex();
+        model
+    }
+
+    /// Puts a new snapshot in place; says whether anything in it differs.
+    pub(crate) fn take(&mut self, snapshot: &Arc<Snapshot>) -> bool {
+        let parts = snapshot.parts_since(&self.snapshot);
+        if parts.is_empty() {
+            return false;
+        }
+        for part in parts {
+            self.snapshot.apply(part);
+        }
+        self.histories.sample(&self.snapshot, self.now.unix_ms);
+        self.reindex();
+        true
+    }
+
+    /// Works out anew which rows each table shows. Selections stay on what they were on.
+    pub(crate) fn reindex(&mut self) {
+        self.transfers.reindex(&self.snapshot);
+        self.library.reindex(&self.snapshot, &self.transfers);
+        self.peers.reindex(&self.snapshot);
+    }
+
+    /// The list of a tab, if it has one.
+    pub(crate) fn list_of(&self, screen: Screen) -> Option<&List> {
+        match screen {
+            Screen::Library => Some(&self.library.list),
+            Screen::Transfers => Some(&self.transfers.list),
+            Screen::Peers => Some(&self.peers.list),
+            Screen::Log => None,
+        }
+    }
+
+    /// The game at a row of the library.
+    pub(crate) fn game_at(&self, row: usize) -> Option<&GameView> {
+        self.snapshot.games.get(*self.library.rows().get(row)?)
+    }
+
+    /// The game under the cursor.
+    pub(crate) fn selected_game(&self) -> Option<&GameView> {
+        self.game_at(self.library.list.at()?)
+    }
+
+    /// The transfer at a row.
+    pub(crate) fn transfer_at(&self, row: usize) -> Option<&TransferView> {
+        self.snapshot.transfers.get(*self.transfers.rows().get(row)?)
+    }
+
+    /// The transfer under the cursor.
+    pub(crate) fn selected_transfer(&self) -> Option<&TransferView> {
+        self.transfer_at(self.transfers.list.at()?)
+    }
+
+    /// The peer at a row.
+    pub(crate) fn peer_at(&self, row: usize) -> Option<&PeerView> {
+        self.snapshot.peers.get(*self.peers.rows().get(row)?)
+    }
+
+    /// The peer under the cursor.
+    pub(crate) fn selected_peer(&self) -> Option<&PeerView> {
+        self.peer_at(self.peers.list.at()?)
+    }
+
+    /// The transfer of a game.
+    pub(crate) fn transfer_of(&self, game: &str) -> Option<&TransferView> {
+        self.transfers.of(&self.snapshot, game)
+    }
+
+    /// A game's state, percent and reason: its transfer's where it has one, else its own.
+    pub(crate) fn state_of<'a>(&'a self, game: &'a GameView) -> (StateWord, Option<u8>, &'a str) {
+        match self.transfer_of(&game.id) {
+            Some(transfer) => (transfer.state, Some(transfer.percent), &transfer.reason),
+            None => (game.state, game.percent, &game.reason),
+        }
+    }
+
+    /// How far the transfers that go on are together, in percent.
+    pub(crate) fn percent(&self) -> Option<u8> {
+        let (done, size) = self
+            .snapshot
+            .transfers
+            .iter()
+            .filter(|transfer| is_moving(transfer.state))
+            .fold((0_u64, 0_u64), |(done, size), transfer| {
+                (done.saturating_add(transfer.done), size.saturating_add(transfer.size))
+            });
+        (size > 0).then(|| potluck_widgets::percent(done, size))
+    }
+
+    /// What the terminal's title says.
+    pub(crate) fn title(&self) -> String {
+        match self.percent() {
+            Some(percent) => format!("potluck {percent} %"),
+            None => "potluck".to_owned(),
+        }
+    }
+
+    /// When the picture changes without anything happening, Unix milliseconds.
+    #[must_use]
+    pub(crate) fn wake_at_ms(&self) -> u64 {
+        const MINUTE_MS: u64 = 60_000;
+        let minute = (self.now.unix_ms / MINUTE_MS + 1) * MINUTE_MS;
+        match self.histories.wake_at_ms() {
+            Some(sample) => sample.min(minute),
+            None => minute,
+        }
+    }
+}
+
+/// Whether a transfer in this state goes on, now or by itself.
+pub(crate) fn is_moving(state: StateWord) -> bool {
+    match state {
+        StateWord::Getting | StateWord::Waiting | StateWord::Checking | StateWord::Installing => true,
+        StateWord::Available
+        | StateWord::Paused
+        | StateWord::Downloaded
+        | StateWord::Ready
+        | StateWord::Failed
+        | StateWord::Offline => false,
+    }
+}

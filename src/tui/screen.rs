@@ -1,0 +1,255 @@
+//! The loop: what comes in becomes messages, what the update asks for is carried out, and frames are
+//! drawn when they are due. It decides nothing by itself.
+
+use std::{
+    future::Future,
+    io::{self, Stdout, Write as _},
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crossterm::event::{Event as TermEvent, EventStream};
+use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use jiff::tz::TimeZone;
+use ratatui::{backend::CrosstermBackend, layout::Size};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{
+    Exit, ScreenError, clock,
+    frame::FrameScheduler,
+    keymap::Key,
+    model::{Model, Setting},
+    painter::Painter,
+    terminal::{self, Taken},
+    theme::Theme,
+    update::{Effect, Msg, update},
+};
+use crate::api::{Command, CommandError, Events, Handle, Reply, Snapshot, Stopped};
+
+/// Inputs taken before a frame is drawn: a held key must not keep the picture from coming.
+const INPUTS_A_FRAME_MAX: usize = 64;
+
+type Terminal = Painter<CrosstermBackend<Stdout>>;
+type Answered = (Command, String, Result<Reply, CommandError>);
+
+/// Shows the runtime until the user or a signal ends it.
+pub(super) async fn show(handle: Handle, setting: Setting, theme: &Theme, ssh: bool) -> Result<Exit, ScreenError> {
+    let taken = terminal::take().map_err(ScreenError::Take)?;
+    let painter = Painter::new(CrosstermBackend::new(io::stdout())).map_err(ScreenError::Draw)?;
+    let size = painter.size().map_err(ScreenError::Draw)?;
+    let zone = TimeZone::system();
+    let model = Model::new(setting, &handle.snapshot(), size, clock::moment(&zone));
+    let mut screen = Screen {
+        events: handle.events(),
+        handle,
+        model,
+        theme,
+        painter,
+        frames: FrameScheduler::new(ssh),
+        pending: FuturesUnordered::new(),
+        zone,
+        taken: Some(taken),
+        title: String::new(),
+        snapshot_from: clock::instant(),
+    };
+    screen.run().await
+}
+
+struct Screen<'t> {
+    handle: Handle,
+    events: Events,
+    model: Model,
+    theme: &'t Theme,
+    painter: Terminal,
+    frames: FrameScheduler,
+    pending: FuturesUnordered<Pin<Box<dyn Future<Output = Answered>>>>,
+    zone: TimeZone,
+    /// `None` only while the process is stopped.
+    taken: Option<Taken>,
+    title: String,
+    /// From when on the next snapshot is looked at: no more of them than frames.
+    snapshot_from: Instant,
+}
+
+/// What woke the loop.
+enum Woken {
+    Signal(bool),
+    Input(Option<io::Result<TermEvent>>),
+    Answer(Answered),
+    Snapshot(Result<Arc<Snapshot>, Stopped>),
+    Event(Result<Result<crate::api::Event, crate::api::Missed>, Stopped>),
+    Time,
+}
+
+impl Screen<'_> {
+    async fn run(&mut self) -> Result<Exit, ScreenError> {
+        let listen = |kind| signal(kind).map_err(ScreenError::Signals);
+        let mut ends = [
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::hangup())?,
+            listen(SignalKind::interrupt())?,
+            listen(SignalKind::quit())?,
+        ];
+        let mut continued = listen(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
+        let mut input = EventStream::new();
+        self.frames.ask_now(clock::instant());
+        loop {
+            self.draw_if_due()?;
+            let woken = self.wait(&mut input, &mut ends, &mut continued).await;
+            if let Some(exit) = self.handle(woken, &mut input)? {
+                return Ok(exit);
+            }
+        }
+    }
+
+    /// Waits until something happens or it is time for something.
+    async fn wait(&mut self, input: &mut EventStream, ends: &mut [Signal; 4], continued: &mut Signal) -> Woken {
+        let wake_at = self.wake_at();
+        let snapshot_from = self.snapshot_from;
+        let [terminate, hangup, interrupt, quit] = ends;
+        let newer = async {
+            tokio::time::sleep_until(snapshot_from.into()).await;
+            self.handle.changed().await
+        };
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => Woken::Signal(true),
+            _ = hangup.recv() => Woken::Signal(true),
+            _ = interrupt.recv() => Woken::Signal(true),
+            _ = quit.recv() => Woken::Signal(true),
+            _ = continued.recv() => Woken::Signal(false),
+            event = input.next() => Woken::Input(event),
+            Some(answer) = self.pending.next(), if !self.pending.is_empty() => Woken::Answer(answer),
+            event = self.events.next() => Woken::Event(event),
+            snapshot = newer => Woken::Snapshot(snapshot),
+            () = tokio::time::sleep_until(wake_at.into()) => Woken::Time,
+        }
+    }
+
+    /// The frame that is due, or the next change that comes by itself.
+    fn wake_at(&self) -> Instant {
+        let now = self.model.now.unix_ms;
+        let by_itself = Duration::from_millis(self.model.wake_at_ms().saturating_sub(now).max(1));
+        let by_itself = clock::instant() + by_itself;
+        self.frames.due_at().map_or(by_itself, |due| due.min(by_itself))
+    }
+
+    fn handle(&mut self, woken: Woken, input: &mut EventStream) -> Result<Option<Exit>, ScreenError> {
+        let now = clock::moment(&self.zone);
+        if let Some(exit) = self.tell(Msg::Time(now))? {
+            return Ok(Some(exit));
+        }
+        match woken {
+            Woken::Signal(true) => Ok(Some(Exit::Signal)),
+            Woken::Signal(false) => self.redraw().map(|()| None),
+            Woken::Input(event) => self.on_inputs(event, input),
+            Woken::Answer((command, subject, result)) => self.tell(Msg::Answer { command, subject, result }),
+            Woken::Event(Ok(Ok(event))) => self.tell(Msg::Event(event)),
+            Woken::Event(Ok(Err(missed))) => self.tell(Msg::Missed(missed.count)),
+            Woken::Snapshot(Ok(snapshot)) => {
+                self.snapshot_from = clock::instant() + self.frames.gap();
+                self.tell(Msg::Snapshot(snapshot))
+            }
+            Woken::Event(Err(Stopped)) | Woken::Snapshot(Err(Stopped)) => Ok(Some(Exit::Stopped)),
+            Woken::Time => Ok(None),
+        }
+    }
+
+    /// Takes an input and those that came with it, so that a burst is one frame.
+    fn on_inputs(
+        &mut self,
+        first: Option<io::Result<TermEvent>>,
+        input: &mut EventStream,
+    ) -> Result<Option<Exit>, ScreenError> {
+        let mut next = first;
+        for _ in 0..INPUTS_A_FRAME_MAX {
+            let event = match next {
+                Some(event) => event.map_err(ScreenError::Read)?,
+                // The terminal is gone, as after a hangup.
+                None => return Ok(Some(Exit::Signal)),
+            };
+            let exit = match event {
+                TermEvent::Key(key) => match Key::of(key) {
+                    Some(key) => self.tell(Msg::Key(key))?,
+                    None => None,
+                },
+                TermEvent::Paste(text) => self.tell(Msg::Paste(text))?,
+                TermEvent::Resize(width, height) => self.tell(Msg::Resize(Size::new(width, height)))?,
+                TermEvent::FocusGained | TermEvent::FocusLost | TermEvent::Mouse(_) => None,
+            };
+            if exit.is_some() {
+                return Ok(exit);
+            }
+            match input.next().now_or_never() {
+                Some(more) => next = more,
+                None => break,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Updates the model and carries out what follows.
+    fn tell(&mut self, msg: Msg) -> Result<Option<Exit>, ScreenError> {
+        for effect in update(&mut self.model, msg) {
+            match effect {
+                Effect::DrawNow => self.frames.ask_now(clock::instant()),
+                Effect::DrawSoon => self.frames.ask_soon(clock::instant()),
+                Effect::Redraw => self.redraw()?,
+                Effect::Call { command, subject } => self.call(command, subject),
+                Effect::Suspend => self.suspend()?,
+                Effect::Bell => {
+                    let out = self.painter.backend_mut();
+                    out.write_all(b"\x07").and_then(|()| out.flush()).map_err(ScreenError::Draw)?;
+                }
+                Effect::Leave(exit) => return Ok(Some(exit)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn call(&mut self, command: Command, subject: String) {
+        let handle = self.handle.clone();
+        self.pending.push(Box::pin(async move {
+            let result = handle.call(command.clone()).await;
+            (command, subject, result)
+        }));
+    }
+
+    fn draw_if_due(&mut self) -> Result<(), ScreenError> {
+        if !self.frames.take_due(clock::instant()) {
+            return Ok(());
+        }
+        self.painter.draw(&self.model, self.theme).map_err(ScreenError::Draw)?;
+        let title = self.model.title();
+        if title != self.title {
+            terminal::set_title(self.painter.backend_mut(), &title).map_err(ScreenError::Draw)?;
+            self.title = title;
+        }
+        Ok(())
+    }
+
+    fn redraw(&mut self) -> Result<(), ScreenError> {
+        // What stopped and continued us may have left the terminal as it likes it.
+        if self.taken.is_none() {
+            self.taken = Some(terminal::take().map_err(ScreenError::Take)?);
+        }
+        self.painter.forget().map_err(ScreenError::Draw)?;
+        let size = self.painter.size().map_err(ScreenError::Draw)?;
+        self.title.clear();
+        self.model.size = size;
+        self.frames.ask_now(clock::instant());
+        Ok(())
+    }
+
+    fn suspend(&mut self) -> Result<(), ScreenError> {
+        let words = match &self.model.setting.attached {
+            Some(name) => format!("The screen is stopped; {name} goes on. fg brings it back."),
+            None => "potluck is stopped and shares nothing meanwhile. fg brings it back.".to_owned(),
+        };
+        if let Some(taken) = self.taken.take() {
+            self.taken = Some(terminal::suspend(taken, &words).map_err(ScreenError::Take)?);
+        }
+        self.redraw()
+    }
+}

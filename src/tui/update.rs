@@ -1,0 +1,163 @@
+//! What happens when something happens: the only place that changes the model. It does nothing
+//! itself: what is to be done is returned as effects, which the loop in [`super::screen`] carries out.
+
+mod answers;
+mod games;
+mod keys;
+mod leaving;
+mod step;
+
+use std::sync::Arc;
+
+use ratatui::layout::Size;
+
+pub(crate) use self::step::{Step, next_step};
+use super::{
+    Exit,
+    action::Screen,
+    keymap::Key,
+    layout,
+    model::{Model, Moment, overlay::Overlay},
+};
+use crate::api::{Command, CommandError, Event, EventKind, Reply, Snapshot};
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Msg {
+    /// It is now so late; comes before every other message.
+    Time(Moment),
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has this size.
+    Resize(Size),
+    /// The state of everything.
+    Snapshot(Arc<Snapshot>),
+    /// A fact.
+    Event(Event),
+    /// So many facts were missed.
+    Missed(u64),
+    /// The runtime answered.
+    Answer {
+        /// What was asked.
+        command: Command,
+        /// Its subject, as people call it.
+        subject: String,
+        /// The answer.
+        result: Result<Reply, CommandError>,
+    },
+}
+
+/// Something to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Draw at once.
+    DrawNow,
+    /// Draw when it is time for a frame.
+    DrawSoon,
+    /// Draw everything anew, whatever the terminal shows.
+    Redraw,
+    /// Ask the runtime.
+    Call {
+        /// What.
+        command: Command,
+        /// Its subject, as people call it.
+        subject: String,
+    },
+    /// Give the terminal back and stop until the shell says otherwise.
+    Suspend,
+    /// Ring.
+    Bell,
+    /// End the screen.
+    Leave(Exit),
+}
+
+/// Changes the model as the message wants and says what is to be done.
+#[must_use]
+pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Time(now) => on_time(model, now),
+        Msg::Key(key) => keys::on_key(model, key),
+        Msg::Paste(text) => keys::on_paste(model, &text),
+        Msg::Resize(size) => {
+            model.size = size;
+            vec![Effect::DrawNow]
+        }
+        Msg::Snapshot(snapshot) => {
+            if model.take(&snapshot) {
+                vec![Effect::DrawSoon]
+            } else {
+                Vec::new()
+            }
+        }
+        Msg::Event(event) => on_event(model, &event),
+        Msg::Missed(count) => {
+            model.log.push_missed(count, model.now);
+            draw_if(model.screen == Screen::Log)
+        }
+        Msg::Answer { command, subject, result } => {
+            model.asked = model.asked.saturating_sub(1);
+            answers::on_answer(model, &command, &subject, result);
+            vec![Effect::DrawNow]
+        }
+    }
+}
+
+fn on_time(model: &mut Model, now: Moment) -> Vec<Effect> {
+    let minute = |at: Moment| at.unix_ms / 60_000;
+    let changed = minute(now) != minute(model.now) || now.offset_s != model.now.offset_s;
+    model.now = now;
+    let sampled = model.histories.sample(&model.snapshot, now.unix_ms);
+    draw_if(changed || sampled)
+}
+
+fn on_event(model: &mut Model, event: &Event) -> Vec<Effect> {
+    model.log.push(event, model.now);
+    let at = Moment { unix_ms: event.at_ms, ..model.now };
+    let heard = model.notice.hear(event.level, &event.text, at);
+    let mut effects = draw_if(heard || model.screen == Screen::Log);
+    if model.setting.bell && matches!(event.kind, EventKind::Downloaded { .. }) {
+        effects.push(Effect::Bell);
+    }
+    effects
+}
+
+fn draw_if(changed: bool) -> Vec<Effect> {
+    if changed { vec![Effect::DrawSoon] } else { Vec::new() }
+}
+
+/// Asks the runtime for each, or says nothing where there is nothing to ask.
+fn calls(model: &mut Model, commands: Vec<(Command, String)>) -> Vec<Effect> {
+    model.asked += commands.len();
+    let mut effects = vec![Effect::DrawNow];
+    effects.extend(commands.into_iter().map(|(command, subject)| Effect::Call { command, subject }));
+    effects
+}
+
+/// Says why something is not possible.
+fn refuse(model: &mut Model, why: impl Into<String>) -> Vec<Effect> {
+    model.notice.say(crate::api::Level::Warning, why, model.now);
+    vec![Effect::DrawNow]
+}
+
+/// Lays something over the screen.
+fn open(model: &mut Model, overlay: Overlay) -> Vec<Effect> {
+    model.overlay = Some(overlay);
+    vec![Effect::DrawNow]
+}
+
+/// Rows of the table of a tab that are in view.
+fn page(model: &Model, screen: Screen) -> usize {
+    let Some(chrome) = layout::chrome(model.size) else { return 1 };
+    let lines = match screen {
+        Screen::Library => layout::library(chrome.body).table.height.saturating_sub(1),
+        Screen::Transfers => {
+            let sources = model.selected_transfer().map_or(0, |transfer| transfer.sources.len());
+            layout::transfers(chrome.body, model.transfers.rows().len(), sources).table.height.saturating_sub(1)
+        }
+        Screen::Peers => layout::peers(chrome.body, model.peers.rows().len()).table.height.saturating_sub(1),
+        Screen::Log => layout::log(chrome.body).1.height,
+    };
+    usize::from(lines).max(1)
+}

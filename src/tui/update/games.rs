@@ -1,0 +1,238 @@
+//! What the user does to games, transfers and peers. Each takes what is marked, else what is selected;
+//! what cannot be done says why.
+
+use std::path::PathBuf;
+
+use super::{
+    super::{
+        action::Screen,
+        keymap::Key,
+        model::{
+            Model, is_moving,
+            overlay::{Answer, Deed, Overlay, Question},
+        },
+        words,
+    },
+    Effect, calls, open, refuse,
+};
+use crate::api::{Command, GameView, Level, PeerView, StateWord, TransferView};
+
+/// Names listed in a question; the rest is counted.
+const NAMES_MAX: usize = 6;
+
+/// The transfers that an action is for, or why there are none.
+fn transfers(model: &Model) -> Result<Vec<&TransferView>, String> {
+    let list = match model.screen {
+        Screen::Library => &model.library.list,
+        Screen::Transfers | Screen::Peers | Screen::Log => &model.transfers.list,
+    };
+    if !list.marks.is_empty() {
+        let found: Vec<&TransferView> = list.marks.iter().filter_map(|id| model.transfer_of(id)).collect();
+        return if found.is_empty() { Err("Nothing of what is marked is being got.".to_owned()) } else { Ok(found) };
+    }
+    let Some(id) = list.id() else { return Err("Nothing is being got.".to_owned()) };
+    match model.transfer_of(id) {
+        Some(transfer) => Ok(vec![transfer]),
+        None => {
+            let title = model.selected_game().map_or(id, |game| game.title.as_str());
+            Err(format!("{title} is not being got."))
+        }
+    }
+}
+
+/// The games that an action is for.
+fn games(model: &Model) -> Vec<&GameView> {
+    let marks = &model.library.list.marks;
+    if marks.is_empty() {
+        return model.selected_game().into_iter().collect();
+    }
+    model.snapshot.games.iter().filter(|game| marks.contains(&game.id)).collect()
+}
+
+/// Those of them that are here, or why there are none.
+fn games_here(model: &Model) -> Result<Vec<&GameView>, String> {
+    let all = games(model);
+    let here: Vec<&GameView> = all.iter().copied().filter(|game| is_here(game)).collect();
+    match (here.is_empty(), all.as_slice()) {
+        (false, _) => Ok(here),
+        (true, []) => Err("No game is selected.".to_owned()),
+        (true, [game]) => Err(format!("{} is not here.", game.title)),
+        (true, [..]) => Err("Nothing of what is marked is here.".to_owned()),
+    }
+}
+
+fn is_here(game: &GameView) -> bool {
+    game.builds.iter().any(|build| build.ours)
+        || matches!(game.state, StateWord::Ready | StateWord::Downloaded | StateWord::Installing)
+}
+
+/// Pauses what goes on; where nothing does, goes on with what was paused.
+pub(super) fn pause(model: &mut Model) -> Vec<Effect> {
+    let found = match transfers(model) {
+        Ok(found) => found,
+        Err(why) => return refuse(model, why),
+    };
+    let pausing = found.iter().any(|transfer| is_moving(transfer.state));
+    let command = |transfer: &&TransferView| {
+        let game = transfer.game.clone();
+        let command = if pausing { Command::Pause { game } } else { Command::Resume { game } };
+        (command, transfer.title.clone())
+    };
+    let commands = found.iter().filter(|transfer| is_moving(transfer.state) == pausing).map(command).collect();
+    calls(model, commands)
+}
+
+/// Asks whether to end transfers, and whether to keep what is here.
+pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
+    let found = match transfers(model) {
+        Ok(found) => found,
+        Err(why) => return refuse(model, why),
+    };
+    let done: u64 = found.iter().map(|transfer| transfer.done).sum();
+    let commands = |discard: bool| {
+        let cancel = |transfer: &&TransferView| {
+            (Command::Cancel { game: transfer.game.clone(), discard }, transfer.title.clone())
+        };
+        Deed::Commands(found.iter().map(cancel).collect())
+    };
+    let names: Vec<&str> = found.iter().map(|transfer| transfer.title.as_str()).collect();
+    let mut lines = vec![format!("Stop getting {}?", listed(&names))];
+    let mut answers = vec![answer("c", "Cancel", commands(false))];
+    if done > 0 {
+        let kept = words::size(done);
+        lines.push(format!("The {kept} that are here stay for the next time, unless you discard them."));
+        answers[0].label = format!("Cancel, keep {kept}");
+        answers.push(answer("d", "Discard", commands(true)));
+    }
+    open(model, Overlay::Question(Question { title: "Cancel".to_owned(), lines, answers, esc: "Go on" }))
+}
+
+/// Moves transfers in the queue.
+pub(super) fn reorder(model: &mut Model, by: i32) -> Vec<Effect> {
+    let mut found = match transfers(model) {
+        Ok(found) => found,
+        Err(why) => return refuse(model, why),
+    };
+    // The one in front moves first, or marked neighbours would push each other back.
+    let place = |game: &str| model.snapshot.transfers.iter().position(|other| other.game == game).unwrap_or(0);
+    found.sort_by_key(|transfer| place(&transfer.game));
+    if by > 0 {
+        found.reverse();
+    }
+    let command =
+        |transfer: &&TransferView| (Command::Reorder { game: transfer.game.clone(), by }, transfer.title.clone());
+    let commands = found.iter().map(command).collect();
+    calls(model, commands)
+}
+
+/// Reads games again and compares every byte.
+pub(super) fn verify(model: &mut Model) -> Vec<Effect> {
+    let found = match games_here(model) {
+        Ok(found) => found,
+        Err(why) => return refuse(model, format!("{why} There is nothing to check.")),
+    };
+    let text = match found.as_slice() {
+        [game] => format!("Checking {} …", game.title),
+        more => format!("Checking {} …", words::count(more.len() as u64, "game")),
+    };
+    let command = |game: &&GameView| (Command::Verify { game: game.id.clone(), repair: false }, game.title.clone());
+    let commands = found.iter().map(command).collect();
+    model.notice.say(Level::Info, text, model.now);
+    calls(model, commands)
+}
+
+/// Asks whether to delete games, and says who else has them.
+pub(super) fn remove(model: &mut Model) -> Vec<Effect> {
+    let found = match games_here(model) {
+        Ok(found) => found,
+        Err(why) => return refuse(model, format!("{why} There is nothing to remove.")),
+    };
+    let names: Vec<&str> = found.iter().map(|game| game.title.as_str()).collect();
+    let size: u64 = found.iter().map(|game| game.size).sum();
+    let mut lines = vec![format!("Delete {} from this machine? That frees {}.", listed(&names), words::size(size))];
+    for game in found.iter().take(NAMES_MAX) {
+        // Ours is one of those who have it.
+        let fact = match u64::from(game.have.saturating_sub(1)) {
+            0 => "NOBODY else here has it; it would be gone.".to_owned(),
+            1 => "1 other has it.".to_owned(),
+            more => format!("{} others have it.", words::thousands(more)),
+        };
+        lines.push(format!("{} {}: {fact}", game.title, game.version));
+    }
+    let commands = found.iter().map(|game| (Command::Remove { game: game.id.clone() }, game.title.clone())).collect();
+    let answers = vec![answer("y", "Delete", Deed::Commands(commands))];
+    open(model, Overlay::Question(Question { title: "Remove".to_owned(), lines, answers, esc: "Keep" }))
+}
+
+/// Puts a folder or an archive into the library.
+pub(super) fn add_folder(model: &mut Model, text: &str) -> Vec<Effect> {
+    // Shells and file managers quote what they copy.
+    let text = text.trim_matches(|c| c == '\'' || c == '"');
+    let path = match (text.strip_prefix('~'), &model.setting.user_home) {
+        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => format!("{home}{rest}"),
+        (Some(_) | None, _) => text.to_owned(),
+    };
+    if !path.starts_with('/') {
+        return refuse(model, format!("{path} is not a whole path. Begin it with / or ~/ and try again."));
+    }
+    model.notice.say(Level::Info, format!("Adding {path} …"), model.now);
+    let command = Command::Add { path: PathBuf::from(&path), id: None, version: None, title: None, take: false };
+    calls(model, vec![(command, path)])
+}
+
+/// Trusts peers or stops trusting them.
+pub(super) fn trust(model: &mut Model) -> Vec<Effect> {
+    on_peers(model, |peer, trust| Command::Trust { peer, trust }, |peer| peer.trusted)
+}
+
+/// Blocks peers or lets them in again.
+pub(super) fn block(model: &mut Model) -> Vec<Effect> {
+    on_peers(model, |peer, block| Command::Block { peer, block }, |peer| peer.blocked)
+}
+
+/// Sets a quality of the peers that are marked, else of the selected one; if all have it, takes it.
+fn on_peers(
+    model: &mut Model,
+    command: impl Fn(String, bool) -> Command,
+    has: impl Fn(&PeerView) -> bool,
+) -> Vec<Effect> {
+    let marks = &model.peers.list.marks;
+    let peers: Vec<&PeerView> = if marks.is_empty() {
+        model.selected_peer().into_iter().collect()
+    } else {
+        model.snapshot.peers.iter().filter(|peer| marks.contains(&peer.id)).collect()
+    };
+    if peers.is_empty() {
+        return refuse(model, "No peer is selected.");
+    }
+    let set = !peers.iter().all(|peer| has(peer));
+    let commands = peers.iter().map(|peer| (command(peer.id.clone(), set), peer.name.clone())).collect();
+    calls(model, commands)
+}
+
+fn answer(key: &str, label: &str, does: Deed) -> Answer {
+    let key = Key::named(key).expect("answers have keys that exist; every question is tested");
+    Answer { key, label: label.to_owned(), does }
+}
+
+/// `A, B and 3 more`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [rest @ .., last] if names.len() <= NAMES_MAX => format!("{} and {last}", rest.join(", ")),
+        more => format!("{} and {} more", more[..NAMES_MAX].join(", "), more.len() - NAMES_MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn names_are_listed_up_to_a_number() {
+        assert_eq!(listed(&["A"]), "A");
+        assert_eq!(listed(&["A", "B", "C"]), "A, B and C");
+        assert_eq!(listed(&["A", "B", "C", "D", "E", "F", "G", "H"]), "A, B, C, D, E, F and 2 more");
+    }
+}

@@ -1,0 +1,135 @@
+//! The next step: what Enter does for what is selected. One function decides it, so that the hint bar
+//! names exactly what happens.
+
+use super::super::{action::Screen, model::Model};
+use crate::api::{GameView, GetRequest, StateWord, TransferView};
+
+/// What Enter does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Gets games: each request with its title.
+    Get {
+        /// What to ask for.
+        games: Vec<(GetRequest, String)>,
+        /// In the hint bar.
+        label: String,
+    },
+    /// Goes on with a transfer.
+    Resume {
+        /// GameId.
+        game: String,
+        /// Title.
+        title: String,
+        /// In the hint bar.
+        label: &'static str,
+    },
+    /// Shows the transfer of this game.
+    ShowTransfer(String),
+    /// Shows this game in the library.
+    ShowGame(String),
+    /// Shows the games of the peer of this name.
+    ShowGamesOf(String),
+    /// Follows the log again.
+    Follow,
+    /// There is none, and this is why.
+    None(String),
+}
+
+impl Step {
+    /// Its words in the hint bar; `None` where there is nothing to do.
+    pub(crate) fn label(&self) -> Option<&str> {
+        match self {
+            Self::Get { label, .. } => Some(label),
+            Self::Resume { label, .. } => Some(label),
+            Self::ShowTransfer(_) => Some("Show transfer"),
+            Self::ShowGame(_) => Some("Show game"),
+            Self::ShowGamesOf(_) => Some("Its games"),
+            Self::Follow => Some("Follow"),
+            Self::None(_) => None,
+        }
+    }
+}
+
+/// What Enter does now.
+pub(crate) fn next_step(model: &Model) -> Step {
+    match model.screen {
+        Screen::Library if !model.library.list.marks.is_empty() => of_marked(model),
+        Screen::Library => match model.selected_game() {
+            Some(game) => of_game(model, game),
+            None => Step::None("No game is selected.".to_owned()),
+        },
+        Screen::Transfers => match model.selected_transfer() {
+            Some(transfer) => of_transfer(transfer),
+            None => Step::None("Nothing is being got. Choose a game in the library and press Enter.".to_owned()),
+        },
+        Screen::Peers => match model.selected_peer() {
+            Some(peer) if peer.games > 0 => Step::ShowGamesOf(peer.name.clone()),
+            Some(peer) => Step::None(format!("{} has no games to show.", peer.name)),
+            None => Step::None("No peer is selected.".to_owned()),
+        },
+        Screen::Log if model.log.drawn().1.is_held() => Step::Follow,
+        Screen::Log => Step::None("The log follows what happens.".to_owned()),
+    }
+}
+
+fn of_marked(model: &Model) -> Step {
+    let marks = &model.library.list.marks;
+    let mut games = Vec::new();
+    for game in model.snapshot.games.iter().filter(|game| marks.contains(&game.id)) {
+        if let Step::Get { games: more, .. } = of_game(model, game) {
+            games.extend(more);
+        }
+    }
+    if games.is_empty() {
+        return Step::None("Nothing of what is marked is to be got.".to_owned());
+    }
+    let label = format!("Get {} marked", games.len());
+    Step::Get { games, label }
+}
+
+fn of_game(model: &Model, game: &GameView) -> Step {
+    if let Some(transfer) = model.transfer_of(&game.id) {
+        let step = of_transfer(transfer);
+        return if matches!(step, Step::Resume { .. }) { step } else { Step::ShowTransfer(game.id.clone()) };
+    }
+    let title = game.title.clone();
+    let latest = GetRequest { game: game.id.clone(), ..GetRequest::default() };
+    match game.state {
+        StateWord::Available => get(latest, title, "Get".to_owned()),
+        StateWord::Downloaded | StateWord::Ready => match &game.update {
+            Some(update) => {
+                let version = update.version.clone();
+                let label = format!("Get {version}");
+                let content = Some(update.content.clone());
+                get(GetRequest { version: Some(version), content, ..latest }, title, label)
+            }
+            None => Step::None(format!("{title} {} is here, every byte verified.", game.version)),
+        },
+        StateWord::Offline => Step::None(format!("Nobody who has {title} is here now.")),
+        StateWord::Checking | StateWord::Installing => Step::None(format!("{title} is being worked on; wait for it.")),
+        StateWord::Failed if game.have > 0 => get(latest, title, "Get again".to_owned()),
+        StateWord::Failed | StateWord::Getting | StateWord::Waiting | StateWord::Paused => {
+            Step::None(if game.reason.is_empty() { format!("{title} cannot be got now.") } else { game.reason.clone() })
+        }
+    }
+}
+
+fn get(request: GetRequest, title: String, label: String) -> Step {
+    Step::Get { games: vec![(request, title)], label }
+}
+
+fn of_transfer(transfer: &TransferView) -> Step {
+    let resume = |label| Step::Resume { game: transfer.game.clone(), title: transfer.title.clone(), label };
+    match transfer.state {
+        StateWord::Paused => resume("Go on"),
+        StateWord::Failed => resume("Try again"),
+        StateWord::Getting
+        | StateWord::Waiting
+        | StateWord::Checking
+        | StateWord::Installing
+        | StateWord::Available
+        | StateWord::Downloaded
+        | StateWord::Ready
+        | StateWord::Offline => Step::ShowGame(transfer.game.clone()),
+    }
+}

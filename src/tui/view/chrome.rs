@@ -1,0 +1,287 @@
+//! The lines around every screen: tabs and address above, the newest fact, rates and keys below.
+
+use potluck_widgets::{Align, Hint, KeyHints, scale_above, sparkline, text};
+use ratatui::{
+    layout::{Position, Rect},
+    text::Line,
+    widgets::Widget,
+};
+
+use super::{
+    super::{
+        action::{Action, Screen, row},
+        model::{
+            Model,
+            history::History,
+            is_moving,
+            overlay::{Overlay, Prompt, Purpose},
+        },
+        theme::Role,
+        update::next_step,
+        words,
+    },
+    canvas::{Canvas, Pen, columns},
+};
+use crate::api::{Level, MeView, StateWord};
+
+/// Tabs at the left; name and address at the right.
+pub(super) fn top(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    let pen = canvas.pen;
+    let me = &model.snapshot.me;
+    let mut left = Line::from(pen.span(" potluck ", Role::Title));
+    if me.demo {
+        left.push_span(pen.span(" DEMO ", Role::Selected));
+    }
+    left.push_span(" ");
+    // What the tabs need with all their names.
+    let needed: usize = Screen::ALL.iter().map(|screen| screen.name().len() + 4).sum();
+    let named = usize::from(area.width.saturating_sub(columns(&left))) >= needed;
+    for (at, screen) in Screen::ALL.into_iter().enumerate() {
+        let name = if named || screen == model.screen {
+            format!("{} {}", at + 1, screen.name())
+        } else {
+            (at + 1).to_string()
+        };
+        if screen == model.screen {
+            left.push_span(pen.span(format!("[{name}]"), Role::Title));
+        } else {
+            left.push_span(pen.span(format!(" {name} "), Role::Tab));
+        }
+    }
+    let right = |parts: &[&str]| {
+        let known: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+        Line::from(pen.span(format!("{} ", known.join("  ")), Role::Dim))
+    };
+    let attached = model.setting.attached.as_deref().map(|name| format!("attached to {name}")).unwrap_or_default();
+    let name = if attached.is_empty() { me.name.as_str() } else { attached.as_str() };
+    // What fits, the most telling first to stay.
+    let choices = [right(&[name, address(me)]), right(&[name]), Line::default()];
+    let room = area.width.saturating_sub(columns(&left));
+    let fits = choices.iter().find(|line| columns(line) < room).unwrap_or(&choices[2]);
+    canvas.line(area, &left, Align::Left);
+    canvas.line(area, fits, Align::Right);
+}
+
+/// The address others most likely reach us at.
+pub(super) fn address(me: &MeView) -> &str {
+    me.listen.last().map_or("", String::as_str)
+}
+
+/// The newest fact with its time; at the right what is marked, or what a badge of the selection means.
+pub(super) fn message(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    let pen = canvas.pen;
+    let notice = &model.notice;
+    let role = match notice.level {
+        Some(Level::Error) => Role::Error,
+        Some(Level::Warning) => Role::Warning,
+        Some(Level::Debug | Level::Info | Level::Done) | None => Role::Message,
+    };
+    let mut left = Line::from(" ");
+    if let Some(at) = notice.at {
+        left.push_span(pen.span(words::time(at), Role::Time));
+        left.push_span("  ");
+        left.push_span(pen.span(notice.text.as_str(), role));
+    }
+    let right = aside(pen, model);
+    canvas.pair(Rect { width: area.width.saturating_sub(1), ..area }, &left, &right);
+}
+
+fn aside<'m>(pen: Pen<'_>, model: &'m Model) -> Line<'m> {
+    let marks = model.list_of(model.screen).map_or(0, |list| list.marks.len());
+    if marks > 0 {
+        let sizes: u64 = match model.screen {
+            Screen::Library => {
+                let marked = |id: &String| model.library.list.marks.contains(id);
+                model.snapshot.games.iter().filter(|game| marked(&game.id)).map(|game| game.size).sum()
+            }
+            Screen::Transfers | Screen::Peers | Screen::Log => 0,
+        };
+        let size = if sizes > 0 { format!(", {}", words::size(sizes)) } else { String::new() };
+        return Line::from(pen.span(format!("{marks} marked{size}"), Role::Marked));
+    }
+    if let Some(trouble) = &model.snapshot.totals.library_trouble {
+        return Line::from(pen.span(trouble.as_str(), Role::Error));
+    }
+    if model.screen != Screen::Library {
+        return Line::default();
+    }
+    let Some(game) = model.selected_game() else { return Line::default() };
+    match (&game.update, &game.private) {
+        (Some(update), _) => {
+            Line::from(pen.span(format!("{} {} is here", pen.either("↑", "^"), update.version), Role::Badge))
+        }
+        (None, Some(why)) => Line::from(pen.span(format!("private: {why}"), Role::Badge)),
+        (None, None) if game.variants => {
+            Line::from(pen.span(format!("{} two builds", pen.either("≠", "!")), Role::Badge))
+        }
+        (None, None) => Line::default(),
+    }
+}
+
+/// Rates with their last seconds; at the right the room, the disk and the time.
+pub(super) fn status(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    let pen = canvas.pen;
+    let totals = &model.snapshot.totals;
+    let bars = if area.width >= 100 { 10 } else { 6 };
+    let mut left = Line::from(" ");
+    let directions = [
+        (pen.either("↓", "v"), totals.down_bps, &model.histories.down, totals.down_limit_bps, Role::GraphDown),
+        (pen.either("↑", "^"), totals.up_bps, &model.histories.up, totals.up_limit_bps, Role::GraphUp),
+    ];
+    for (arrow, bps, history, limit, role) in directions {
+        let rate = if bps == 0 { "0 MB/s".to_owned() } else { words::rate(bps) };
+        left.push_span(pen.span(format!("{arrow} {rate} "), role));
+        left.push_span(pen.span(graph(history, bars, pen), role));
+        if let (Some(limit), true) = (limit, area.width >= 100) {
+            left.push_span(pen.span(format!(" limit {}", words::limit(limit)), Role::Dim));
+        }
+        left.push_span("   ");
+    }
+    let free = totals.free.map(|bytes| format!("{} free", words::size(bytes)));
+    let peers = words::count(u64::from(totals.peers), "peer");
+    let clock = words::time(model.now);
+    let joined = |parts: &[&str]| Line::from(pen.span(format!("{} ", parts.join("   ")), Role::Text));
+    let mut choices = vec![joined(&[&peers, &clock]), joined(&[&clock]), Line::default()];
+    if let Some(free) = &free {
+        choices.insert(0, joined(&[&peers, free, &clock]));
+    }
+    // Rates matter most on narrow screens, the time least.
+    let used = columns(&left).saturating_sub(3);
+    let fits = choices.iter().find(|line| columns(line) <= area.width.saturating_sub(used));
+    canvas.line(area, &left, Align::Left);
+    if let Some(fits) = fits {
+        canvas.line(area, fits, Align::Right);
+    }
+}
+
+fn graph(history: &History, bars: u16, pen: Pen<'_>) -> String {
+    sparkline(&history.last(usize::from(bars), usize::from(bars)), bars, pen.level, scale_above(history.recent_best()))
+}
+
+/// A line being typed; returns where its cursor is.
+pub(super) fn prompt(canvas: &mut Canvas<'_>, prompt: &Prompt, area: Rect) -> Position {
+    let label = prompt.purpose.label();
+    let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    let used = canvas.text(inner, label, Role::Key);
+    let room = usize::from(inner.width.saturating_sub(used + 1));
+    // The end of a long line is what is being typed: its beginning gives way.
+    let before = prompt.line.before();
+    let mut from = before.as_str();
+    while text::width(from) > room {
+        let mut chars = from.chars();
+        chars.next();
+        from = chars.as_str();
+    }
+    let line = prompt.line.text();
+    let shown = &line[before.len() - from.len()..];
+    let place = Rect { x: inner.x + used, width: inner.width - used, ..inner };
+    canvas.text(place, shown, Role::Input);
+    let at = u16::try_from(text::width(from)).unwrap_or(u16::MAX);
+    Position::new(place.x.saturating_add(at).min(area.right() - 1), area.y)
+}
+
+/// What the keys do now.
+pub(super) fn hints(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    let hints = current(model);
+    let hints: Vec<Hint<'_>> = hints
+        .iter()
+        .map(|(key, label, pinned)| if *pinned { Hint::pinned(key, label) } else { Hint::new(key, label) })
+        .collect();
+    let pen = canvas.pen;
+    KeyHints::new(&hints).styles(pen.style(Role::Key), pen.style(Role::KeyText)).render(area, canvas.buf);
+}
+
+/// Key, what it does, and whether it stays when there is no room for all.
+type Shown = (String, String, bool);
+
+fn current(model: &Model) -> Vec<Shown> {
+    let plain = |key: &str, label: &str| (key.to_owned(), label.to_owned(), false);
+    match &model.overlay {
+        Some(Overlay::Prompt(prompt)) => {
+            let (enter, esc) = match prompt.purpose {
+                Purpose::Filter => ("Keep", "Clear"),
+                Purpose::AddFolder => ("Add", "Leave"),
+                Purpose::AddAddress => ("Connect", "Leave"),
+            };
+            let mut hints = vec![plain("Enter", enter), plain("Esc", esc)];
+            if prompt.purpose == Purpose::Filter && model.screen != Screen::Log {
+                hints.extend([plain("@name", "who has it"), plain("is:ready", "in that state")]);
+            }
+            return hints;
+        }
+        Some(Overlay::Help { .. }) => return vec![plain("j k", "Scroll"), plain("Esc", "Close")],
+        Some(Overlay::Question(question)) => {
+            let mut hints: Vec<Shown> =
+                question.answers.iter().map(|answer| plain(&answer.key.name(), &answer.label)).collect();
+            hints.push(plain("Esc", question.esc));
+            return hints;
+        }
+        None => {}
+    }
+    if !model.pressed.is_empty() {
+        let following = model.keymap.following(&model.pressed, model.screen);
+        let mut hints: Vec<Shown> = following.map(|(key, row)| plain(&key.name(), row.hint)).collect();
+        hints.push(plain("Esc", "Leave"));
+        return hints;
+    }
+    let mut hints: Vec<Shown> = Vec::new();
+    let mut add = |action: Action, label: Option<&str>, pinned: bool| {
+        let row = row(action);
+        hints.push((row.keys[0].to_owned(), label.unwrap_or(row.hint).to_owned(), pinned));
+    };
+    if let Some(label) = next_step(model).label() {
+        add(Action::Next, Some(label), true);
+    }
+    let marked = model.list_of(model.screen).is_some_and(|list| !list.marks.is_empty());
+    if marked {
+        add(Action::Back, Some("Unmark"), true);
+    }
+    let transfer = match model.screen {
+        Screen::Library => model.selected_game().and_then(|game| model.transfer_of(&game.id)),
+        Screen::Transfers => model.selected_transfer(),
+        Screen::Peers | Screen::Log => None,
+    };
+    match model.screen {
+        Screen::Library | Screen::Transfers => {
+            if let Some(transfer) = transfer {
+                add(Action::Pause, Some(if is_moving(transfer.state) { "Pause" } else { "Go on" }), false);
+                add(Action::Cancel, None, false);
+            } else if model.selected_game().is_some_and(|game| game.state == StateWord::Ready) {
+                add(Action::Verify, None, false);
+            }
+            if model.screen == Screen::Transfers && transfer.is_some() {
+                add(Action::Sooner, None, false);
+                add(Action::Later, None, false);
+            }
+            if !marked && (model.screen == Screen::Library && !model.library.rows().is_empty()) {
+                add(Action::Mark, None, false);
+            }
+        }
+        Screen::Peers => {
+            add(Action::AddAddress, None, false);
+            if let Some(peer) = model.selected_peer() {
+                add(Action::Trust, Some(if peer.trusted { "Stop trusting" } else { "Trust" }), false);
+                add(Action::Block, Some(if peer.blocked { "Let in again" } else { "Block" }), false);
+            }
+        }
+        Screen::Log => {
+            add(Action::Hold, Some(if model.log.drawn().1.is_held() { "Follow" } else { "Hold" }), false);
+            add(Action::LogLevel, None, false);
+        }
+    }
+    add(Action::Filter, None, false);
+    if model.screen == Screen::Library {
+        if !model.library.rows().is_empty() {
+            hints.push(("s".to_owned(), "Sort".to_owned(), false));
+        }
+        let row = row(Action::AddFolder);
+        hints.push((row.keys[0].to_owned(), row.hint.to_owned(), false));
+    }
+    let mut add = |action: Action, label: Option<&str>| {
+        let row = row(action);
+        hints.push((row.keys[0].to_owned(), label.unwrap_or(row.hint).to_owned(), true));
+    };
+    add(Action::Help, None);
+    add(Action::Quit, model.setting.attached.as_ref().map(|_| "Detach"));
+    hints
+}

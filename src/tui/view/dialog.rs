@@ -1,0 +1,72 @@
+//! Boxes over a screen: the help, made from the action table, and questions.
+
+use potluck_widgets::{Hint, Modal, ModalStyles};
+use ratatui::{layout::Rect, text::Line, widgets::Widget};
+
+use super::{
+    super::{
+        action::{ACTIONS, Group, places},
+        model::{Model, overlay::Question},
+        theme::{Role, Theme},
+    },
+    canvas::{Canvas, Pen},
+};
+
+/// The widest the help gets.
+const HELP_WIDTH: u16 = 96;
+
+pub(super) fn help(canvas: &mut Canvas<'_>, model: &Model, from: usize, area: Rect) {
+    let lines = help_lines(canvas.pen, model);
+    let choices = [Hint::new("j k", "Scroll"), Hint::new("Esc", "Close")];
+    modal(canvas.pen, "Keys", &lines, &choices).width_max(HELP_WIDTH).scroll(from).render(area, canvas.buf);
+}
+
+/// How far the help can be scrolled.
+pub(crate) fn help_scroll_max(model: &Model) -> usize {
+    let plain = Theme::plain();
+    let lines = help_lines(Pen::new(&plain, model.setting.glyphs), model);
+    let choices = [Hint::new("j k", "Scroll"), Hint::new("Esc", "Close")];
+    let area = super::dialog_area(Rect::new(0, 0, model.size.width, model.size.height));
+    modal(Pen::new(&plain, model.setting.glyphs), "Keys", &lines, &choices).width_max(HELP_WIDTH).scroll_max(area)
+}
+
+pub(super) fn question(canvas: &mut Canvas<'_>, question: &Question, area: Rect) {
+    let lines: Vec<Line<'_>> = question.lines.iter().map(|line| Line::from(line.as_str())).collect();
+    let keys: Vec<(String, &str)> =
+        question.answers.iter().map(|answer| (answer.key.name(), answer.label.as_str())).collect();
+    let mut choices: Vec<Hint<'_>> = keys.iter().map(|(key, label)| Hint::new(key, label)).collect();
+    choices.push(Hint::new("Esc", question.esc));
+    modal(canvas.pen, &question.title, &lines, &choices).render(area, canvas.buf);
+}
+
+/// The actions of this screen first, then those of the others.
+fn help_lines(pen: Pen<'_>, model: &Model) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    for group in Group::ALL {
+        if !lines.is_empty() {
+            lines.push(Line::default());
+        }
+        lines.push(Line::from(pen.span(group.name(), Role::DialogTitle)));
+        for row in ACTIONS.iter().filter(|row| row.group == group) {
+            let here = row.screens.contains(&model.screen);
+            let (key, text) = if here { (Role::Key, Role::Dialog) } else { (Role::Dim, Role::Dim) };
+            let mut line =
+                Line::from(vec![pen.span(format!("  {:<12}", row.keys.join(" ")), key), pen.span(row.help, text)]);
+            if !here {
+                line.push_span(pen.span(format!(" ({})", places(row.screens)), Role::Dim));
+            }
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+fn modal<'a>(pen: Pen<'_>, title: &'a str, lines: &'a [Line<'a>], choices: &'a [Hint<'a>]) -> Modal<'a> {
+    Modal::new(title, lines, choices).level(pen.level).styles(ModalStyles {
+        text: pen.style(Role::Dialog),
+        border: pen.style(Role::DialogBorder),
+        title: pen.style(Role::DialogTitle),
+        key: pen.style(Role::Key),
+        key_text: pen.style(Role::KeyText),
+    })
+}

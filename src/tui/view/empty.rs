@@ -1,0 +1,105 @@
+//! What an empty table says: what there is to see here, why there is nothing, and what to do.
+
+use potluck_widgets::text;
+use ratatui::{layout::Rect, text::Line};
+
+use super::{
+    super::{model::Model, theme::Role},
+    canvas::Canvas,
+};
+use crate::api::Phase;
+
+pub(super) fn library(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    let me = &model.snapshot.me;
+    if !model.library.filter().is_empty() {
+        let text = format!("No game matches {}. Esc clears the filter.", model.library.filter().text());
+        return say(canvas, area, &[(&text, Role::Text)]);
+    }
+    let mut lines: Vec<(String, Role)> = Vec::new();
+    if let Some(trouble) = &model.snapshot.totals.library_trouble {
+        lines.push((trouble.clone(), Role::Error));
+        lines.push((String::new(), Role::Text));
+    }
+    match me.phase {
+        Phase::Idle | Phase::Binding | Phase::Scanning => {
+            lines.push((format!("Looking at {} …", me.library), Role::Text));
+        }
+        Phase::Announcing | Phase::Serving | Phase::Stopping | Phase::Error => {
+            lines.push(("No games here yet.".to_owned(), Role::Title));
+            lines.push((String::new(), Role::Text));
+            lines.push((format!("Your games go to {}, one folder each.", me.library), Role::Text));
+            lines.push(("Press a and type a folder to put a game in, or wait for the room.".to_owned(), Role::Text));
+        }
+    }
+    lines.push((String::new(), Role::Text));
+    lines.extend(room(model));
+    let lines: Vec<(&str, Role)> = lines.iter().map(|(text, role)| (text.as_str(), *role)).collect();
+    say(canvas, area, &lines);
+}
+
+pub(super) fn transfers(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    if !model.transfers.filter().is_empty() {
+        let text = format!("No transfer matches {}. Esc clears the filter.", model.transfers.filter().text());
+        return say(canvas, area, &[(&text, Role::Text)]);
+    }
+    say(
+        canvas,
+        area,
+        &[
+            ("Nothing is being got.", Role::Title),
+            ("", Role::Text),
+            ("Press 1, choose a game and press Enter: it comes from all who have it at once,", Role::Text),
+            ("and every byte is verified. What you have is shared while it comes.", Role::Text),
+        ],
+    );
+}
+
+pub(super) fn peers(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    if !model.peers.filter().is_empty() {
+        let text = format!("No peer matches {}. Esc clears the filter.", model.peers.filter().text());
+        return say(canvas, area, &[(&text, Role::Text)]);
+    }
+    let mut lines = vec![("Nobody is here yet.".to_owned(), Role::Title), (String::new(), Role::Text)];
+    lines.extend(room(model));
+    let lines: Vec<(&str, Role)> = lines.iter().map(|(text, role)| (text.as_str(), *role)).collect();
+    say(canvas, area, &lines);
+}
+
+/// Who is here, and how to find more.
+fn room(model: &Model) -> Vec<(String, Role)> {
+    let me = &model.snapshot.me;
+    let online = model.snapshot.peers.iter().filter(|peer| peer.online).count();
+    if online > 0 {
+        return vec![(format!("{online} others are here; what they share appears by itself."), Role::Text)];
+    }
+    let address = super::chrome::address(me);
+    let mut lines = vec![(
+        match address {
+            "" => "Looking… nobody yet.".to_owned(),
+            address => format!("Looking… nobody yet. You are {address}."),
+        },
+        Role::Text,
+    )];
+    if !me.mdns {
+        lines.push(("Looking is switched off (--no-mdns): peers come by address only.".to_owned(), Role::Warning));
+    }
+    lines.push(("Other subnet: press 3, then a, and type an address.".to_owned(), Role::Text));
+    lines
+}
+
+fn say(canvas: &mut Canvas<'_>, area: Rect, lines: &[(&str, Role)]) {
+    let inner = Rect {
+        x: area.x + 3,
+        y: area.y + u16::from(area.height > 6),
+        width: area.width.saturating_sub(6),
+        height: area.height.saturating_sub(u16::from(area.height > 6)),
+    };
+    let pen = canvas.pen;
+    let wrapped = lines.iter().flat_map(|(text, role)| {
+        text::wrap(&Line::from(pen.span((*text).to_owned(), *role)), usize::from(inner.width))
+    });
+    let wrapped: Vec<Line<'static>> = wrapped.collect();
+    for (line, row) in wrapped.iter().zip(inner.rows()) {
+        canvas.line(row, line, potluck_widgets::Align::Left);
+    }
+}

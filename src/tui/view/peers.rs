@@ -1,0 +1,202 @@
+//! The peers: who is here, what moves between us, and more about the selected one.
+
+use potluck_widgets::{Align, Column, Row, Table, scale_above, sparkline};
+use ratatui::{layout::Rect, text::Line};
+
+use super::{
+    super::{layout, model::Model, theme::Role, words},
+    canvas::{Canvas, Pen},
+    empty,
+};
+use crate::api::PeerView;
+
+/// Seconds that the trend shows.
+const TREND_S: usize = 40;
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, body: Rect) {
+    let plan = layout::peers(body, model.peers.rows().len());
+    canvas.rule(plan.heading, &heading(model), &format!("rates in MB/s, {TREND_S} s"));
+    if model.peers.rows().is_empty() {
+        return empty::peers(canvas, model, plan.table);
+    }
+    table(canvas, model, plan.table);
+    let (Some((rule, area)), Some(peer)) = (plan.details, model.selected_peer()) else { return };
+    canvas.rule(rule, &peer.name, "");
+    let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    for ((left, right), row) in details(canvas.pen, model, peer).iter().zip(inner.rows()) {
+        canvas.pair(row, left, right);
+    }
+}
+
+fn heading(model: &Model) -> String {
+    let all = &model.snapshot.peers;
+    let online = all.iter().filter(|peer| peer.online).count();
+    let offline = all.len() - online;
+    let mut text = format!("{} online", words::thousands(online as u64));
+    if offline > 0 {
+        text = format!("{text}, {} offline", words::thousands(offline as u64));
+    }
+    let filter = model.peers.filter();
+    if !filter.is_empty() {
+        text = format!("{text} · filter: {}", filter.text());
+    }
+    text
+}
+
+fn table(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    let columns = [
+        Column::new("NAME", 12).flex(2).max(32),
+        Column::new("ID", 8).priority(5),
+        Column::new("ADDRESS", 14).flex(1).max(28).priority(3),
+        Column::new("PING", 7).align(Align::Right).priority(2),
+        Column::new("FROM", 6).align(Align::Right),
+        Column::new("TO", 6).align(Align::Right),
+        Column::new("TREND", 8).flex(1).max(20).priority(4),
+        Column::new("HAS", 5).align(Align::Right),
+        Column::new(" GETTING", 14).flex(3).max(40).priority(1),
+    ];
+    let pen = canvas.pen;
+    let list = &model.peers.list;
+    let best = model.snapshot.peers.iter().map(|peer| peer.down_bps.saturating_add(peer.up_bps)).max().unwrap_or(0);
+    let table = Table::new(&columns, model.peers.rows().len())
+        .scroll(list.scroll())
+        .spacing(1)
+        .level(pen.level)
+        .styles(pen.table_styles());
+    table.draw(area, canvas.buf, |row, widths| {
+        let Some(peer) = model.peer_at(row) else { return Row::new([Line::default()]) };
+        let (dot, role) = dot(pen, peer);
+        let marked = list.marks.contains(&peer.id);
+        let dot = if marked { pen.span(pen.either(Row::MARKED, "+"), Role::Marked) } else { pen.span(dot, role) };
+        let trend = match model.histories.of_peer(&peer.id) {
+            Some(history) => {
+                let scale = scale_above(best.max(history.recent_best()));
+                sparkline(&history.last(TREND_S, usize::from(widths[6])), widths[6], pen.level, scale)
+            }
+            None => String::new(),
+        };
+        Row::new([
+            Line::from(pen.span(peer.name.as_str(), if peer.online { Role::Text } else { Role::Offline })),
+            Line::from(pen.span(words::short_id(&peer.id), Role::Dim)),
+            Line::from(pen.span(host(&peer.addr), Role::Dim)),
+            Line::from(pen.span(words::ping(peer.rtt_us), Role::Dim)),
+            Line::from(pen.span(words::rate_mb(peer.down_bps), Role::GraphDown)),
+            Line::from(pen.span(words::rate_mb(peer.up_bps), Role::GraphUp)),
+            Line::from(pen.span(trend, Role::GraphDown)),
+            Line::from(pen.span(words::thousands(u64::from(peer.games)), Role::Text)),
+            doing(pen, model, peer),
+        ])
+        .mark(Some(dot))
+    });
+}
+
+fn dot(pen: Pen<'_>, peer: &PeerView) -> (&'static str, Role) {
+    match (peer.blocked, peer.online) {
+        (true, _) => (pen.either("✗", "x"), Role::Error),
+        (false, true) => (pen.either("●", "*"), Role::Online),
+        (false, false) => (pen.either("○", "o"), Role::Offline),
+    }
+}
+
+/// What a peer does, or why it does nothing.
+fn doing<'m>(pen: Pen<'_>, model: &Model, peer: &'m PeerView) -> Line<'m> {
+    if peer.blocked {
+        return Line::from(pen.span(" blocked by you", Role::Error));
+    }
+    if !peer.online {
+        return Line::from(pen.span(format!(" Offline {}", since(model, peer)), Role::Offline));
+    }
+    match &peer.getting {
+        Some((title, percent)) => {
+            Line::from(vec![pen.span(format!(" {percent:>3} % "), Role::Getting), pen.span(title.as_str(), Role::Text)])
+        }
+        None if peer.note.is_empty() => Line::default(),
+        None => Line::from(pen.span(format!(" {}", peer.note), Role::Warning)),
+    }
+}
+
+fn since(model: &Model, peer: &PeerView) -> String {
+    words::span(model.now.unix_ms.saturating_sub(peer.since_ms))
+}
+
+/// The address without its port, which is the same everywhere as a rule and stands in the details.
+fn host(addr: &str) -> &str {
+    addr.rsplit_once(':').map_or(addr, |(host, _)| host.trim_matches(['[', ']']))
+}
+
+fn details<'m>(pen: Pen<'_>, model: &'m Model, peer: &'m PeerView) -> Vec<(Line<'m>, Line<'m>)> {
+    let dot = pen.either(" · ", " - ");
+    let mut connection = format!("{} {}", if peer.online { "Online" } else { "Offline" }, since(model, peer));
+    if peer.online {
+        if peer.links > 0 {
+            connection = format!("{connection}{dot}{}", words::count(u64::from(peer.links), "link"));
+        }
+        connection = format!("{connection}{dot}loss {}.{} %", peer.loss_permille / 10, peer.loss_permille % 10);
+        if peer.mtu > 0 {
+            connection = format!("{connection}{dot}MTU {}", peer.mtu);
+        }
+    }
+    let row = |label: &'static str, text: String, role| {
+        (Line::from(vec![pen.span(format!("{label:<15} "), Role::Dim), pen.span(text, role)]), Line::default())
+    };
+    let mut lines = vec![(
+        Line::from(vec![
+            pen.span(words::short_id(&peer.id), Role::Title),
+            pen.span(format!("  {}", peer.addr), Role::Text),
+        ]),
+        Line::from(pen.span(connection, Role::Dim)),
+    )];
+    lines.push(row("gets from you", flow(peer.up_bps, peer.up, peer.getting.as_ref(), dot), Role::Text));
+    lines.push(row("you get", flow(peer.down_bps, peer.down, ours(model, peer).as_ref(), dot), Role::Text));
+    lines.push(row("has", words::count(u64::from(peer.games), "game"), Role::Text));
+    if let Some(guess) = model.histories.of_peer(&peer.id).and_then(|history| port(history.best())) {
+        lines.push(row("port", guess, Role::Dim));
+    }
+    let standing = match (peer.blocked, peer.trusted) {
+        (true, _) => Some(("blocked by you; b lets it in again", Role::Error)),
+        (false, true) => Some(("trusted: what it announces counts as vouched for", Role::Ready)),
+        (false, false) => None,
+    };
+    if let Some((text, role)) = standing {
+        lines.push(row("standing", text.to_owned(), role));
+    }
+    if !peer.note.is_empty() {
+        lines.push(row("note", peer.note.clone(), Role::Warning));
+    }
+    lines
+}
+
+/// What moves in one direction: what, how fast, and how much in this run.
+fn flow(bps: u64, bytes: u64, what: Option<&(String, u8)>, dot: &str) -> String {
+    let mut parts = Vec::new();
+    if let (Some((title, percent)), true) = (what, bps > 0) {
+        parts.push(format!("{title} {percent} %"));
+    }
+    if bps > 0 {
+        parts.push(words::rate(bps));
+    }
+    if bytes > 0 {
+        parts.push(format!("{} so far", words::size(bytes)));
+    }
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(dot) }
+}
+
+/// What we get from a peer now.
+fn ours(model: &Model, peer: &PeerView) -> Option<(String, u8)> {
+    let from = |transfer: &&crate::api::TransferView| {
+        transfer.sources.iter().any(|source| source.peer == peer.id && source.bps > 0)
+    };
+    let transfer = model.snapshot.transfers.iter().find(from)?;
+    Some((transfer.title.clone(), transfer.percent))
+}
+
+/// What its best rate says about its port: what is just below a common port's limit is probably that port.
+fn port(best_bps: u64) -> Option<String> {
+    let name = match best_bps {
+        10_000_000..=12_500_000 => "100 Mbit",
+        100_000_000..=125_000_000 => "1 Gbit",
+        250_000_000..=312_500_000 => "2.5 Gbit",
+        _ => return None,
+    };
+    Some(format!("fastest seen {}: looks like {name}", words::rate(best_bps)))
+}
