@@ -1,0 +1,523 @@
+//! Key scripts and pictures of every screen, without a terminal and without a clock.
+
+use std::sync::Arc;
+
+use potluck_widgets::GlyphLevel;
+use proptest::prelude::*;
+use ratatui::{
+    buffer::{Buffer, CellWidth as _},
+    layout::{Rect, Size},
+};
+
+use super::{
+    Exit,
+    action::Screen,
+    fixture::{self, NOW_MS},
+    keymap::tests::script,
+    model::{Model, Moment, Setting},
+    theme::{ColorDepth, Theme},
+    update::{Effect, Msg, update},
+    view::view,
+};
+use crate::api::{
+    Command, CommandError, ErrorCode, Event, EventKind, GetRequest, Level, Phase, Reply, Snapshot, VerifyReport,
+};
+
+/// A model and what it asked for.
+pub(super) struct Seat {
+    pub(super) model: Model,
+    asked: Vec<Command>,
+    left: Option<Exit>,
+}
+
+impl Seat {
+    pub(super) fn new(snapshot: &Snapshot, width: u16, height: u16) -> Self {
+        Self::with(snapshot, width, height, GlyphLevel::Blocks, None)
+    }
+
+    fn with(snapshot: &Snapshot, width: u16, height: u16, glyphs: GlyphLevel, attached: Option<&str>) -> Self {
+        let setting = Setting {
+            attached: attached.map(str::to_owned),
+            glyphs,
+            bell: true,
+            user_home: Some("/home/ann".to_owned()),
+        };
+        let now = Moment { unix_ms: NOW_MS, offset_s: 3_600 };
+        let mut seat =
+            Self { model: Model::new(setting, snapshot, Size::new(width, height), now), asked: Vec::new(), left: None };
+        // A few seconds of history, rising and falling.
+        for second in 1..12_u64 {
+            let mut earlier = snapshot.clone();
+            let mut totals = (*earlier.totals).clone();
+            totals.down_bps = totals.down_bps * (second % 7 + 4) / 10;
+            totals.up_bps = totals.up_bps * (second % 5 + 3) / 10;
+            earlier.totals = Arc::new(totals);
+            seat.tell(Msg::Time(Moment { unix_ms: NOW_MS + second * 1_000, offset_s: 3_600 }));
+            seat.tell(Msg::Snapshot(Arc::new(earlier)));
+        }
+        seat.tell(Msg::Snapshot(Arc::new(snapshot.clone())));
+        seat
+    }
+
+    pub(super) fn tell(&mut self, msg: Msg) -> Vec<Effect> {
+        let mut effects = update(&mut self.model, msg);
+        for effect in &mut effects {
+            match effect {
+                Effect::Call { command, .. } => self.asked.push(command.clone()),
+                Effect::Leave(exit) => self.left = Some(*exit),
+                Effect::DrawNow | Effect::DrawSoon | Effect::Redraw | Effect::Suspend | Effect::Bell => {}
+            }
+        }
+        effects
+    }
+
+    pub(super) fn keys(mut self, keys: &str) -> Self {
+        for key in script(keys) {
+            self.tell(Msg::Key(key));
+        }
+        self
+    }
+
+    fn event(mut self, level: Level, text: &str) -> Self {
+        let at_ms = self.model.now.unix_ms;
+        self.tell(Msg::Event(Event { at_ms, level, text: text.to_owned(), kind: EventKind::Note }));
+        self
+    }
+
+    fn drawn(&self, depth: ColorDepth) -> Buffer {
+        let theme = Theme::named("default", &[], depth).unwrap();
+        let Size { width, height } = self.model.size;
+        let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
+        view(&self.model, &theme, &mut buf);
+        buf
+    }
+
+    fn picture(&self) -> String {
+        text_of(&self.drawn(ColorDepth::Indexed256))
+    }
+}
+
+/// The lines of a buffer without the blanks at their ends.
+fn text_of(buf: &Buffer) -> String {
+    let mut lines = Vec::new();
+    for row in buf.area.rows() {
+        let mut line = String::new();
+        let mut covered = 0;
+        for at in row.positions() {
+            if covered > 0 {
+                covered -= 1;
+                continue;
+            }
+            covered = buf[at].cell_width().saturating_sub(1);
+            line.push_str(buf[at].symbol());
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    lines.join("\n")
+}
+
+fn busy(width: u16, height: u16) -> Seat {
+    Seat::new(&fixture::room(), width, height).event(Level::Done, "Xonotic 0.8.6 is ready to play.")
+}
+
+fn check_picture(name: &str, seat: &Seat) {
+    insta::with_settings!({ omit_expression => true }, {
+        insta::assert_snapshot!(name, seat.picture());
+    });
+}
+
+#[test]
+fn every_screen_at_every_size() {
+    for (width, height) in [(80, 24), (100, 30), (160, 45), (40, 10), (39, 9)] {
+        check_picture(&format!("library_{width}x{height}"), &busy(width, height).keys("jjjj"));
+        check_picture(&format!("transfers_{width}x{height}"), &busy(width, height).keys("2"));
+        check_picture(&format!("peers_{width}x{height}"), &busy(width, height).keys("3jj"));
+        let log = busy(width, height)
+            .event(Level::Debug, "A link to seat-22 was made.")
+            .event(Level::Info, "seat-22 is here.")
+            .event(Level::Warning, "seat-90 went away. All its 83 games are still here from others.")
+            .event(Level::Error, "Warsow 2.1.2: pak2.zip is broken. Get it again.")
+            .keys("4");
+        check_picture(&format!("log_{width}x{height}"), &log);
+    }
+}
+
+#[test]
+fn dialogs_and_lines() {
+    check_picture("help", &busy(80, 24).keys("?"));
+    check_picture("help_end", &busy(100, 30).keys("?G"));
+    check_picture("question_cancel", &busy(80, 24).keys("jjjjc"));
+    check_picture("question_remove", &busy(80, 24).keys("d"));
+    check_picture("question_quit", &busy(80, 24).keys("q"));
+    check_picture("filter", &busy(80, 24).keys("/war<Down>"));
+    check_picture("chord", &busy(80, 24).keys("s"));
+    check_picture("marked", &busy(80, 24).keys("j<Space>jjjjj<Space>"));
+    check_picture("add_folder", &busy(80, 24).keys("a~/Games of old"));
+    check_picture("waiting_selected", &busy(100, 30).keys("2jjjj"));
+    check_picture("update_selected", &busy(100, 30).keys("jjjjj"));
+    check_picture("two_builds_selected", &busy(100, 30).keys("/warcraft<Enter>"));
+}
+
+#[test]
+fn ascii_and_the_first_minute() {
+    let ascii = |keys: &str| Seat::with(&fixture::room(), 100, 30, GlyphLevel::Ascii, None).keys(keys);
+    check_picture("ascii_library", &ascii("jjjj"));
+    check_picture("ascii_transfers", &ascii("2"));
+    check_picture("ascii_peers", &ascii("3jj"));
+    for keys in ["jjjj", "2", "3", "4", "?", "jjjjc"] {
+        let drawn = ascii(keys).drawn(ColorDepth::Mono);
+        assert!(drawn.content.iter().all(|cell| cell.symbol().is_ascii()), "{keys}");
+    }
+    let empty = |keys: &str| Seat::new(&fixture::nothing(), 80, 24).keys(keys);
+    check_picture("empty_library", &empty(""));
+    check_picture("empty_transfers", &empty("2"));
+    check_picture("empty_peers", &empty("3"));
+    check_picture("empty_log", &empty("4"));
+    check_picture("no_match", &busy(80, 24).keys("/zzz"));
+    let mut scanning = fixture::nothing();
+    let mut me = (*scanning.me).clone();
+    me.phase = Phase::Scanning;
+    me.demo = true;
+    me.mdns = false;
+    scanning.me = Arc::new(me);
+    check_picture("demo_scanning", &Seat::new(&scanning, 80, 24));
+    let attached = Seat::with(&fixture::room(), 100, 30, GlyphLevel::Blocks, Some("nas-01"));
+    check_picture("attached", &attached);
+}
+
+/// The colours of the two busiest screens: what each run of cells looks like.
+#[test]
+fn without_colours_everything_is_still_told() {
+    for (name, keys) in [("mono_library", "jjjj"), ("mono_transfers", "2")] {
+        let buf = busy(80, 24).keys(keys).drawn(ColorDepth::Mono);
+        let colours = buf.content.iter().filter(|cell| {
+            use ratatui::style::Color::Reset;
+            cell.fg != Reset || cell.bg != Reset
+        });
+        assert_eq!(colours.count(), 0);
+        insta::assert_snapshot!(name, text_of(&buf));
+    }
+}
+
+fn check_screen(keys: &str, expect: Screen) {
+    assert_eq!(busy(100, 30).keys(keys).model.screen, expect, "{keys}");
+}
+
+#[test]
+fn from_screen_to_screen() {
+    use Screen::{Library, Log, Peers, Transfers};
+    check_screen("", Library);
+    check_screen("2", Transfers);
+    check_screen("3", Peers);
+    check_screen("4", Log);
+    check_screen("41", Library);
+    check_screen("<Tab>", Transfers);
+    check_screen("<Tab><Tab><Tab><Tab>", Library);
+    check_screen("<Shift-Tab>", Log);
+    check_screen("]]", Peers);
+    check_screen("[", Log);
+    // A game that is being got leads to its transfer and back.
+    check_screen("jjjj<Enter>", Transfers);
+    check_screen("jjjj<Enter><Enter>", Library);
+    check_screen("3<Enter>", Library);
+    // A number typed into a line is text.
+    check_screen("/2<Enter>", Library);
+    check_screen("?2", Library);
+}
+
+fn check_selected(keys: &str, expect: &str) {
+    let seat = busy(100, 30).keys(keys);
+    let model = &seat.model;
+    let name = match model.screen {
+        Screen::Library => model.selected_game().map(|game| game.title.as_str()),
+        Screen::Transfers => model.selected_transfer().map(|transfer| transfer.title.as_str()),
+        Screen::Peers => model.selected_peer().map(|peer| peer.name.as_str()),
+        Screen::Log => None,
+    };
+    assert_eq!(name.unwrap_or_default(), expect, "{keys}");
+}
+
+#[test]
+fn the_cursor_goes_where_it_is_sent() {
+    check_selected("", "0 A.D.");
+    check_selected("j", "Armagetron Advanced");
+    check_selected("<Down><Down><Up>", "Armagetron Advanced");
+    check_selected("k", "0 A.D.");
+    check_selected("G", "東方紅魔郷 ～ the Embodiment");
+    check_selected("Ggg", "0 A.D.");
+    check_selected("<End><Home>", "0 A.D.");
+    check_selected("<PgDn>", "your-mods");
+    check_selected("<Ctrl-d>", "Red Eclipse");
+    check_selected("<Ctrl-d><Ctrl-u>", "0 A.D.");
+    check_selected("/warc<Enter>", "Warcraft III");
+    check_selected("/coh", "Company of Heroes");
+    check_selected("/warc<Enter><Esc>", "Warcraft III");
+    check_selected("/is:paused", "Red Eclipse");
+    check_selected("/is:upd", "");
+    check_selected("/is:update", "CS: Source");
+    check_selected("sz", "0 A.D.");
+    check_selected("szgg", "Company of Heroes");
+    check_selected("szSgg", "[31mred[0m");
+    check_selected("ssgg", "Warsow");
+    check_selected("shgg", "AssaultCube");
+    check_selected("2jj", "SuperTuxKart");
+    check_selected("2/unr", "Unreal Tourn. 2004");
+    check_selected("3G", "seat-90");
+    check_selected("3/@nas", "nas-01");
+    // Enter on a peer shows what it has.
+    check_selected("3<Enter>gg", "0 A.D.");
+}
+
+fn check_asked(keys: &str, expect: &[Command]) {
+    assert_eq!(busy(100, 30).keys(keys).asked, expect, "{keys}");
+}
+
+fn get(game: &str) -> Command {
+    Command::Get(GetRequest { game: game.into(), ..GetRequest::default() })
+}
+
+#[test]
+fn keys_ask_the_runtime() {
+    let coh = || "company-of-heroes".to_owned();
+    check_asked("j<Enter>", &[get("armagetron-advanced")]);
+    check_asked("<Enter>", &[]);
+    check_asked("j<Space>jj<Enter>", &[get("armagetron-advanced")]);
+    check_asked("j<Space>j<Space><Enter>", &[get("armagetron-advanced"), get("bzflag")]);
+    check_asked(
+        "/cs<Enter><Enter>",
+        &[Command::Get(GetRequest {
+            game: "cs--source".into(),
+            version: Some("1.0.72".into()),
+            content: Some("aa".into()),
+            from: None,
+        })],
+    );
+    check_asked("jjjjp", &[Command::Pause { game: coh() }]);
+    check_asked("2p", &[Command::Pause { game: coh() }]);
+    check_asked("2Gp", &[Command::Resume { game: "red-eclipse".into() }]);
+    check_asked("2G<Enter>", &[Command::Resume { game: "red-eclipse".into() }]);
+    check_asked("2<Space><Space>p", &[Command::Pause { game: coh() }, Command::Pause { game: "warzone-2100".into() }]);
+    check_asked("2c", &[]);
+    check_asked("2cc", &[Command::Cancel { game: coh(), discard: false }]);
+    check_asked("2cd", &[Command::Cancel { game: coh(), discard: true }]);
+    check_asked("2c<Esc>c", &[]);
+    check_asked("2c<Enter>x", &[]);
+    check_asked("2j<lt>".replace("<lt>", "<").as_str(), &[Command::Reorder { game: "warzone-2100".into(), by: -1 }]);
+    check_asked("2>", &[Command::Reorder { game: coh(), by: 1 }]);
+    check_asked(
+        "2<Space><Space>>",
+        &[Command::Reorder { game: "warzone-2100".into(), by: 1 }, Command::Reorder { game: coh(), by: 1 }],
+    );
+    check_asked("r", &[Command::Verify { game: "0-a-d-".into(), repair: false }]);
+    check_asked("jr", &[]);
+    check_asked("d<Enter>", &[]);
+    check_asked("dn", &[]);
+    check_asked("dy", &[Command::Remove { game: "0-a-d-".into() }]);
+    check_asked("R", &[Command::Rescan]);
+    let add = |path: &str| Command::Add { path: path.into(), id: None, version: None, title: None, take: false };
+    check_asked("a/srv/old<Enter>", &[add("/srv/old")]);
+    check_asked("a~/x y<Enter>", &[add("/home/ann/x y")]);
+    check_asked("a'/srv/a b'<Enter>", &[add("/srv/a b")]);
+    check_asked("ahere<Enter>", &[]);
+    check_asked("a<Enter>", &[]);
+    check_asked("3a10.0.9.1:47800<Enter>", &[Command::Connect { addr: "10.0.9.1:47800".into() }]);
+    check_asked("3T", &[Command::Trust { peer: "k3v9q2aaqqqq".into(), trust: false }]);
+    check_asked("3jT", &[Command::Trust { peer: "p7d1mm4sqqqq".into(), trust: true }]);
+    check_asked("3b", &[Command::Block { peer: "k3v9q2aaqqqq".into(), block: true }]);
+    check_asked("3Gkb", &[Command::Block { peer: "t6g3a7lpqqqq".into(), block: false }]);
+}
+
+fn check_says(keys: &str, expect: &str) {
+    let seat = busy(100, 30).keys(keys);
+    assert!(seat.model.notice.text.contains(expect), "{keys}: {}", seat.model.notice.text);
+}
+
+#[test]
+fn what_cannot_be_done_says_why() {
+    check_says("<Enter>", "0 A.D. 0.27.1 is here");
+    check_says("p", "0 A.D. is not being got");
+    check_says("jd", "Armagetron Advanced is not here");
+    check_says("jr", "nothing to check");
+    check_says("ahere<Enter>", "not a whole path");
+    check_says("/tempest<Enter><Enter>", "Nobody who has Tempest");
+    check_says("/warsow<Enter>c", "Warsow is not being got");
+    check_says("3/mallory<Enter>", "Xonotic");
+    check_says("<Space>p", "Nothing of what is marked");
+    check_says("<Ctrl-c>", "Ctrl-c again quits");
+}
+
+fn check_left(attached: Option<&str>, snapshot: &Snapshot, keys: &str, expect: Option<Exit>) {
+    let seat = Seat::with(snapshot, 100, 30, GlyphLevel::Blocks, attached).keys(keys);
+    assert_eq!(seat.left, expect, "{keys}");
+}
+
+#[test]
+fn leaving_asks_where_something_would_be_lost() {
+    let (room, nothing) = (fixture::room(), fixture::nothing());
+    check_left(None, &nothing, "q", Some(Exit::Quit));
+    check_left(None, &room, "q", None);
+    check_left(None, &room, "q<Esc>", None);
+    check_left(None, &room, "qy", Some(Exit::Quit));
+    check_left(None, &room, "<Ctrl-c>", None);
+    check_left(None, &room, "<Ctrl-c><Ctrl-c>", Some(Exit::Quit));
+    check_left(Some("nas-01"), &room, "q", Some(Exit::Detached));
+    check_left(None, &room, "/q", None);
+    check_left(None, &room, "?q", None);
+    let mut demo = fixture::room();
+    let mut me = (*demo.me).clone();
+    me.demo = true;
+    demo.me = Arc::new(me);
+    check_left(None, &demo, "q", Some(Exit::Quit));
+    // Also where nothing can be drawn.
+    let mut tiny = Seat::new(&nothing, 39, 9);
+    assert!(tiny.picture().contains("q quits"));
+    tiny = tiny.keys("q");
+    assert_eq!(tiny.left, Some(Exit::Quit));
+}
+
+#[test]
+fn a_second_ctrl_c_counts_only_soon_after_the_first() {
+    let mut seat = busy(80, 24).keys("<Ctrl-c>");
+    let later = Moment { unix_ms: seat.model.now.unix_ms + 3_000, offset_s: 0 };
+    seat.tell(Msg::Time(later));
+    assert_eq!(seat.keys("<Ctrl-c>").left, None);
+}
+
+fn answered(result: Result<Reply, CommandError>) -> Seat {
+    let mut seat = busy(100, 30);
+    let command = Command::Verify { game: "0-a-d-".into(), repair: false };
+    seat.tell(Msg::Answer { command, subject: "0 A.D.".into(), result });
+    seat
+}
+
+#[test]
+fn answers_are_told() {
+    let check = |result, expect: &str| {
+        let seat = answered(result);
+        assert!(seat.model.notice.text.contains(expect), "{}", seat.model.notice.text);
+    };
+    check(Ok(Reply::Done { message: "Rescanned.".into() }), "Rescanned.");
+    check(Err(CommandError::new(ErrorCode::Refused, "the disk is full")), "0 A.D.: the disk is full");
+    let report = VerifyReport { files: 6_871, size: 3_400_000_000, ..VerifyReport::default() };
+    check(Ok(Reply::Verified(report.clone())), "0 A.D. is as it should be: 6,871 files, 3.4 GB");
+    let bad = VerifyReport { bad: vec!["a/b.pak".into()], bad_chunks: 2, ..report };
+    check(Ok(Reply::Verified(bad.clone())), "1 of 6,871 files differ: a/b.pak");
+    let mut seat = answered(Ok(Reply::Verified(bad)));
+    assert!(seat.picture().contains("y Fetch 2 chunks"));
+    seat = seat.keys("y");
+    assert_eq!(seat.asked, [Command::Verify { game: "0-a-d-".into(), repair: true }]);
+}
+
+#[test]
+fn pasted_text_is_typed_only_into_a_line() {
+    let mut seat = busy(80, 24);
+    seat.tell(Msg::Paste("qqq\ny".into()));
+    assert_eq!((seat.left, seat.model.overlay.is_none()), (None, true));
+    seat = seat.keys("a");
+    seat.tell(Msg::Paste("/srv/games/old\n".into()));
+    assert_eq!(seat.keys("<Enter>").asked.len(), 1);
+}
+
+#[test]
+fn what_changes_nothing_draws_nothing() {
+    let mut seat = busy(80, 24);
+    let same = Arc::new(seat.model.snapshot.clone());
+    assert_eq!(seat.tell(Msg::Snapshot(same)), []);
+    assert_eq!(seat.tell(Msg::Key(script("Z")[0])), []);
+    let debug = Event { at_ms: NOW_MS, level: Level::Debug, text: "x".into(), kind: EventKind::Note };
+    assert_eq!(seat.tell(Msg::Event(debug.clone())), []);
+    seat = seat.keys("4");
+    assert_eq!(seat.tell(Msg::Event(debug)), [Effect::DrawSoon]);
+}
+
+#[test]
+fn the_bell_rings_when_a_game_is_here() {
+    let kind = EventKind::Downloaded {
+        game: "x".into(),
+        content: "y".into(),
+        version: "1".into(),
+        reused: 0,
+        sources: Vec::new(),
+    };
+    let event = Event { at_ms: NOW_MS, level: Level::Done, text: "X is here.".into(), kind };
+    assert_eq!(busy(80, 24).tell(Msg::Event(event)), [Effect::DrawSoon, Effect::Bell]);
+}
+
+#[test]
+fn the_selection_survives_changes_of_the_room() {
+    let mut seat = busy(100, 30).keys("jjjj");
+    let mut room = fixture::room();
+    let mut games = (*room.games).clone();
+    games.drain(..3);
+    room.games = Arc::new(games);
+    seat.tell(Msg::Snapshot(Arc::new(room)));
+    assert_eq!(seat.model.selected_game().unwrap().title, "Company of Heroes");
+    seat.tell(Msg::Snapshot(Arc::new(fixture::nothing())));
+    assert!(seat.model.selected_game().is_none());
+    assert!(seat.picture().contains("No games here yet."));
+}
+
+#[test]
+fn ten_thousand_games() {
+    let seat = Seat::new(&fixture::many(10_000), 100, 30).keys("G");
+    assert_eq!(seat.model.selected_game().unwrap().id, "game-09999");
+    assert!(seat.picture().contains("Game 09999 of many"));
+    let seat = seat.keys("/77 is:ready");
+    assert!(seat.model.library.rows().len() < 200);
+}
+
+fn key_name() -> impl Strategy<Value = String> {
+    let named = prop_oneof![
+        Just("<Enter>"),
+        Just("<Esc>"),
+        Just("<Tab>"),
+        Just("<Space>"),
+        Just("<PgDn>"),
+        Just("<Down>"),
+        Just("<Ctrl-d>"),
+        Just("<Backspace>"),
+        Just("<Left>"),
+        Just("<Home>"),
+        Just("<Shift-Tab>"),
+    ];
+    prop_oneof![
+        named.prop_map(str::to_owned),
+        "[a-zA-Z0-9/?*<>\\[\\]@:]".prop_map(|key| if key == "<" { "x".to_owned() } else { key }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Whatever is pressed at whatever size, nothing panics and nothing is drawn outside.
+    #[test]
+    fn any_size_and_any_keys(
+        sizes in proptest::collection::vec((1_u16..=200, 1_u16..=60), 1..4),
+        keys in proptest::collection::vec(key_name(), 0..24),
+        which in 0_usize..3,
+    ) {
+        let snapshot = [fixture::room(), fixture::nothing(), fixture::many(300)][which].clone();
+        let mut seat = Seat::new(&snapshot, 80, 24);
+        for (at, (width, height)) in sizes.into_iter().enumerate() {
+            seat.tell(Msg::Resize(Size::new(width, height)));
+            let part = keys.iter().skip(at * 8).take(8).map(String::as_str).collect::<String>();
+            seat = seat.keys(&part);
+            seat.drawn(ColorDepth::Indexed256);
+            if at == 1 {
+                seat.tell(Msg::Snapshot(Arc::new(fixture::room())));
+                seat.drawn(ColorDepth::Mono);
+            }
+        }
+    }
+}
+
+/// `docs/keys.md` is made from the table; run with `UPDATE_DOCS=1` to make it anew.
+#[test]
+fn the_page_of_keys_is_fresh() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/keys.md");
+    let document = super::keys_document();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &document).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), document, "run with UPDATE_DOCS=1");
+}
