@@ -37,8 +37,6 @@ const TLS_ALERT: u64 = 0x100;
 const ALERT_ACCESS_DENIED: u64 = 49;
 /// QUIC's code of a server that takes no more connections (RFC 9000, section 20.1).
 const CONNECTION_REFUSED: u64 = 2;
-/// What we tell ourselves.
-const CLOSE_SELF: u32 = 1;
 
 /// Why there is no endpoint.
 #[derive(Debug, thiserror::Error)]
@@ -149,12 +147,6 @@ pub enum DialError {
         /// Why not.
         reason: &'static str,
     },
-    /// It is one of our own addresses.
-    #[error("{address} is this potluck itself")]
-    Ourselves {
-        /// Where.
-        address: SocketAddr,
-    },
     /// We are shutting down.
     #[error("the endpoint is closing")]
     Closing,
@@ -172,7 +164,6 @@ pub struct Endpoint {
 #[derive(Debug, Clone)]
 pub struct Dialler {
     client: Client,
-    own: PeerId,
     /// The dialling socket is IPv6, and reaches IPv4 by mapped addresses.
     ipv6: bool,
 }
@@ -205,7 +196,7 @@ impl Endpoint {
         let Ok(client) = client.with_event(Events);
         let client = client.start().map_err(|error| BindError::start(local, &error))?;
 
-        let dialler = Dialler { client, own: identity.peer_id(), ipv6: local.is_ipv6() };
+        let dialler = Dialler { client, ipv6: local.is_ipv6() };
         Ok((Self { dialler, local, stops: [stop_server, stop_client] }, Incoming(server)))
     }
 
@@ -245,12 +236,7 @@ impl Dialler {
             .connect(tls::connect_to(target, expect))
             .await
             .map_err(|error| DialError::of(address, expect, &error))?;
-        let (connection, streams) = Connection::new(connection).ok_or(DialError::Refused { address })?;
-        if connection.peer() == self.own {
-            connection.close(CLOSE_SELF);
-            return Err(DialError::Ourselves { address });
-        }
-        Ok((connection, streams))
+        Connection::new(connection).ok_or(DialError::Refused { address })
     }
 
     /// What the dialling socket calls `address`.
@@ -371,14 +357,6 @@ mod tests {
         let address = host.endpoint.local_addr();
         let error = guest.endpoint.dial(address, Some(expected)).await.expect_err("refused");
         assert_eq!(error, DialError::WrongPeer { address, expected });
-    }
-
-    #[tokio::test]
-    async fn nobody_links_with_itself() {
-        let host = seat("127.0.0.1:0");
-        let address = host.endpoint.local_addr();
-        let error = host.endpoint.dial(address, None).await.expect_err("refused");
-        assert_eq!(error, DialError::Ourselves { address });
     }
 
     #[tokio::test]

@@ -1,8 +1,749 @@
 //! Drives `core::roster` over QUIC: dials and accepts, says Hello, carries the control stream of
 //! every session, and hands the streams peers open to whoever answers them. Who is dialled and which
 //! link stays is the roster's business; what is served, `serving`'s.
+//!
+//! ```text
+//!   inbox ──────────► Actor ── orders ──► a task a link ──► peers
+//!   dials, accepts ─►   │   ◄── facts ───     │
+//!                       └──────── news ───────┴──► courier ──► library, transfers, serving
+//! ```
+//!
+//! The actor never waits for another actor: the courier does, so that two full inboxes cannot hold
+//! each other up.
 
 mod frames;
 mod link;
+mod session;
+mod shown;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::sync::{Semaphore, mpsc, watch};
 
 pub(crate) use link::{Link, OpenError};
+use session::{Order, Session};
+use shown::Figures;
+
+use super::{
+    context::Context,
+    input::{LibraryInput, LinksInput, ReplyTo, ServingInput, TransfersInput},
+};
+use crate::{
+    api::{CommandError, ErrorCode, EventKind, Level, PeerView, Reply},
+    core::roster::{DialFailure, Ending, Greeting, LinkNo, Output, Refusal, Roster, Target, Trouble},
+    io::{
+        clock,
+        interfaces::Interfaces,
+        quic::{Connection, DEFAULT_PORT, DialError, Dialler, Endpoint, Incoming, Streams},
+        state::StateFile,
+    },
+    types::{LibraryDigest, PeerId, PeerName},
+    wire::{
+        frame,
+        library::WireDigest,
+        message::{Control, Hello, PROTO, PeerAddress, code},
+    },
+};
+
+/// Facts from link tasks and dials waiting for the actor; their senders wait, one link each.
+const FACTS_QUEUED_MAX: usize = 512;
+/// News waiting for other actors: all links changing at once, four times over.
+const NEWS_QUEUED_MAX: usize = 1_024;
+/// Orders waiting for one link. A peer that reads so slowly that they pile up loses the link.
+const ORDERS_QUEUED_MAX: usize = 256;
+/// First frames being read at once, all links together: 32 MiB at the most.
+const READING_MAX: usize = 512;
+/// Time for anything to come over a link that a second run of its key puts in doubt: the keep-alive
+/// of a second, and a slow machine.
+const PROBE_TIME: Duration = Duration::from_millis(1_500);
+/// How often figures of links are looked at; a screen shows nothing faster.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
+/// How old the list of interfaces may be that `peers` messages are checked against.
+const INTERFACES_AGE: Duration = Duration::from_secs(5);
+/// A host name that cannot be resolved is asked for again after this.
+const RESOLVE_PAUSE: Duration = Duration::from_secs(15);
+/// A `connect` is answered within this: a dial and a Hello, each with its own deadline, and a bit.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// How long the tasks of links have to say goodbye.
+const GOODBYE_TIME: Duration = Duration::from_millis(400);
+
+/// What a link's task, a dial or a look-up reports.
+#[derive(Debug)]
+enum Fact {
+    /// A dial has ended.
+    Dialled { target: Target, result: Result<(Connection, Streams), DialError> },
+    /// Hello has come.
+    Greeted { link: LinkNo, greeting: Greeting, digest: LibraryDigest },
+    /// A link is gone.
+    Ended { link: LinkNo, ending: Ending },
+    /// Something came over a probed link, or not.
+    Probed { link: LinkNo, alive: bool },
+    /// A `peers` message, and the address it came from.
+    Told { teller: IpAddr, peers: Vec<(PeerId, SocketAddr)> },
+    /// The peer leaves.
+    Goodbye { peer: PeerId },
+    /// An address the user gave, looked up.
+    Resolved { address: SocketAddr, reply: Option<ReplyTo> },
+    /// A `connect` has waited long enough.
+    ConnectOver,
+}
+
+/// What the courier carries.
+#[derive(Debug)]
+enum News {
+    Library(LibraryInput),
+    Transfers(TransfersInput),
+    Serving(ServingInput),
+}
+
+/// A link as the actor holds it.
+#[derive(Debug)]
+struct Held {
+    connection: Connection,
+    orders: mpsc::Sender<Order>,
+    /// What we dialled.
+    dialled: Option<Target>,
+    /// Of the peer's library, from its Hello.
+    digest: Option<LibraryDigest>,
+    /// Of our library, in the Hello we sent.
+    told: Option<LibraryDigest>,
+    /// Whether the roster has admitted it.
+    admitted: bool,
+}
+
+/// Runs until cancelled, then says goodbye to everybody and releases the sockets.
+pub(crate) async fn run(
+    context: Context,
+    endpoint: Endpoint,
+    mut incoming: Incoming,
+    mut inbox: mpsc::Receiver<LinksInput>,
+    shown: watch::Sender<Arc<Vec<PeerView>>>,
+) -> Result<(), Infallible> {
+    let (facts, mut heard) = mpsc::channel(FACTS_QUEUED_MAX);
+    let (news, carried) = mpsc::channel(NEWS_QUEUED_MAX);
+    context.tasks.spawn("courier", courier(context.inputs.clone(), carried));
+    let cancelled = context.tasks.cancelled().clone();
+    let mut actor = Actor::new(context, &endpoint, facts, news, shown);
+    actor.begin();
+    let mut look = tokio::time::interval(LOOK_PAUSE);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let due = actor.roster.poll_timeout().map(|(at, _)| at);
+        tokio::select! {
+            biased;
+            () = cancelled.cancelled() => break,
+            Some(fact) = heard.recv() => actor.on_fact(fact),
+            Some(input) = inbox.recv() => actor.on_input(input),
+            Some((connection, streams)) = incoming.accept() => actor.on_accepted(connection, streams),
+            () = until(due) => actor.roster.handle_timeout(clock::now()),
+            _ = look.tick() => {}
+        }
+        actor.settle().await;
+    }
+    actor.say_goodbye(&mut heard).await;
+    drop(incoming);
+    endpoint.close().await;
+    Ok(())
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for slow actors, so that nobody else has to.
+async fn courier(inputs: super::input::Inputs, mut carried: mpsc::Receiver<News>) {
+    while let Some(news) = carried.recv().await {
+        // An actor that is gone ended with the runtime.
+        let _ = match news {
+            News::Library(input) => inputs.library.send(input).await.is_ok(),
+            News::Transfers(input) => inputs.transfers.send(input).await.is_ok(),
+            News::Serving(input) => inputs.serving.send(input).await.is_ok(),
+        };
+    }
+}
+
+struct Actor {
+    context: Context,
+    dialler: Dialler,
+    port: u16,
+    roster: Roster,
+    links: BTreeMap<LinkNo, Held>,
+    next: u64,
+    digest: LibraryDigest,
+    facts: mpsc::Sender<Fact>,
+    news: mpsc::Sender<News>,
+    reading: Arc<Semaphore>,
+    /// `connect` commands not answered yet.
+    waiting: Vec<(SocketAddr, Instant, ReplyTo)>,
+    blocked: StateFile,
+    interfaces: (Interfaces, Option<Instant>),
+    since_ms: BTreeMap<PeerId, u64>,
+    figures: Figures,
+    shown: watch::Sender<Arc<Vec<PeerView>>>,
+}
+
+impl Actor {
+    fn new(
+        context: Context,
+        endpoint: &Endpoint,
+        facts: mpsc::Sender<Fact>,
+        news: mpsc::Sender<News>,
+        shown: watch::Sender<Arc<Vec<PeerView>>>,
+    ) -> Self {
+        let blocked = StateFile::new(&context.settings.places.state, "blocked.json");
+        let (kept, trouble) = blocked.load::<Vec<String>>();
+        if let Some(trouble) = trouble {
+            context.teller.tell(Level::Warning, EventKind::Note, trouble.to_string());
+        }
+        // A line that is no PeerId blocks nobody.
+        let kept: BTreeSet<PeerId> = kept.iter().filter_map(|id| id.parse().ok()).collect();
+        Self {
+            roster: Roster::new(context.me, context.nonce, kept),
+            dialler: endpoint.dialler(),
+            port: endpoint.local_addr().port(),
+            links: BTreeMap::new(),
+            next: 1,
+            digest: LibraryDigest::from_bytes([0; 32]),
+            facts,
+            news,
+            reading: Arc::new(Semaphore::new(READING_MAX)),
+            waiting: Vec::new(),
+            blocked,
+            interfaces: (Interfaces::default(), None),
+            since_ms: BTreeMap::new(),
+            figures: Figures::default(),
+            shown,
+            context,
+        }
+    }
+
+    /// Dials what the settings name.
+    fn begin(&mut self) {
+        for address in self.context.settings.peers.clone() {
+            self.resolve(address, None);
+        }
+    }
+
+    // ---- what comes in ----
+
+    fn on_input(&mut self, input: LinksInput) {
+        let now = clock::now();
+        match input {
+            LinksInput::Connect { addr, reply } => self.resolve(addr, reply),
+            LinksInput::Heard { peer, name, addrs } => self.roster.handle_heard(peer, name, &addrs, now),
+            LinksInput::Unheard { peer } => self.roster.handle_unheard(peer, now),
+            LinksInput::Digest(digest) => self.digest = digest,
+            LinksInput::Broadcast(message) => {
+                let Some(frames) = encoded(&message) else { return };
+                let online: Vec<_> = self.roster.online().map(|(_, link)| link).collect();
+                for link in online {
+                    self.order(link, Order::Send(frames.clone()));
+                }
+            }
+            LinksInput::Send { peer, message } => self.send(peer, &message),
+            LinksInput::Block { peer, block, reply } => self.on_block(&peer, block, reply),
+        }
+    }
+
+    fn on_fact(&mut self, fact: Fact) {
+        let now = clock::now();
+        match fact {
+            Fact::Dialled { target, result: Ok((connection, streams)) } => {
+                let peer = connection.peer();
+                let link = self.hold(connection, streams, Some(target));
+                self.roster.handle_dialled(link, target, peer, now);
+            }
+            Fact::Dialled { target, result: Err(error) } => {
+                tracing::debug!("dialling {}: {error}", target.0);
+                let failure = failure(&error);
+                self.roster.handle_dial_failed(target, failure, now);
+                self.answer(target.0, Err((ErrorCode::Failed, shown::failure_text(target.0, failure))));
+            }
+            Fact::Greeted { link, greeting, digest } => {
+                if let Some(held) = self.links.get_mut(&link) {
+                    held.digest = Some(digest);
+                    self.roster.handle_greeting(link, greeting, now);
+                }
+            }
+            Fact::Ended { link, ending } => self.on_ended(link, &ending, now),
+            Fact::Probed { link, alive } => self.roster.handle_probed(link, alive, now),
+            Fact::Told { teller, peers } => self.on_told(teller, &peers, now),
+            Fact::Goodbye { peer } => self.roster.handle_goodbye(peer, now),
+            Fact::Resolved { address, reply } => {
+                let row = self.roster.rows().find(|row| row.address == Some(address) && row.link.is_some());
+                match (reply, row) {
+                    (Some(reply), Some(row)) => {
+                        let name = row.name.map(|name| name.to_string()).unwrap_or_default();
+                        // A face that no longer waits dropped its end.
+                        let _ = reply.send(Ok(Reply::Done { message: format!("{name} at {address} is linked already.") }));
+                    }
+                    (Some(reply), None) => self.waiting.push((address, now + CONNECT_TIME, reply)),
+                    (None, _) => {}
+                }
+                self.roster.handle_connect(address, now);
+                self.later(CONNECT_TIME, Fact::ConnectOver);
+            }
+            Fact::ConnectOver => self.answer_overdue(now),
+        }
+    }
+
+    fn on_accepted(&mut self, connection: Connection, streams: Streams) {
+        let peer = connection.peer();
+        let link = self.hold(connection, streams, None);
+        self.roster.handle_accepted(link, peer, clock::now());
+    }
+
+    fn on_ended(&mut self, link: LinkNo, ending: &Ending, now: Instant) {
+        let Some(held) = self.let_go(link) else { return };
+        // Also where the task only stopped listening: what we no longer hold must not go on.
+        held.connection.close(code::DONE);
+        if let (Some(target), Ending::Refused(why)) = (held.dialled, ending) {
+            let text = format!("{} refused the link: {}.", target.0, shown::refusal_text(why));
+            self.answer(target.0, Err((ErrorCode::Refused, text)));
+        }
+        self.roster.handle_ended(link, ending, now);
+    }
+
+    fn on_told(&mut self, teller: IpAddr, peers: &[(PeerId, SocketAddr)], now: Instant) {
+        let (interfaces, read) = &mut self.interfaces;
+        if read.is_none_or(|read| now.saturating_duration_since(read) > INTERFACES_AGE) {
+            match Interfaces::read() {
+                Ok(fresh) => *interfaces = fresh,
+                Err(error) => tracing::warn!("cannot list the network interfaces: {error}"),
+            }
+            *read = Some(now);
+        }
+        let allowed: Vec<_> =
+            peers.iter().filter(|(_, address)| interfaces.is_allowed_target(*address, teller)).copied().collect();
+        self.roster.handle_told(&allowed, now);
+    }
+
+    fn on_block(&mut self, wanted: &str, block: bool, reply: ReplyTo) {
+        let result = self.find_peer(wanted).map(|(peer, name)| {
+            self.roster.handle_block(peer, block, clock::now());
+            let message = if block { format!("{name} is blocked.") } else { format!("{name} is no longer blocked.") };
+            Reply::Done { message }
+        });
+        let list: Vec<String> = self.roster.blocked().iter().map(ToString::to_string).collect();
+        let (file, pool) = (self.blocked.clone(), self.context.pool.clone());
+        self.context.tasks.spawn("block", async move {
+            let saved = match &result {
+                Ok(_) => pool.run(move || file.save(&list)).await,
+                Err(_) => Ok(Ok(())),
+            };
+            let failed = |error: String| {
+                Err(CommandError::new(ErrorCode::Failed, format!("it holds until potluck ends, but was not saved: {error}")))
+            };
+            let result = match saved {
+                Ok(Ok(())) => result,
+                Ok(Err(error)) => failed(error.to_string()),
+                Err(error) => failed(error.to_string()),
+            };
+            // A face that no longer waits dropped its end.
+            let _ = reply.send(result);
+        });
+    }
+
+    /// A peer by its id, the beginning of it, or its name.
+    fn find_peer(&self, wanted: &str) -> Result<(PeerId, String), CommandError> {
+        let mut found: Vec<(PeerId, String)> = Vec::new();
+        for row in self.roster.rows() {
+            let Some(peer) = row.peer else { continue };
+            let name = row.name.map_or_else(|| peer.short(), |name: PeerName| name.to_string());
+            if !wanted.is_empty() && (peer.to_string().starts_with(wanted) || name == wanted) {
+                found.push((peer, name));
+            }
+        }
+        match (found.len(), wanted.parse::<PeerId>()) {
+            (1, _) => Ok(found.remove(0)),
+            (0, Ok(peer)) => Ok((peer, peer.short())),
+            (0, Err(_)) => Err(CommandError::new(
+                ErrorCode::NotFound,
+                format!("No peer here is called `{wanted}`. `potluck peers` lists them."),
+            )),
+            (_, _) => {
+                let names: Vec<_> = found.iter().map(|(peer, name)| format!("{name} ({})", peer.short())).collect();
+                let message = format!("`{wanted}` means more than one peer: {}.", names.join(", "));
+                Err(CommandError::new(ErrorCode::Ambiguous, message))
+            }
+        }
+    }
+
+    // ---- links ----
+
+    /// Takes charge of a new connection and starts its task.
+    fn hold(&mut self, connection: Connection, streams: Streams, dialled: Option<Target>) -> LinkNo {
+        let link = LinkNo(self.next);
+        self.next += 1;
+        let (orders, for_task) = mpsc::channel(ORDERS_QUEUED_MAX);
+        let hello = dialled.map(|_| self.hello());
+        let session = Session {
+            no: link,
+            connection: connection.clone(),
+            dialled: dialled.map(|(address, _)| address),
+            facts: self.facts.clone(),
+            news: self.news.clone(),
+            tasks: self.context.tasks.clone(),
+            reading: Arc::clone(&self.reading),
+        };
+        let told = hello.as_ref().map(Hello::digest);
+        self.context.tasks.spawn("link", session.run(streams, for_task, hello));
+        self.links.insert(link, Held { connection, orders, dialled, digest: None, told, admitted: false });
+        link
+    }
+
+    fn let_go(&mut self, link: LinkNo) -> Option<Held> {
+        let held = self.links.remove(&link)?;
+        self.figures.forget(link);
+        if held.admitted {
+            self.tell_connection(-1, link, &held);
+        }
+        Some(held)
+    }
+
+    fn hello(&self) -> Hello {
+        Hello {
+            proto: PROTO,
+            nonce: self.context.nonce,
+            name: PeerName::new(&self.context.settings.name),
+            ports: vec![self.port],
+            party: None,
+            library: WireDigest { digest: self.digest },
+        }
+    }
+
+    fn send(&mut self, peer: PeerId, message: &Control) {
+        let link = self.roster.online().find(|(online, _)| *online == peer).map(|(_, link)| link);
+        if let (Some(link), Some(frames)) = (link, encoded(message)) {
+            self.order(link, Order::Send(frames));
+        }
+    }
+
+    fn order(&mut self, link: LinkNo, order: Order) {
+        let Some(held) = self.links.get(&link) else { return };
+        if let Err(mpsc::error::TrySendError::Full(_)) = held.orders.try_send(order) {
+            // A task that has ended reports it itself; one whose peer does not read is ended here.
+            held.connection.close(code::BUSY);
+        }
+    }
+
+    // ---- what the roster wants ----
+
+    async fn settle(&mut self) {
+        while let Some(output) = self.roster.poll_output() {
+            if let Some(news) = self.carry_out(output) {
+                for news in news {
+                    // The courier is gone only when the runtime ends.
+                    let _ = self.news.send(news).await;
+                }
+            }
+        }
+        self.show();
+    }
+
+    fn carry_out(&mut self, output: Output) -> Option<Vec<News>> {
+        match output {
+            Output::Dial(target) => self.dial(target),
+            Output::Admit(link) => self.admit(link),
+            Output::Refuse(link, why) => {
+                // The task says why, if its peer waits for an answer, and ends.
+                let refused = self.links.get(&link).is_some_and(|held| held.admitted);
+                self.order(link, Order::Refuse(why));
+                if refused {
+                    self.close(link, code::REFUSED);
+                }
+            }
+            Output::CloseDuplicate(link) => self.close(link, code::DUPLICATE),
+            Output::Close(link) => self.close(link, code::DONE),
+            Output::Probe(link) => self.probe(link),
+            Output::PeerUp(peer, link) => return self.peer_up(peer, link),
+            Output::PeerLink(peer, link) => {
+                let link = self.link(link)?;
+                // What was said on the old link may have been lost with it.
+                self.send(peer, &Control::LibrarySummary { digest: self.digest });
+                return Some(vec![
+                    News::Library(LibraryInput::PeerLink { peer, link: link.clone() }),
+                    News::Transfers(TransfersInput::PeerLink { peer, link }),
+                ]);
+            }
+            Output::PeerDown(peer) => {
+                self.since_ms.insert(peer, clock::unix_ms());
+                let text = format!("{} is gone.", self.name_of(peer));
+                self.context.teller.tell(Level::Info, EventKind::PeerDown { peer: peer.to_string() }, text);
+                return Some(vec![
+                    News::Library(LibraryInput::PeerDown { peer }),
+                    News::Transfers(TransfersInput::PeerDown { peer }),
+                    News::Serving(ServingInput::PeerDown { peer }),
+                ]);
+            }
+            Output::Tell(peer, others) => {
+                let peers = others.into_iter().map(|(id, addr)| PeerAddress { id, addr }).collect();
+                self.send(peer, &Control::Peers { peers });
+            }
+            // Without discovery nobody listens, and nothing was heard either.
+            Output::Verify(peer) => drop(self.context.doubts.send_replace(Some(peer))),
+            Output::Trouble(trouble) => self.tell_trouble(&trouble),
+        }
+        None
+    }
+
+    fn dial(&mut self, target: Target) {
+        let (dialler, facts) = (self.dialler.clone(), self.facts.clone());
+        self.context.tasks.spawn("dial", async move {
+            let result = dialler.dial(target.0, target.1).await;
+            // Without an actor the runtime is ending anyway.
+            let _ = facts.send(Fact::Dialled { target, result }).await;
+        });
+    }
+
+    fn admit(&mut self, link: LinkNo) {
+        let hello = self.hello();
+        let Some(held) = self.links.get_mut(&link) else { return };
+        held.admitted = true;
+        let stale = held.told.is_some_and(|told| told != self.digest);
+        self.order(link, Order::Admit(Box::new(hello)));
+        if stale && let Some(frames) = encoded(&Control::LibrarySummary { digest: self.digest }) {
+            self.order(link, Order::Send(frames));
+        }
+        if let Some(held) = self.links.get(&link) {
+            self.tell_connection(1, link, held);
+        }
+    }
+
+    fn close(&mut self, link: LinkNo, code: u32) {
+        if let Some(held) = self.let_go(link) {
+            held.connection.close(code);
+        }
+    }
+
+    /// A link that stands answers a ping; one whose peer was killed does not.
+    fn probe(&mut self, link: LinkNo) {
+        let Some(held) = self.links.get(&link) else { return };
+        let (connection, facts) = (held.connection.clone(), self.facts.clone());
+        let before = connection.stats().bytes_in;
+        let pinged = connection.check().is_ok();
+        self.context.tasks.spawn("probe", async move {
+            tokio::time::sleep(PROBE_TIME).await;
+            let alive = pinged && connection.check().is_ok() && connection.stats().bytes_in > before;
+            // Without an actor the runtime is ending anyway.
+            let _ = facts.send(Fact::Probed { link, alive }).await;
+        });
+    }
+
+    fn peer_up(&mut self, peer: PeerId, no: LinkNo) -> Option<Vec<News>> {
+        let held = self.links.get(&no)?;
+        let (dialled, remote, digest) = (held.dialled, held.connection.remote_addr(), held.digest?);
+        self.since_ms.insert(peer, clock::unix_ms());
+        let row = self.roster.rows().find(|row| row.peer == Some(peer))?;
+        let name = row.name?;
+        let address = row.address.unwrap_or(remote);
+        let kind = EventKind::PeerUp { peer: peer.to_string() };
+        self.context.teller.tell(Level::Info, kind, format!("{name} is here ({address})."));
+        if let Some((dialled, _)) = dialled {
+            self.answer(dialled, Ok(format!("{name} is here ({dialled}).")));
+        }
+        let link = self.link(no)?;
+        Some(vec![
+            News::Library(LibraryInput::PeerUp {
+                peer,
+                name: name.clone(),
+                addr: remote.ip(),
+                link: link.clone(),
+                digest,
+            }),
+            News::Transfers(TransfersInput::PeerUp { peer, name, link }),
+        ])
+    }
+
+    fn link(&self, no: LinkNo) -> Option<Link> {
+        self.links.get(&no).map(|held| Link::new(no.0, held.connection.clone()))
+    }
+
+    // ---- the user ----
+
+    /// Looks an address up; `HOST`, `HOST:PORT`, `[IPV6]:PORT`, or an address without a port.
+    fn resolve(&mut self, text: String, reply: Option<ReplyTo>) {
+        let facts = self.facts.clone();
+        let (teller, cancel) = (self.context.teller.clone(), self.context.tasks.cancelled().clone());
+        self.context.tasks.spawn("resolve", async move {
+            let mut told = false;
+            loop {
+                match look_up(&text).await {
+                    Ok(address) => {
+                        // Without an actor the runtime is ending anyway.
+                        let _ = facts.send(Fact::Resolved { address, reply }).await;
+                        return;
+                    }
+                    Err(message) => match reply {
+                        Some(reply) => {
+                            // A face that no longer waits dropped its end.
+                            let _ = reply.send(Err(CommandError::new(ErrorCode::Failed, message)));
+                            return;
+                        }
+                        None if told => {}
+                        None => {
+                            told = true;
+                            teller.tell(Level::Warning, EventKind::PeerTrouble { peer: None }, message);
+                        }
+                    },
+                }
+                if cancel.run_until_cancelled(tokio::time::sleep(RESOLVE_PAUSE)).await.is_none() {
+                    return;
+                }
+            }
+        });
+    }
+
+    fn answer(&mut self, address: SocketAddr, result: Result<String, (ErrorCode, String)>) {
+        for (_, _, reply) in self.waiting.extract_if(.., |(waiting, ..)| *waiting == address) {
+            let result = match &result {
+                Ok(message) => Ok(Reply::Done { message: message.clone() }),
+                Err((code, message)) => Err(CommandError::new(*code, message.clone())),
+            };
+            // A face that no longer waits dropped its end.
+            let _ = reply.send(result);
+        }
+    }
+
+    fn answer_overdue(&mut self, now: Instant) {
+        let overdue: Vec<_> =
+            self.waiting.iter().filter(|(_, by, _)| *by <= now).map(|(address, ..)| *address).collect();
+        for address in overdue {
+            let message = format!("{address} has not answered yet. Still trying.");
+            self.answer(address, Err((ErrorCode::WouldWait, message)));
+        }
+    }
+
+    fn later(&self, pause: Duration, fact: Fact) {
+        let (facts, cancel) = (self.facts.clone(), self.context.tasks.cancelled().clone());
+        self.context.tasks.spawn("later", async move {
+            if cancel.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+                // Without an actor the runtime is ending anyway.
+                let _ = facts.send(fact).await;
+            }
+        });
+    }
+
+    fn tell_trouble(&self, trouble: &Trouble) {
+        let peer = match trouble {
+            Trouble::Cloned { peer, .. } | Trouble::Unreachable { peer, .. } | Trouble::Refused { peer, .. } => Some(peer),
+            Trouble::UserAddress { .. } | Trouble::Ourselves { .. } => None,
+        };
+        let level = match trouble {
+            Trouble::Cloned { .. } => Level::Error,
+            Trouble::Refused { why: Refusal::Cloned { .. }, .. } => Level::Error,
+            Trouble::Unreachable { .. }
+            | Trouble::UserAddress { .. }
+            | Trouble::Ourselves { .. }
+            | Trouble::Refused { .. } => Level::Warning,
+        };
+        let kind = EventKind::PeerTrouble { peer: peer.map(ToString::to_string) };
+        self.context.teller.tell(level, kind, shown::trouble_text(trouble));
+    }
+
+    fn tell_connection(&self, state: i8, link: LinkNo, held: &Held) {
+        let (peer, addr) = (held.connection.peer(), held.connection.remote_addr());
+        let text = format!("link {} {} {addr}", link.0, if state > 0 { "to" } else { "ended:" });
+        let kind = EventKind::Connection { state, peer: peer.to_string(), addr: addr.to_string(), link: link.0 };
+        self.context.teller.tell(Level::Debug, kind, text);
+    }
+
+    fn name_of(&self, peer: PeerId) -> String {
+        let row = self.roster.rows().find(|row| row.peer == Some(peer));
+        row.and_then(|row| row.name).map_or_else(|| peer.short(), |name| name.to_string())
+    }
+
+    fn show(&mut self) {
+        let views = shown::views(&self.roster, &self.links, &self.since_ms, &mut self.figures);
+        self.shown.send_if_modified(|shown| {
+            let changed = **shown != views;
+            if changed {
+                *shown = Arc::new(views);
+            }
+            changed
+        });
+    }
+
+    // ---- the end ----
+
+    /// Every peer is told that we leave, all at once, and not waited for long.
+    async fn say_goodbye(&mut self, heard: &mut mpsc::Receiver<Fact>) {
+        for held in self.links.values() {
+            if held.orders.try_send(Order::Goodbye).is_err() {
+                held.connection.close(code::DONE);
+            }
+        }
+        let all_gone = async {
+            while !self.links.is_empty() {
+                match heard.recv().await {
+                    Some(Fact::Ended { link, .. }) => drop(self.links.remove(&link)),
+                    Some(_) => {}
+                    None => return,
+                }
+            }
+        };
+        if tokio::time::timeout(GOODBYE_TIME, all_gone).await.is_err() {
+            for held in self.links.values() {
+                held.connection.close(code::DONE);
+            }
+        }
+    }
+}
+
+fn encoded(message: &Control) -> Option<Bytes> {
+    match frame::encode(message) {
+        Ok(frame) => Some(frame.into()),
+        Err(error) => {
+            tracing::warn!("a control message was not sent: {error}");
+            None
+        }
+    }
+}
+
+fn failure(error: &DialError) -> DialFailure {
+    match error {
+        DialError::WrongPeer { .. } => DialFailure::WrongPeer,
+        DialError::Unreachable { .. } | DialError::Closing => DialFailure::Silence,
+        DialError::NotPotluck { .. } => DialFailure::NotPotluck,
+        DialError::Refused { .. } => DialFailure::Busy,
+        DialError::NoRoute { .. } => DialFailure::NoRoute,
+    }
+}
+
+async fn look_up(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(address);
+    }
+    if let Ok(ip) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, DEFAULT_PORT));
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => {
+            let port = port.parse().map_err(|_| format!("`{text}` has no port number after the colon."))?;
+            (host, port)
+        }
+        None => (text, DEFAULT_PORT),
+    };
+    let shown = crate::types::clean(text, 100);
+    if host.is_empty() {
+        return Err(format!("`{shown}` is no address: write HOST or HOST:PORT."));
+    }
+    let found = tokio::net::lookup_host((host, port)).await;
+    let found: Vec<SocketAddr> = found.map_err(|error| format!("Cannot find `{shown}`: {error}."))?.collect();
+    let best = found.iter().find(|address| address.is_ipv4()).or_else(|| found.first());
+    best.copied().ok_or_else(|| format!("`{shown}` has no address."))
+}
+
+#[cfg(test)]
+mod tests;

@@ -62,6 +62,11 @@ impl Connection {
         self.handle.close(application::Error::from(code));
     }
 
+    /// Whether the link still stands; also makes the peer answer something at once.
+    pub fn check(&self) -> Result<(), LinkError> {
+        self.handle.clone().ping().map_err(LinkError)
+    }
+
     /// The link's figures now.
     #[must_use]
     pub fn stats(&self) -> LinkStats {

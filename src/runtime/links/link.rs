@@ -47,9 +47,8 @@ impl Link {
         self.connection.stats()
     }
 
-    /// Opens a stream and sends `request` on it. The answer comes on the receiving half; the sending
-    /// half is still open, and finishing or dropping it is no cancellation: `stop_sending` on the
-    /// receiving half is. Waits while the peer allows no more streams.
+    /// Opens a stream and sends `request` on it. The answer comes on the receiving half. Dropping
+    /// the sending half finishes it; dropping the receiving half asks the peer to stop. Waits while the peer allows no more streams.
     pub(crate) async fn open_request(&self, request: &Request) -> Result<(ReceiveStream, SendStream), OpenError> {
         let (receive, mut send) = self.connection.open().await?;
         frames::write(&mut send, request).await?;
