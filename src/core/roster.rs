@@ -185,6 +185,8 @@ pub enum Note {
     Cloned,
     /// It blocked us.
     BlockedUs,
+    /// It speaks another version of the protocol.
+    OtherVersion,
 }
 
 /// A line of the room's list.
@@ -328,7 +330,7 @@ impl Roster {
     /// A dial brought a connection; nothing was said on it yet. The driver says Hello unless the
     /// link is closed by an output of this call.
     pub fn handle_dialled(&mut self, link: LinkNo, target: Target, peer: PeerId, now: Instant) {
-        self.book.succeeded(target, peer, now);
+        self.book.connected(target, peer, now);
         if self.is_linked(peer) || self.links.len() >= LINKS_MAX {
             self.outputs.push_back(Output::CloseDuplicate(link));
         } else if self.blocked.contains(&peer) {
@@ -421,9 +423,14 @@ impl Roster {
     /// A link has ended, for whatever reason and in whatever state.
     pub fn handle_ended(&mut self, link: LinkNo, ending: &Ending, now: Instant) {
         let Some(state) = self.links.get(&link) else { return };
-        let (peer, dialled) = (state.peer, state.dialled);
+        let (peer, dialled, counted) = (state.peer, state.dialled, state.counts());
         self.on_ended(link, now);
         match ending {
+            Ending::Closed | Ending::Silence if !counted => {
+                if let Some(target) = dialled.filter(|_| !self.is_linked(peer)) {
+                    self.book.failed(target, Duration::ZERO, now);
+                }
+            }
             Ending::Closed => {}
             Ending::Silence => self.outputs.push_back(Output::Verify(peer)),
             Ending::Refused(why) => self.on_refused(peer, dialled, why, now),
@@ -530,7 +537,11 @@ impl Roster {
 
     /// A link of the run that has the session, or of the first one, has said Hello.
     fn on_greeted(&mut self, link: LinkNo, peer: PeerId, greeting: Greeting, now: Instant) {
-        let dialled_by_us = self.links[&link].dialled.is_some();
+        let dialled = self.links[&link].dialled;
+        let dialled_by_us = dialled.is_some();
+        if let Some(target) = dialled {
+            self.book.admitted(target);
+        }
         let lower = self.me < peer;
         let rival = self.peers[&peer].current;
         let rival_by_us = rival.map(|rival| self.links[&rival].dialled.is_some());
@@ -619,7 +630,8 @@ impl Roster {
         };
         self.book.failed(target, pause, now);
         let note = match why {
-            Refusal::Busy | Refusal::Other => None,
+            Refusal::Busy => return,
+            Refusal::Other => Some(Note::OtherVersion),
             Refusal::Blocked => Some(Note::BlockedUs),
             Refusal::Cloned { .. } => Some(Note::Cloned),
             Refusal::Own => {
@@ -628,7 +640,7 @@ impl Roster {
             }
         };
         let entry = self.know(peer, now);
-        if entry.note != note || note.is_none() {
+        if entry.note != note {
             entry.note = note;
             self.trouble(Trouble::Refused { peer, why: why.clone() });
         }

@@ -27,7 +27,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-pub(crate) use link::{Link, OpenError};
+pub(crate) use link::Link;
 use session::{Order, Session};
 use shown::Figures;
 
@@ -73,6 +73,9 @@ const RESOLVE_PAUSE: Duration = Duration::from_secs(15);
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// How long the tasks of links have to say goodbye.
 const GOODBYE_TIME: Duration = Duration::from_millis(400);
+
+/// Peers whose coming and going is remembered: more than the roster knows, so that few are swept.
+const SINCE_MAX: usize = 1_024;
 
 /// What a link's task, a dial or a look-up reports.
 #[derive(Debug)]
@@ -260,6 +263,10 @@ impl Actor {
         match fact {
             Fact::Dialled { target, result: Ok((connection, streams)) } => {
                 let peer = connection.peer();
+                if self.roster.online().any(|(online, _)| online == peer) {
+                    let message = format!("{} at {} is linked already.", self.name_of(peer), target.0);
+                    self.answer(target.0, Ok(message));
+                }
                 let link = self.hold(connection, streams, Some(target));
                 self.roster.handle_dialled(link, target, peer, now);
             }
@@ -285,7 +292,8 @@ impl Actor {
                     (Some(reply), Some(row)) => {
                         let name = row.name.map(|name| name.to_string()).unwrap_or_default();
                         // A face that no longer waits dropped its end.
-                        let _ = reply.send(Ok(Reply::Done { message: format!("{name} at {address} is linked already.") }));
+                        let _ =
+                            reply.send(Ok(Reply::Done { message: format!("{name} at {address} is linked already.") }));
                     }
                     (Some(reply), None) => self.waiting.push((address, now + CONNECT_TIME, reply)),
                     (None, _) => {}
@@ -342,7 +350,10 @@ impl Actor {
                 Err(_) => Ok(Ok(())),
             };
             let failed = |error: String| {
-                Err(CommandError::new(ErrorCode::Failed, format!("it holds until potluck ends, but was not saved: {error}")))
+                Err(CommandError::new(
+                    ErrorCode::Failed,
+                    format!("it holds until potluck ends, but was not saved: {error}"),
+                ))
             };
             let result = match saved {
                 Ok(Ok(())) => result,
@@ -499,8 +510,9 @@ impl Actor {
 
     fn dial(&mut self, target: Target) {
         let (dialler, facts) = (self.dialler.clone(), self.facts.clone());
+        let cancel = self.context.tasks.cancelled().clone();
         self.context.tasks.spawn("dial", async move {
-            let result = dialler.dial(target.0, target.1).await;
+            let Some(result) = cancel.run_until_cancelled(dialler.dial(target.0, target.1)).await else { return };
             // Without an actor the runtime is ending anyway.
             let _ = facts.send(Fact::Dialled { target, result }).await;
         });
@@ -532,8 +544,11 @@ impl Actor {
         let (connection, facts) = (held.connection.clone(), self.facts.clone());
         let before = connection.stats().bytes_in;
         let pinged = connection.check().is_ok();
+        let cancel = self.context.tasks.cancelled().clone();
         self.context.tasks.spawn("probe", async move {
-            tokio::time::sleep(PROBE_TIME).await;
+            if cancel.run_until_cancelled(tokio::time::sleep(PROBE_TIME)).await.is_none() {
+                return;
+            }
             let alive = pinged && connection.check().is_ok() && connection.stats().bytes_in > before;
             // Without an actor the runtime is ending anyway.
             let _ = facts.send(Fact::Probed { link, alive }).await;
@@ -544,6 +559,10 @@ impl Actor {
         let held = self.links.get(&no)?;
         let (dialled, remote, digest) = (held.dialled, held.connection.remote_addr(), held.digest?);
         self.since_ms.insert(peer, clock::unix_ms());
+        if self.since_ms.len() > SINCE_MAX {
+            let known: BTreeSet<_> = self.roster.rows().filter_map(|row| row.peer).collect();
+            self.since_ms.retain(|peer, _| known.contains(peer));
+        }
         let row = self.roster.rows().find(|row| row.peer == Some(peer))?;
         let name = row.name?;
         let address = row.address.unwrap_or(remote);
@@ -636,7 +655,9 @@ impl Actor {
 
     fn tell_trouble(&self, trouble: &Trouble) {
         let peer = match trouble {
-            Trouble::Cloned { peer, .. } | Trouble::Unreachable { peer, .. } | Trouble::Refused { peer, .. } => Some(peer),
+            Trouble::Cloned { peer, .. } | Trouble::Unreachable { peer, .. } | Trouble::Refused { peer, .. } => {
+                Some(peer)
+            }
             Trouble::UserAddress { .. } | Trouble::Ourselves { .. } => None,
         };
         let level = match trouble {

@@ -126,13 +126,19 @@ impl Book {
         }
     }
 
-    /// The dial brought a link to `peer`.
-    pub(super) fn succeeded(&mut self, target: Target, peer: PeerId, now: Instant) {
+    /// The dial brought a connection to `peer`.
+    pub(super) fn connected(&mut self, target: Target, peer: PeerId, now: Instant) {
         if let Some(entry) = self.entries.get_mut(&target) {
             entry.in_flight = false;
-            entry.failures = 0;
             entry.found = Some(peer);
             entry.not_before = now + PAUSE_FIRST;
+        }
+    }
+
+    /// The connection has become a link: the address is good.
+    pub(super) fn admitted(&mut self, target: Target) {
+        if let Some(entry) = self.entries.get_mut(&target) {
+            entry.failures = 0;
         }
     }
 

@@ -25,9 +25,7 @@ use crate::{
     wire::{
         fetch::Status,
         frame::{self, FrameError},
-        message::{
-            Control, FIRST_FRAME_SECONDS, Hello, PORTS_MAX, PROTO, PeerAddress, RefusalCode, Request, code,
-        },
+        message::{Control, FIRST_FRAME_SECONDS, Hello, PORTS_MAX, PROTO, PeerAddress, RefusalCode, Request, code},
     },
 };
 
@@ -89,9 +87,10 @@ impl Session {
         };
         let Ok(greeted) = greeted else { return Err(self.breach("Hello took too long")) };
         let (mut receive, mut send, hello) = greeted?;
-        let refused = if hello.proto == PROTO { None } else { Some((RefusalCode::Version, "another protocol version")) };
+        let refused =
+            if hello.proto == PROTO { None } else { Some((RefusalCode::Version, "another protocol version")) };
         if let Some((code, message)) = refused {
-            return Err(self.refuse(&mut send, code, message.to_owned()).await);
+            return Err(self.refuse((&mut receive, &mut send), code, message.to_owned()).await);
         }
         let Some(port) = first_port(&hello) else { return Err(self.breach("a Hello without ports")) };
         let listener = self.dialled.unwrap_or(SocketAddr::new(self.connection.remote_addr().ip(), port));
@@ -106,7 +105,7 @@ impl Session {
             }
             Ok(Some(Order::Refuse(why))) => {
                 let (code, message) = refusal(&why);
-                return Err(self.refuse(&mut send, code, message).await);
+                return Err(self.refuse((&mut receive, &mut send), code, message).await);
             }
             Ok(Some(Order::Goodbye | Order::Send(_)) | None) | Err(_) => {
                 self.connection.close(code::DONE);
@@ -161,9 +160,17 @@ impl Session {
         }
     }
 
-    async fn refuse(&self, send: &mut SendStream, code: RefusalCode, message: String) -> Ending {
+    /// Says why, and closes when the peer has let go of the stream, so that it has read it.
+    async fn refuse(
+        &self,
+        (receive, send): (&mut ReceiveStream, &mut SendStream),
+        code: RefusalCode,
+        message: String,
+    ) -> Ending {
         let refused = Control::Refused { code, message };
         self.last_word(send, frame::encode(&refused).unwrap_or_default().into()).await;
+        // Whatever comes instead, the link is over.
+        let _ = timeout(LAST_WORD_TIME, frames::read::<Control>(receive)).await;
         self.connection.close(code::REFUSED);
         Ending::Closed
     }
@@ -252,7 +259,8 @@ impl Session {
     fn ending(&self) -> Ending {
         match self.connection.check() {
             Err(error) if error.is_silence() => Ending::Silence,
-            Err(error) if error.code() == Some(code::REFUSED.into()) => Ending::Refused(Refusal::Other),
+            // What a link without a word is refused for: the user blocked us while it stood.
+            Err(error) if error.code() == Some(code::REFUSED.into()) => Ending::Refused(Refusal::Blocked),
             Err(error) if error.code() == Some(code::BUSY.into()) => Ending::Refused(Refusal::Busy),
             Err(_) => Ending::Closed,
             Ok(()) => self.breach("the control stream ended before the link"),

@@ -85,6 +85,7 @@ fn note_text(note: Note) -> &'static str {
         Note::Silent => "does not answer",
         Note::Cloned => "its key is in use on two machines",
         Note::BlockedUs => "has blocked you",
+        Note::OtherVersion => "runs another version of potluck",
     }
 }
 
