@@ -1,1 +1,161 @@
-//! The command line: one file a command.
+//! The command line: what may be typed, and one file for what each command does. Talks to a runtime
+//! only through the api: over the control socket where one holds the home, else one of its own that
+//! the [`Launcher`] starts. Decides nothing about games; it asks, shows and chooses the exit code.
+
+mod add;
+mod args;
+mod console;
+mod documents;
+mod exit;
+mod games;
+mod get;
+mod manifest;
+mod orders;
+mod peers;
+mod remove;
+mod screen;
+mod serve;
+mod session;
+mod settings;
+mod table;
+mod transfers;
+mod verify;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use futures::future::BoxFuture;
+
+pub use args::{Args, parse};
+pub use console::Console;
+pub use documents::document;
+pub use exit::Exit;
+
+use crate::{api::Handle, config::Settings};
+use args::Verb;
+use exit::Failure;
+
+/// What only `main` can do, because it may see every layer.
+pub trait Launcher {
+    /// Starts a runtime in this process with its control socket, and the log.
+    fn start(&self, settings: Settings, purpose: Purpose) -> impl Future<Output = Result<Running, LaunchError>>;
+
+    /// Starts a party of `peers` made-up guests, or as many as it likes.
+    fn demo(&self, settings: Settings, peers: Option<u8>) -> impl Future<Output = Result<Running, LaunchError>>;
+
+    /// Runs the screen until the user leaves it. The error is a sentence for people.
+    fn screen(&self, settings: &Settings, handle: Handle, over: ScreenOver)
+    -> impl Future<Output = Result<(), String>>;
+}
+
+/// What a runtime is started for; decides where its log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// `serve`: it lives long, and its log goes to the standard error output too.
+    Serve,
+    /// Under a screen.
+    Screen,
+    /// For one command.
+    Command,
+}
+
+/// Whose runtime a screen shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScreenOver {
+    /// One of its own, which ends with the screen.
+    Own,
+    /// One in another process, which stays.
+    Attached,
+    /// The demo's, which has nothing to lose.
+    Demo,
+}
+
+/// A runtime in this process.
+pub struct Running {
+    /// A face's end of it.
+    pub handle: Handle,
+    /// Runs beside the command on its own thread, and ends when stopped: the server of the control socket.
+    pub background: BoxFuture<'static, ()>,
+    /// Stops it and what runs in the background, in order; at most 2 s.
+    pub stop: BoxFuture<'static, ()>,
+}
+
+/// Why a runtime could not start. The message names the thing and the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// Another process works in this home or library; it may be a short command that ends soon.
+    #[error("{message}")]
+    Held {
+        /// Names the process.
+        message: String,
+    },
+    /// Anything else.
+    #[error("{message}")]
+    Failed {
+        /// For people.
+        message: String,
+    },
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}
+
+/// Does what `args` say and reports on `console`; what is returned is for the operating system.
+pub async fn run(args: Args, launcher: &impl Launcher, console: &mut Console) -> Exit {
+    console.json = args.json;
+    match carry_out(args, launcher, console).await {
+        Ok(exit) => exit,
+        Err(failure) => console.fail(&failure),
+    }
+}
+
+async fn carry_out(args: Args, launcher: &impl Launcher, console: &mut Console) -> Result<Exit, Failure> {
+    // These need no settings, and help somebody whose settings are broken.
+    match &args.verb {
+        Some(Verb::Completions { shell }) => return documents::completions(*shell, console),
+        Some(Verb::Man) => return documents::man(console),
+        Some(Verb::Config { template: true }) => return settings::template(console),
+        _other_verbs => {}
+    }
+    let settings = crate::config::load(&args.flags()).map_err(|error| Failure::usage(error.to_string()))?;
+    let reach = session::Reach { settings: &settings, launcher, flags_given: args.runtime_flags_given() };
+    match args.verb {
+        None => screen::run(&settings, launcher, console).await,
+        Some(Verb::Serve { .. }) => serve::run(&settings, launcher, console).await,
+        Some(Verb::Demo { guests }) => screen::demo(&settings, guests, launcher, console).await,
+        Some(Verb::Games { wait }) => {
+            reach.over(console, async |session, console| games::run(session, wait, console).await).await
+        }
+        Some(Verb::Peers { wait }) => {
+            reach.over(console, async |session, console| peers::run(session, wait, console).await).await
+        }
+        Some(Verb::Transfers { wait }) => {
+            reach.over(console, async |session, console| transfers::run(session, wait, console).await).await
+        }
+        Some(Verb::Get(get)) => get::run(&get, &reach, console).await,
+        Some(Verb::Add(add)) => {
+            add.check()?;
+            reach.over(console, async |session, console| add::run(session, &add, console).await).await
+        }
+        Some(Verb::Remove { game, yes }) => {
+            reach.over(console, async |session, console| remove::run(session, &game, yes, console).await).await
+        }
+        Some(Verb::Verify { game, repair }) => {
+            reach.over(console, async |session, console| verify::run(session, &game, repair, console).await).await
+        }
+        Some(Verb::Manifest { game, b3sum }) => {
+            reach.over(console, async |session, console| manifest::run(session, game, b3sum, console).await).await
+        }
+        Some(Verb::Config { .. }) => settings::effective(&settings, console),
+        Some(Verb::Completions { shell }) => documents::completions(shell, console),
+        Some(Verb::Man) => documents::man(console),
+        Some(Verb::Order(order)) => {
+            let command = orders::command(order)?;
+            reach.over(console, async |session, console| orders::run(session, command, console).await).await
+        }
+    }
+}

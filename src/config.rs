@@ -165,6 +165,12 @@ fn load_with(flags: &Flags, environment: &dyn Fn(&str) -> Option<OsString>) -> R
     Ok(settings)
 }
 
+/// A folder as a person types it, made absolute; `~/` is the home folder. The error says what would
+/// be right.
+pub fn folder(text: &str) -> Result<PathBuf, String> {
+    table::folder(&Raw::Text(text.to_owned()), &Origin::Default).map_err(|why| why.0)
+}
+
 impl Settings {
     fn new(places: Places) -> Result<Self, ConfigError> {
         Ok(Self {

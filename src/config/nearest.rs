@@ -3,13 +3,14 @@
 /// Mistakes in a word that still let one guess what was meant.
 const MISTAKES_MAX: usize = 3;
 
-/// The candidate with the fewest single-character mistakes from `word`: at most three, and fewer
+/// The first candidate with the fewest single-character mistakes from `word`: at most three, and fewer
 /// than half of its characters.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let best = candidates.into_iter().map(|candidate| (mistakes(&word, &candidate.to_lowercase()), candidate)).min()?;
-    (best.0 <= MISTAKES_MAX && best.0 * 2 < word.chars().count().max(2)).then_some(best.1)
+    let measured = candidates.into_iter().map(|candidate| (mistakes(&word, &candidate.to_lowercase()), candidate));
+    let (count, candidate) = measured.min_by_key(|(count, _)| *count)?;
+    (count <= MISTAKES_MAX && count * 2 < word.chars().count().max(2)).then_some(candidate)
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours between two words.

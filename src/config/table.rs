@@ -327,7 +327,7 @@ fn limit(raw: &Raw) -> Result<Option<Rate>, Why> {
 }
 
 /// A path: `~/` is the user's home; from the config file, relative to its folder.
-fn folder(raw: &Raw, origin: &Origin) -> Result<PathBuf, Why> {
+pub(super) fn folder(raw: &Raw, origin: &Origin) -> Result<PathBuf, Why> {
     let text = text(raw)?;
     if text.is_empty() {
         return Err(Why("it is empty".to_owned()));

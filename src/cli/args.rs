@@ -1,0 +1,286 @@
+//! What may be typed. The help texts are the documentation: `--help`, `man` and `docs/cli.md` are
+//! made from them.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Parser, Subcommand};
+
+use super::exit::Failure;
+use crate::config::Flags;
+
+/// Every machine at a LAN party shares its games with every other one.
+///
+/// Without a command, the screen: attached to the potluck that runs here, else over one of its own.
+/// GAME is a game's id or title. PEER is a peer's id, the first characters of it, or its name.
+#[derive(Debug, Parser)]
+#[command(name = "potluck", version, after_long_help = EXIT_CODES)]
+pub struct Args {
+    /// Keep config, state, socket and logs in this folder
+    #[arg(long, value_name = "DIR", global = true)]
+    home: Option<PathBuf>,
+    /// The folder of games
+    #[arg(long, value_name = "DIR", global = true)]
+    library: Option<PathBuf>,
+    /// Listen here for peers, IP:PORT (UDP)
+    #[arg(long, value_name = "ADDR", global = true)]
+    listen: Option<String>,
+    /// The name others see
+    #[arg(long, value_name = "NAME", global = true)]
+    name: Option<String>,
+    /// Neither look for peers on this network nor be found there
+    #[arg(long, global = true)]
+    no_mdns: bool,
+    /// Dial this address at the start, HOST:PORT; may be repeated
+    #[arg(long = "peer", value_name = "ADDR", global = true)]
+    peers: Vec<String>,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) verb: Option<Verb>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such game or peer, 4 refused or ambiguous,
+5 would have to wait, 130 interrupted.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Run without a screen until SIGINT or SIGTERM
+    ///
+    /// Prints "listening on ADDR as PEERID" when it is ready.
+    Serve {
+        /// Get everything, or the games listed in FILE, without being asked
+        #[arg(long, value_name = "all|FILE")]
+        mirror: Option<String>,
+    },
+    /// Show a party on this machine, with made-up games
+    ///
+    /// Slowed to be watchable. Leaves nothing behind.
+    Demo {
+        /// How many guests
+        #[arg(long = "peers", value_name = "N", value_parser = clap::value_parser!(u8).range(1..=12))]
+        guests: Option<u8>,
+    },
+    /// List the games of the room and of this machine
+    Games {
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// List the peers
+    Peers {
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// List what is being got
+    Transfers {
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Download games
+    ///
+    /// Ends when they are here, every byte verified. What is verified when it is interrupted is kept
+    /// for the next time.
+    Get(Get),
+    /// Put folders or archive files into the library
+    ///
+    /// They are copied, without using space twice where the file system can do that; a folder that
+    /// is in the library already stays where it is. For a game that is there already this publishes
+    /// a new build, and says what changed.
+    Add(Add),
+    /// Delete a game from this machine
+    ///
+    /// Says what is lost and how many others still have it, and asks.
+    Remove {
+        /// Id or title
+        game: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Compare a game with its manifest, byte for byte
+    ///
+    /// Names every file that is bad. Exits with 1 where there is one, with 0 when it was repaired.
+    Verify {
+        /// Id or title
+        game: String,
+        /// Fetch what is bad from the room
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Print the manifest of a game that is here
+    ///
+    /// The BLAKE3 hash of what it prints is the game's ContentId.
+    Manifest {
+        /// Id or title
+        game: String,
+        /// Print lines that `b3sum --check` accepts inside the game's folder
+        #[arg(long, conflicts_with = "json")]
+        b3sum: bool,
+    },
+    #[command(flatten)]
+    Order(Order),
+    /// Print the settings in effect, and where each came from
+    Config {
+        /// Print a config file with every setting explained
+        #[arg(long)]
+        template: bool,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Commands that are one order to the runtime and one sentence back.
+#[derive(Debug, Subcommand)]
+pub(super) enum Order {
+    /// Stop a transfer for now
+    Pause {
+        /// Id or title
+        game: String,
+    },
+    /// Go on with a transfer that was paused or has failed
+    Resume {
+        /// Id or title
+        game: String,
+    },
+    /// End a transfer; what is verified is kept for the next time
+    Cancel {
+        /// Id or title
+        game: String,
+        /// Delete what is verified, too
+        #[arg(long)]
+        discard: bool,
+    },
+    /// Hold a game at a version
+    Pin {
+        /// Id or title
+        game: String,
+        /// The version
+        version: String,
+    },
+    /// Let a game follow its latest version again
+    Unpin {
+        /// Id or title
+        game: String,
+    },
+    /// Take what this peer announces as good
+    Trust {
+        /// Id, the first characters of it, or name
+        peer: String,
+    },
+    /// Have nothing to do with this peer
+    Block {
+        /// Id, the first characters of it, or name
+        peer: String,
+    },
+    /// Dial an address, HOST:PORT
+    Connect {
+        /// The address
+        addr: String,
+    },
+}
+
+/// How long to look at the room.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct Wait {
+    /// Look at the room for so long first; by default 3 where no potluck was running
+    #[arg(long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub(super) seconds: Option<u32>,
+}
+
+/// What to get.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Get {
+    /// Ids or titles
+    #[arg(value_name = "GAME", required_unless_present = "list")]
+    pub(super) games: Vec<String>,
+    /// Get the games listed in FILE, one a line; `#` begins a comment
+    #[arg(long, value_name = "FILE")]
+    pub(super) list: Option<PathBuf>,
+    /// Only this version
+    #[arg(long, value_name = "V")]
+    pub(super) version: Option<String>,
+    /// Only the build with this ContentId; its first digits are enough
+    #[arg(long, value_name = "ID")]
+    pub(super) content: Option<String>,
+    /// The build that this peer has
+    #[arg(long, value_name = "PEER")]
+    pub(super) from: Option<String>,
+    /// Keep sharing afterwards, until interrupted
+    #[arg(long, conflicts_with = "no_wait")]
+    pub(super) stay: bool,
+    /// Return as soon as the potluck that runs here has taken it on
+    #[arg(long)]
+    pub(super) no_wait: bool,
+}
+
+/// What to add.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Add {
+    /// Folders or archive files
+    #[arg(value_name = "PATH", required = true)]
+    pub(super) paths: Vec<PathBuf>,
+    /// The game's id; by default the folder's name
+    #[arg(long)]
+    pub(super) id: Option<String>,
+    /// The version; by default what version.ini says, or today's date
+    #[arg(long, value_name = "V")]
+    pub(super) version: Option<String>,
+    /// The title; by default the id
+    #[arg(long, value_name = "T")]
+    pub(super) title: Option<String>,
+    /// Move instead of copying
+    #[arg(long = "move")]
+    pub(super) take: bool,
+}
+
+impl Add {
+    /// One id cannot name two games.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if self.paths.len() > 1 && (self.id.is_some() || self.title.is_some()) {
+            return Err(Failure::usage("--id and --title name one game; add the others one by one"));
+        }
+        Ok(())
+    }
+}
+
+/// Reads a command line. What is wrong, `--help` and `--version` come back as the text to print.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
+    Args::try_parse_from(words)
+}
+
+impl Args {
+    pub(super) fn flags(&self) -> Flags {
+        let mirror = match &self.verb {
+            Some(Verb::Serve { mirror }) => mirror.clone(),
+            _other_verbs_do_not_mirror => None,
+        };
+        Flags {
+            home: self.home.clone(),
+            library: self.library.clone(),
+            listen: self.listen.clone(),
+            name: self.name.clone(),
+            no_mdns: self.no_mdns,
+            peers: self.peers.clone(),
+            mirror,
+        }
+    }
+
+    /// Flags that a runtime takes only when it starts.
+    pub(super) fn runtime_flags_given(&self) -> Vec<&'static str> {
+        let given = [
+            ("--library", self.library.is_some()),
+            ("--listen", self.listen.is_some()),
+            ("--name", self.name.is_some()),
+            ("--no-mdns", self.no_mdns),
+            ("--peer", !self.peers.is_empty()),
+        ];
+        given.into_iter().filter_map(|(flag, given)| given.then_some(flag)).collect()
+    }
+}

@@ -1,0 +1,253 @@
+//! `get`: asks for games, shows how they come, and ends when every one of them is here or cannot
+//! come. Which build, from whom and in which order is the runtime's to decide.
+
+mod progress;
+mod want;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+pub(super) use progress::busy;
+
+use super::{
+    Console, Exit, Launcher, args,
+    exit::Failure,
+    session::{Interrupt, Reach, Session},
+};
+use crate::{
+    api::{Command, Event, Events, GetRequest, Handle, Missed, Reply, Snapshot, SourceView, Stopped},
+    config,
+    control::client,
+};
+use progress::Progress;
+use want::Want;
+
+/// How long a game is looked for in the room by a runtime that has just started: mDNS answers
+/// within 2 s, a link and a library of 5,000 games take some more on a slow network.
+const FIND_OWN: Duration = Duration::from_secs(10);
+/// The same for one that runs already; it may have started a moment ago.
+const FIND_ATTACHED: Duration = Duration::from_secs(3);
+/// Between two tries.
+const FIND_PAUSE: Duration = Duration::from_millis(250);
+
+pub(super) async fn run(
+    get: &args::Get,
+    reach: &Reach<'_, impl Launcher>,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let names = names(get)?;
+    let session = if get.no_wait { running(reach).await? } else { reach.session(console).await? };
+    let mut interrupt = Interrupt::new()?;
+    let getting = async |session: &Session| {
+        let result = tokio::select! {
+            biased;
+            result = get_all(session, get, &names, console) => Some(result),
+            () = interrupt.wait() => None,
+        };
+        let Some(result) = result else {
+            console.note("Stopped. What is verified is kept; the same command goes on from there.");
+            return Ok(Exit::Interrupted);
+        };
+        if session.own && get.stay {
+            console.note("Sharing until you press Ctrl-C.");
+            interrupt.wait().await;
+        } else {
+            session.hurry();
+        }
+        result
+    };
+    session.during(getting).await
+}
+
+/// The runtime that holds the home; `--no-wait` makes no sense without.
+async fn running(reach: &Reach<'_, impl Launcher>) -> Result<Session, Failure> {
+    match client::attach(&reach.settings.places.socket).await {
+        Ok(attached) => Ok(Session::attached(attached)),
+        Err(error) if error.is_nobody() => {
+            let message = "no potluck is running here that could go on with it; leave --no-wait out, or start \
+                           `potluck serve` first";
+            Err(Failure::new(Exit::Refused, message))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn names(get: &args::Get) -> Result<Vec<String>, Failure> {
+    let mut names = get.games.clone();
+    if let Some(list) = &get.list {
+        names.extend(config::read_games_list(list)?);
+    }
+    if names.is_empty() {
+        return Err(Failure::usage("the list names no game"));
+    }
+    if names.len() > 1 && (get.version.is_some() || get.content.is_some()) {
+        return Err(Failure::usage("--version and --content are for one game; get the others one by one"));
+    }
+    Ok(names)
+}
+
+/// Asks for everything, waits for everything, and reports.
+async fn get_all(session: &Session, get: &args::Get, names: &[String], console: &mut Console) -> Result<Exit, Failure> {
+    // What is known a moment after the start is not the whole room; one build is the same from anybody.
+    if get.content.is_none() {
+        session.gather().await;
+    }
+    let deadline = Instant::now() + if session.own { FIND_OWN } else { FIND_ATTACHED };
+    let mut watch = Watch::new(session);
+    let mut failures: Vec<(String, Failure)> = Vec::new();
+    for name in names {
+        match ask_for(session, get, name, deadline, console).await {
+            Ok(want) => {
+                if !console.json {
+                    console.say(&want.announcement())?;
+                }
+                watch.wants.push(want);
+            }
+            Err(failure) if names.len() == 1 => return Err(failure),
+            Err(failure) => {
+                console.note(&format!("potluck: {name}: {}", failure.message));
+                failures.push((name.clone(), failure));
+            }
+        }
+    }
+    if !get.no_wait {
+        watch.until_settled(console).await?;
+    }
+    let mut exits: Vec<Exit> = failures.iter().map(|(_, failure)| failure.exit).collect();
+    for want in &watch.wants {
+        exits.push(want.exit(get.no_wait));
+        if let Some(sentence) = want.sentence().filter(|_| !console.json) {
+            if want.exit(get.no_wait) == Exit::Done { console.say(&sentence)? } else { console.note(&sentence) }
+        }
+    }
+    if console.json {
+        console.document(&document(&watch.wants, &failures))?;
+    } else if session.own && !get.stay && exits.contains(&Exit::Done) {
+        console.say("Done. Not sharing any more; --stay keeps sharing.")?;
+    }
+    Ok(exits.into_iter().find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done))
+}
+
+/// Asks for one game, again and again while nobody is known to have it.
+async fn ask_for(
+    session: &Session,
+    get: &args::Get,
+    name: &str,
+    deadline: Instant,
+    console: &mut Console,
+) -> Result<Want, Failure> {
+    let request = GetRequest {
+        game: name.to_owned(),
+        version: get.version.clone(),
+        content: get.content.clone(),
+        from: get.from.clone(),
+    };
+    let mut told = false;
+    loop {
+        match session.call(Command::Get(request.clone())).await {
+            Ok(reply) => return Want::of(reply),
+            Err(failure) if failure.exit == Exit::NotFound && Instant::now() < deadline => {
+                if !told {
+                    console.note(&format!("Looking for {name} in the room…"));
+                    told = true;
+                }
+                sleep(FIND_PAUSE).await;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+/// Follows transfers until each has an outcome.
+struct Watch {
+    handle: Handle,
+    events: Events,
+    wants: Vec<Want>,
+}
+
+impl Watch {
+    /// Listens from now on, so that nothing that follows an order is missed.
+    fn new(session: &Session) -> Self {
+        Self { handle: session.handle.clone(), events: session.handle.events(), wants: Vec::new() }
+    }
+
+    async fn until_settled(&mut self, console: &mut Console) -> Result<(), Failure> {
+        let mut progress = Progress::new(console);
+        let mut second = interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first tick comes at once, and nothing has happened yet.
+        second.tick().await;
+        while self.wants.iter().any(|want| want.outcome.is_none()) {
+            tokio::select! {
+                biased;
+                event = self.events.next() => self.on_event(event)?,
+                changed = self.handle.changed() => {
+                    let snapshot = changed.map_err(|Stopped| Failure::stopped())?;
+                    self.on_snapshot(&snapshot);
+                    progress.draw(&self.wants);
+                }
+                _ = second.tick() => {
+                    let snapshot = self.handle.snapshot();
+                    self.wants.iter_mut().for_each(|want| want.on_second(&snapshot));
+                    progress.second(&self.wants, console)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn on_event(&mut self, event: Result<Result<Event, Missed>, Stopped>) -> Result<(), Failure> {
+        match event {
+            Ok(Ok(event)) => self.wants.iter_mut().for_each(|want| want.on_event(&event)),
+            // The snapshot says the same a little later.
+            Ok(Err(Missed { .. })) => {}
+            Err(Stopped) => return Err(Failure::stopped()),
+        }
+        Ok(())
+    }
+
+    fn on_snapshot(&mut self, snapshot: &Snapshot) {
+        for want in &mut self.wants {
+            want.on_snapshot(snapshot);
+        }
+    }
+}
+
+/// Waits for the repair of a game, and makes sure by checking it again.
+pub(super) async fn repaired(session: &Session, game: &str, console: &mut Console) -> Result<Exit, Failure> {
+    let mut watch = Watch::new(session);
+    watch.wants.push(Want::repair(game, &session.snapshot()));
+    watch.until_settled(console).await?;
+    if let Some(want) = watch.wants.iter().find(|want| want.exit(false) != Exit::Done) {
+        console.note(&want.sentence().unwrap_or_default());
+        return Ok(want.exit(false));
+    }
+    let reply = busy(session, Command::Verify { game: game.to_owned(), repair: false }, console).await?;
+    let is_good = matches!(reply, Reply::Verified(report) if report.bad.is_empty() && report.bad_chunks == 0);
+    Ok(if is_good { Exit::Done } else { Exit::Failed })
+}
+
+/// What came from where, for each game and in all.
+fn document(wants: &[Want], failures: &[(String, Failure)]) -> Value {
+    let mut games: Vec<Value> = wants.iter().map(Want::document).collect();
+    games.extend(
+        failures
+            .iter()
+            .map(|(name, failure)| json!({ "game": name, "result": "failed", "error": failure.as_command_error() })),
+    );
+    let mut sources: BTreeMap<&str, SourceView> = BTreeMap::new();
+    let mut reused = 0;
+    for want in wants {
+        let (bytes, from) = want.account();
+        reused += bytes;
+        for source in from {
+            sources.entry(&source.peer).or_insert_with(|| SourceView { bytes: 0, ..source.clone() }).bytes +=
+                source.bytes;
+        }
+    }
+    let fetched: u64 = sources.values().map(|source| source.bytes).sum();
+    let sources: Vec<Value> = sources.values().map(want::source).collect();
+    json!({ "games": games, "sources": sources, "reused": reused, "fetched": fetched })
+}

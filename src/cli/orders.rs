@@ -1,0 +1,49 @@
+//! Commands that are one order to the runtime and one sentence back: pause, resume, cancel, pin,
+//! unpin, trust, block, connect.
+
+use super::{Console, Exit, args::Order, exit::Failure, session::Session};
+use crate::{
+    api::{Command, Reply},
+    config,
+};
+
+/// The order as the runtime takes it.
+pub(super) fn command(order: Order) -> Result<Command, Failure> {
+    Ok(match order {
+        Order::Pause { game } => Command::Pause { game },
+        Order::Resume { game } => Command::Resume { game },
+        Order::Cancel { game, discard } => Command::Cancel { game, discard },
+        Order::Pin { game, version } => Command::Pin { game, version },
+        Order::Unpin { game } => Command::Unpin { game },
+        Order::Trust { peer } => Command::Trust { peer, trust: true },
+        Order::Block { peer } => Command::Block { peer, block: true },
+        Order::Connect { addr } => Command::Connect { addr: config::dial_address(&addr).map_err(Failure::usage)? },
+    })
+}
+
+pub(super) async fn run(session: &Session, order: Command, console: &mut Console) -> Result<Exit, Failure> {
+    // These name peers and builds that a runtime of our own has to meet first.
+    if matches!(order, Command::Trust { .. } | Command::Block { .. } | Command::Pin { .. }) {
+        session.gather().await;
+    } else {
+        session.scanned().await;
+    }
+    let reply = session.call(order).await?;
+    report(&reply, console)?;
+    Ok(Exit::Done)
+}
+
+/// What a command was answered, as a sentence or a document.
+pub(super) fn report(reply: &Reply, console: &mut Console) -> Result<(), Failure> {
+    if console.json {
+        return console.document(reply);
+    }
+    match reply {
+        Reply::Done { message } => console.say(message),
+        Reply::Queued { game, version, .. } => console.say(&format!("{game} {version} is in the queue.")),
+        Reply::AlreadyHere { game, version, .. } => console.say(&format!("{game} {version} is here already.")),
+        Reply::Added(added) => console.say(&format!("{} {} is in the library.", added.game, added.version)),
+        Reply::Verified(report) => console.say(&format!("{} was checked.", report.game)),
+        Reply::Manifest { json, .. } => console.text(json),
+    }
+}

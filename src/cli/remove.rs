@@ -1,0 +1,75 @@
+//! `remove`: says what is lost and who else has it, asks, and deletes.
+
+use super::{Console, Exit, exit::Failure, orders::report, session::Session, words};
+use crate::api::{Candidate, Command, GameView, Snapshot};
+
+pub(super) async fn run(session: &Session, game: &str, yes: bool, console: &mut Console) -> Result<Exit, Failure> {
+    // How many others have it is known only after a look at the room.
+    session.gather().await;
+    let snapshot = session.snapshot();
+    let game = find(&snapshot, game)?;
+    let loss = loss(&snapshot, game);
+    if !yes {
+        if !console.can_ask {
+            return Err(Failure::new(Exit::Refused, format!("{loss} Nothing was removed: say --yes to do it.")));
+        }
+        let answer = console.ask(&format!("{loss}\nRemove it? [y/N] ").replace('\n', " "))?;
+        if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            console.note("Nothing was removed.");
+            return Ok(Exit::Refused);
+        }
+    } else if !console.json {
+        console.note(&loss);
+    }
+    let reply = session.call(Command::Remove { game: game.id.clone() }).await?;
+    report(&reply, console)?;
+    Ok(Exit::Done)
+}
+
+/// The game that is meant, by id or title.
+pub(super) fn find<'a>(snapshot: &'a Snapshot, text: &str) -> Result<&'a GameView, Failure> {
+    if let Some(game) = snapshot.games.iter().find(|game| game.id == text) {
+        return Ok(game);
+    }
+    let wanted = text.to_lowercase();
+    let is_it = |game: &&GameView| game.id.to_lowercase() == wanted || game.title.to_lowercase() == wanted;
+    let found: Vec<&GameView> = snapshot.games.iter().filter(is_it).collect();
+    match &*found {
+        [game] => Ok(game),
+        [] => {
+            let names = snapshot.games.iter().flat_map(|game| [&*game.id, &*game.title]);
+            let hint = crate::config::nearest(text, names).map_or_else(
+                || "`potluck games` lists what there is".to_owned(),
+                |nearest| format!("did you mean `{nearest}`?"),
+            );
+            Err(Failure::new(Exit::NotFound, format!("there is no game `{text}`; {hint}")))
+        }
+        many => {
+            let candidates = many.iter().map(|game| Candidate {
+                id: game.id.clone(),
+                title: game.title.clone(),
+                version: game.version.clone(),
+                content: String::new(),
+                have: game.have,
+            });
+            let message = format!("`{text}` is the title of several games; say which by its id");
+            Err(Failure { candidates: candidates.collect(), ..Failure::new(Exit::Refused, message) })
+        }
+    }
+}
+
+fn loss(snapshot: &Snapshot, game: &GameView) -> String {
+    let ours = game.builds.iter().find(|build| build.ours);
+    let (version, size, have) =
+        ours.map_or((&game.version, game.size, game.have), |build| (&build.version, build.size, build.have));
+    let others = match have.saturating_sub(u32::from(ours.is_some())) {
+        0 => "Nobody else here has this build: it cannot be got back.".to_owned(),
+        1 => "1 other still has it.".to_owned(),
+        others => format!("{others} others still have it."),
+    };
+    let size = words::size(size);
+    format!(
+        "{} {version} and all else in {}/{}: {size} would be lost. {others}",
+        game.title, snapshot.me.library, game.id
+    )
+}

@@ -1,0 +1,99 @@
+//! The screen: over the runtime that holds the home, over one of its own, or over the demo's. Asks
+//! once where games go.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Console, Exit, Launcher, Purpose, ScreenOver,
+    exit::Failure,
+    session::{Reached, Session, attach_or_start},
+    words,
+};
+use crate::{
+    config::{self, Origin, Settings},
+    control::client,
+};
+
+pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: &mut Console) -> Result<Exit, Failure> {
+    needs_terminal(console)?;
+    let mut settings = settings.clone();
+    if is_first_start(&settings) && !runs(&settings).await {
+        ask_for_library(&mut settings, console)?;
+    }
+    let (session, over) = match attach_or_start(&settings, launcher, Purpose::Screen).await? {
+        Reached::Attached(session) => (session, ScreenOver::Attached),
+        Reached::Started(session) => (session, ScreenOver::Own),
+    };
+    show(session, &settings, launcher, over).await
+}
+
+pub(super) async fn demo(
+    settings: &Settings,
+    peers: Option<u8>,
+    launcher: &impl Launcher,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    needs_terminal(console)?;
+    let running = launcher.demo(settings.clone(), peers).await?;
+    show(Session::own(running), settings, launcher, ScreenOver::Demo).await
+}
+
+async fn show(
+    session: Session,
+    settings: &Settings,
+    launcher: &impl Launcher,
+    over: ScreenOver,
+) -> Result<Exit, Failure> {
+    let screen = async |session: &Session| launcher.screen(settings, session.handle.clone(), over).await;
+    session.during(screen).await.map_err(|message| Failure::new(Exit::Failed, message))?;
+    Ok(Exit::Done)
+}
+
+fn needs_terminal(console: &Console) -> Result<(), Failure> {
+    if console.out_is_terminal && console.can_ask {
+        return Ok(());
+    }
+    let message = "the screen needs a terminal; `potluck serve` runs without one, `potluck --help` lists the commands";
+    Err(Failure::new(Exit::Refused, message))
+}
+
+fn is_first_start(settings: &Settings) -> bool {
+    *settings.origin("library") == Origin::Default && !settings.library.exists()
+}
+
+async fn runs(settings: &Settings) -> bool {
+    client::snapshot(&settings.places.socket).await.is_ok()
+}
+
+/// The answer is remembered in the config file, so that it is asked only once.
+fn ask_for_library(settings: &mut Settings, console: &mut Console) -> Result<(), Failure> {
+    let free =
+        free_below(&settings.library).map_or_else(String::new, |bytes| format!(" ({} free)", words::size(bytes)));
+    let question = format!("Games go to {}{free}   Enter OK   e Other folder  ", settings.library.display());
+    let answer = console.ask(&question)?;
+    let chosen = match answer.trim() {
+        "" | "y" | "ok" => settings.library.clone(),
+        "e" => folder(&console.ask("Folder: ")?)?,
+        // Somebody who types the folder right away means just that.
+        path => folder(path)?,
+    };
+    config::remember_library(settings, &chosen)?;
+    settings.library = chosen;
+    Ok(())
+}
+
+fn folder(text: &str) -> Result<PathBuf, Failure> {
+    let text = text.trim();
+    let is_path = text.starts_with(['/', '~', '.']);
+    if !is_path {
+        return Err(Failure::usage(format!("`{text}` is no folder; write it from the root, like /srv/games")));
+    }
+    config::folder(text).map_err(Failure::usage)
+}
+
+/// Bytes free where `path` would be made.
+fn free_below(path: &Path) -> Option<u64> {
+    let existing = path.ancestors().find(|ancestor| ancestor.exists())?;
+    let stat = rustix::fs::statvfs(existing).ok()?; // Then the question goes without it.
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}

@@ -1,0 +1,62 @@
+//! `serve`: the runtime without a screen, until it is told to end.
+
+use tokio::time::{Duration, Instant, sleep};
+
+use super::{
+    Console, Exit, LaunchError, Launcher, Purpose, Running,
+    exit::Failure,
+    session::{HELD_TIME, Interrupt, Session, say_where_games_go},
+};
+use crate::{
+    api::{Handle, Phase},
+    config::Settings,
+};
+
+/// Between two tries while a short command still holds the home.
+const HELD_PAUSE: Duration = Duration::from_millis(100);
+
+pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: &mut Console) -> Result<Exit, Failure> {
+    // Before the start, so that a signal during it ends the runtime in order.
+    let mut interrupt = Interrupt::new()?;
+    say_where_games_go(settings, console);
+    let running = tokio::select! {
+        biased;
+        started = start(settings, launcher) => started?,
+        () = interrupt.wait() => return Ok(Exit::Done),
+    };
+    let serving = async |session: &Session| {
+        let me = session.snapshot().me.clone();
+        let addr = me.listen.first().map_or("nowhere", String::as_str);
+        console.say(&format!("listening on {addr} as {}", me.peer))?;
+        tokio::select! {
+            biased;
+            () = interrupt.wait() => Ok(Exit::Done),
+            phase = ended(session.handle.clone()) => match phase {
+                Phase::Error => Err(Failure::new(Exit::Failed, "potluck had to end; its log says why")),
+                Phase::Idle
+                | Phase::Binding
+                | Phase::Scanning
+                | Phase::Announcing
+                | Phase::Serving
+                | Phase::Stopping => Ok(Exit::Done),
+            },
+        }
+    };
+    Session::own(running).during(serving).await
+}
+
+async fn start(settings: &Settings, launcher: &impl Launcher) -> Result<Running, LaunchError> {
+    let deadline = Instant::now() + HELD_TIME;
+    loop {
+        match launcher.start(settings.clone(), Purpose::Serve).await {
+            Err(LaunchError::Held { .. }) if Instant::now() < deadline => sleep(HELD_PAUSE).await,
+            other => return other,
+        }
+    }
+}
+
+/// Waits until the runtime has ended by itself; what it was doing last.
+async fn ended(mut handle: Handle) -> Phase {
+    while handle.changed().await.is_ok() {}
+    handle.snapshot().me.phase
+}

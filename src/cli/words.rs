@@ -1,0 +1,129 @@
+//! Numbers and states as people read them, in decimal units, as disks and networks are sold.
+
+use humansize::{DECIMAL, FormatSizeOptions, format_size};
+
+use crate::api::{GameView, Snapshot, StateWord, TransferView};
+
+/// `11.4 GB`, `290 MB`: what is below a gigabyte needs no digit behind the point.
+pub(super) fn size(bytes: u64) -> String {
+    let decimals = usize::from(bytes >= 999_500_000);
+    format_size(bytes, FormatSizeOptions::from(DECIMAL).decimal_places(decimals).decimal_zeroes(decimals))
+}
+
+/// `94.2 MB/s`; nothing for nothing.
+pub(super) fn rate(bps: u64) -> String {
+    match bps {
+        0 => String::new(),
+        _ => format!("{}/s", format_size(bps, FormatSizeOptions::from(DECIMAL).decimal_places(1).decimal_zeroes(1))),
+    }
+}
+
+/// `1:09`, `2:03:04`.
+pub(super) fn left(seconds: u64) -> String {
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+/// `0.2 ms`, `14 ms`.
+pub(super) fn ping(micros: u64) -> String {
+    match micros {
+        0 => String::new(),
+        1..10_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+        _ => format!("{} ms", micros / 1_000),
+    }
+}
+
+/// `1 peer`, `6,871 files`.
+pub(super) fn count(number: u64, one: &str) -> String {
+    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
+/// `10,872`.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let places = digits.len();
+    let grouped = digits.chars().enumerate().flat_map(|(at, digit)| {
+        let comma = at > 0 && (places - at).is_multiple_of(3);
+        comma.then_some(',').into_iter().chain([digit])
+    });
+    grouped.collect()
+}
+
+/// `Getting 43 %`, `Waiting: disk full, 3.2 GB short`.
+pub(super) fn state(word: StateWord, percent: Option<u8>, reason: &str) -> String {
+    let mut text = word.word().to_owned();
+    if let Some(percent) = percent.filter(|_| has_percent(word)) {
+        text += &format!(" {percent} %");
+    }
+    if !reason.is_empty() {
+        text += &format!(": {reason}");
+    }
+    text
+}
+
+fn has_percent(word: StateWord) -> bool {
+    match word {
+        StateWord::Getting
+        | StateWord::Waiting
+        | StateWord::Paused
+        | StateWord::Checking
+        | StateWord::Installing
+        | StateWord::Failed => true,
+        StateWord::Available | StateWord::Downloaded | StateWord::Ready | StateWord::Offline => false,
+    }
+}
+
+/// A game's state, its transfer's where it has one, with badges behind it.
+pub(super) fn game_state(snapshot: &Snapshot, game: &GameView) -> String {
+    let (word, percent, reason) = snapshot.state_of(game);
+    let mut text = state(word, percent, reason);
+    if let Some(update) = &game.update {
+        text += &format!("  ↑ {}", update.version);
+    }
+    if game.variants {
+        text += "  ≠ two builds";
+    }
+    if let Some(why) = &game.private {
+        text += &format!("  private: {why}");
+    }
+    text
+}
+
+/// `Getting 43 %  4.9 GB of 11.4 GB  94.2 MB/s  1:09 left  from 9`.
+pub(super) fn progress(transfer: &TransferView) -> String {
+    let mut text = state(transfer.state, Some(transfer.percent), &transfer.reason);
+    text += &format!("  {} of {}", size(transfer.done), size(transfer.size));
+    if transfer.state == StateWord::Getting {
+        let sources = transfer.sources.iter().filter(|source| source.bps > 0 || source.coming > 0).count();
+        for more in [rate(transfer.down_bps), transfer.left_s.map_or_else(String::new, |s| left(s) + " left")] {
+            if !more.is_empty() {
+                text += &format!("  {more}");
+            }
+        }
+        if sources > 0 {
+            text += &format!("  from {sources}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_as_people_read_them() {
+        for (bytes, expect) in
+            [(0, "0 B"), (999, "999 B"), (9_400_000, "9 MB"), (999_600_000, "999.6 MB"), (11_400_000_000, "11.4 GB")]
+        {
+            assert_eq!(size(bytes), expect);
+        }
+        assert_eq!((rate(94_200_000).as_str(), rate(0).as_str()), ("94.2 MB/s", ""));
+        assert_eq!((left(69).as_str(), left(7_384).as_str()), ("1:09", "2:03:04"));
+        assert_eq!((ping(200).as_str(), ping(14_300).as_str(), ping(0).as_str()), ("0.2 ms", "14 ms", ""));
+        assert_eq!((thousands(7).as_str(), thousands(1_234_567).as_str()), ("7", "1,234,567"));
+        assert_eq!(count(1, "file") + &count(0, "file"), "1 file0 files");
+        assert_eq!(state(StateWord::Waiting, Some(12), "disk full"), "Waiting 12 %: disk full");
+        assert_eq!(state(StateWord::Ready, Some(100), ""), "Ready");
+    }
+}
