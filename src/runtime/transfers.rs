@@ -580,3 +580,6 @@ fn answer(reply: Option<ReplyTo>, result: Result<Reply, CommandError>) {
         let _ = reply.send(result);
     }
 }
+
+#[cfg(test)]
+mod tests;
