@@ -1,3 +1,126 @@
 //! The `potluck` binary: wires the layers together and maps errors to exit codes.
 
-fn main() {}
+use std::{io::Write as _, process::ExitCode, sync::Mutex};
+
+use potluck::{
+    api::Handle,
+    cli::{self, Console, LaunchError, Launcher, Purpose, Running, ScreenOver},
+    config::{Glyphs, Settings},
+    control::{server, socket::ControlSocket},
+    demo,
+    logging::{self, LogGuard},
+    runtime::{self, StartError},
+    tui,
+};
+use potluck_widgets::GlyphLevel;
+use tokio_util::sync::CancellationToken;
+
+fn main() -> ExitCode {
+    if let Err(error) = color_eyre::install() {
+        // Only the looks of a panic's report are lost.
+        tracing::debug!("{error}");
+    }
+    let mut console = Console::standard();
+    let args = match cli::parse(std::env::args_os()) {
+        Ok(args) => args,
+        // Prints to the right stream and ends with 0 for --help and --version, else with 2.
+        Err(error) => error.exit(),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            // Whoever cannot read this sees the exit code.
+            let _ = writeln!(std::io::stderr(), "potluck: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let exit = runtime.block_on(cli::run(args, &Program::default(), &mut console));
+    ExitCode::from(exit.code())
+}
+
+/// This program as the command line sees it.
+#[derive(Default)]
+struct Program {
+    /// Set by the first runtime of this process; a process has one log.
+    log: Mutex<Option<LogGuard>>,
+}
+
+impl Launcher for Program {
+    async fn start(&self, settings: Settings, purpose: Purpose) -> Result<Running, LaunchError> {
+        self.log(&settings, purpose == Purpose::Serve)?;
+        let socket_path = settings.places.socket.clone();
+        let (handle, runtime) = runtime::start(settings).await.map_err(|error| launch_error(&error))?;
+        let socket = match ControlSocket::bind(&socket_path) {
+            Ok(socket) => socket,
+            Err(error) => {
+                runtime.stop().await;
+                return Err(LaunchError::Failed { message: error.to_string() });
+            }
+        };
+        let cancel = CancellationToken::new();
+        let serving = server::serve(socket, handle.clone(), cancel.clone());
+        let background = Box::pin(async move {
+            if let Err(error) = serving.await {
+                tracing::error!("commands from outside no longer reach potluck: {error}");
+            }
+        });
+        let stop = Box::pin(async move {
+            runtime.stop().await;
+            cancel.cancel();
+        });
+        Ok(Running { handle, background, stop })
+    }
+
+    async fn demo(&self, settings: Settings, peers: Option<u8>) -> Result<Running, LaunchError> {
+        let (handle, demo) = demo::start(&settings, peers.unwrap_or(demo::PEERS_DEFAULT))
+            .await
+            .map_err(|error| LaunchError::Failed { message: error.to_string() })?;
+        Ok(Running { handle, background: Box::pin(std::future::ready(())), stop: Box::pin(demo.stop()) })
+    }
+
+    async fn screen(&self, settings: &Settings, handle: Handle, over: ScreenOver) -> Result<(), String> {
+        let attached = match over {
+            ScreenOver::Attached => Some(handle.snapshot().me.name.clone()),
+            ScreenOver::Own | ScreenOver::Demo => None,
+        };
+        let glyphs = match settings.ui.glyphs {
+            Glyphs::Auto => None,
+            Glyphs::Ascii => Some(GlyphLevel::Ascii),
+            Glyphs::Blocks => Some(GlyphLevel::Blocks),
+            Glyphs::Braille => Some(GlyphLevel::Braille),
+        };
+        let options = tui::Options {
+            attached,
+            glyphs,
+            theme: settings.ui.theme.clone(),
+            bell: settings.ui.bell,
+            ..tui::Options::default()
+        };
+        tui::run(handle, options).await.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+impl Program {
+    fn log(&self, settings: &Settings, stderr: bool) -> Result<(), LaunchError> {
+        let mut log = self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if log.is_none() {
+            let guard = logging::start(&settings.places.log, &settings.log, stderr);
+            *log = Some(guard.map_err(|error| LaunchError::Failed { message: error.to_string() })?);
+        }
+        Ok(())
+    }
+}
+
+fn launch_error(error: &StartError) -> LaunchError {
+    let message = error.to_string();
+    match error {
+        StartError::HomeHeld { .. } | StartError::LibraryHeld { .. } => LaunchError::Held { message },
+        StartError::Lock { .. }
+        | StartError::Folder { .. }
+        | StartError::Identity(_)
+        | StartError::Library(_)
+        | StartError::Bind { .. }
+        | StartError::Thread { .. }
+        | StartError::Ended { .. } => LaunchError::Failed { message },
+    }
+}

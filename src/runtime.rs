@@ -4,6 +4,7 @@
 mod buffers;
 mod context;
 pub mod discovery;
+pub mod driver;
 pub mod error;
 mod input;
 pub mod installs;
@@ -17,3 +18,5 @@ pub mod transfers;
 mod view;
 
 pub use error::StartError;
+
+pub use driver::{Runtime, start};
