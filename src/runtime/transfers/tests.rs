@@ -198,10 +198,11 @@ impl Machine {
     }
 
     async fn downloaded(&mut self) -> (u64, Vec<crate::api::SourceView>) {
-        self.event(|event| match &event.kind {
-            EventKind::Downloaded { reused, sources, .. } => Some((*reused, sources.clone())),
-            EventKind::Transfer { state: StateWord::Failed, .. } => panic!("{}", event.text),
-            _ => None,
+        self.event(|event| {
+            let failed = matches!(event.kind, EventKind::Transfer { state: StateWord::Failed, .. });
+            assert!(!failed, "{}", event.text);
+            let EventKind::Downloaded { reused, sources, .. } = &event.kind else { return None };
+            Some((*reused, sources.clone()))
         })
         .await
     }
@@ -349,9 +350,9 @@ async fn a_damaged_chunk_is_refused_reported_and_fetched_elsewhere() {
     guest.link_to(&liar).await;
     guest.get(&scanned, &[(&liar, EntryState::Ready)]).await;
     let chunk = guest
-        .event(|event| match &event.kind {
-            EventKind::BadChunk { chunk, .. } => Some(*chunk),
-            _ => None,
+        .event(|event| {
+            let EventKind::BadChunk { chunk, .. } = &event.kind else { return None };
+            Some(*chunk)
         })
         .await;
     // The report reaches the liar, which looks and says so.
