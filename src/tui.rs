@@ -7,10 +7,11 @@
 //! Event, Snapshot ───────┘        view(&Model, &Theme) ◄──┘ frame, painter
 //! ```
 //!
-//! `main` drives it with [`run`]. Only [`screen`] and [`terminal`] touch the world; the rest is pure.
+//! `main` drives it with [`run`]. Only [`screen`], [`first_start`] and [`terminal`] touch the world; the rest is pure.
 
 mod action;
 mod clock;
+mod first_start;
 mod frame;
 mod keymap;
 mod layout;
@@ -27,6 +28,8 @@ mod words;
 mod fixture;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vt;
 
 use std::{env, io};
 
@@ -36,7 +39,7 @@ pub use self::{
     action::keys_document,
     theme::{ColorDepth, ThemeError},
 };
-use self::{model::Setting, terminal::Abilities, theme::Theme};
+use self::{first_start::FirstStart, model::Setting, terminal::Abilities, theme::Theme};
 use crate::api::Handle;
 
 /// How the screen is to be. What is `None` is found out from the environment.
@@ -111,19 +114,31 @@ pub enum ScreenError {
 /// Shows the runtime behind `handle` until the user leaves. Needs a tokio runtime with I/O and time;
 /// spawns nothing. The terminal is as before when this returns, panics, or is dropped.
 pub async fn run(handle: Handle, options: Options) -> Result<Exit, ScreenError> {
+    let (theme, setting, ssh) = prepare(&options)?;
+    screen::show(handle, setting, &theme, ssh).await
+}
+
+/// Asks on the first start where games go. `suggested` is a whole path, `free` the bytes free there.
+/// The folder, or `None` if the user would rather not start.
+pub async fn ask_library(suggested: &str, free: Option<u64>, options: &Options) -> Result<Option<String>, ScreenError> {
+    let (theme, setting, _) = prepare(options)?;
+    let question = FirstStart::new(suggested, free, setting.user_home);
+    first_start::ask(question, &theme, setting.glyphs).await
+}
+
+fn prepare(options: &Options) -> Result<(Theme, Setting, bool), ScreenError> {
     if !terminal::is_there() {
         return Err(ScreenError::NoTerminal);
     }
-    let variable = |name: &str| env::var(name).ok();
-    let found = Abilities::of(variable);
+    let found = Abilities::of(|name| env::var(name).ok());
     // Who sets NO_COLOR means every program.
     let color = if found.color == ColorDepth::Mono { ColorDepth::Mono } else { options.color.unwrap_or(found.color) };
     let theme = Theme::named(&options.theme, &options.user_themes, color)?;
     let setting = Setting {
-        attached: options.attached,
+        attached: options.attached.clone(),
         glyphs: options.glyphs.unwrap_or(found.glyphs),
         bell: options.bell,
         user_home: env::var("HOME").ok(),
     };
-    screen::show(handle, setting, &theme, options.ssh.unwrap_or(found.ssh)).await
+    Ok((theme, setting, options.ssh.unwrap_or(found.ssh)))
 }

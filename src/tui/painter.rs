@@ -8,9 +8,7 @@ use ratatui::{
     layout::{Position, Rect, Size},
 };
 
-use super::{model::Model, theme::Theme, view};
-
-/// Draws models on a terminal.
+/// Draws pictures on a terminal.
 #[derive(Debug)]
 pub(crate) struct Painter<B: Backend> {
     terminal: Terminal<B>,
@@ -34,12 +32,16 @@ impl<B: Backend> Painter<B> {
         self.terminal.backend_mut()
     }
 
-    /// Draws the model, if it looks other than what is there.
-    pub(crate) fn draw(&mut self, model: &Model, theme: &Theme) -> Result<(), B::Error> {
-        let area = Rect::new(0, 0, model.size.width, model.size.height);
+    /// Draws a picture of this size, if it looks other than what is there.
+    pub(crate) fn draw(
+        &mut self,
+        size: Size,
+        picture: impl FnOnce(&mut Buffer) -> Option<Position>,
+    ) -> Result<(), B::Error> {
+        let area = Rect::new(0, 0, size.width, size.height);
         self.next.resize(area);
         self.next.reset();
-        let cursor = if area.is_empty() { None } else { view::view(model, theme, &mut self.next) };
+        let cursor = if area.is_empty() { None } else { picture(&mut self.next) };
         if self.last.as_ref().is_some_and(|(last, at)| *last == self.next && *at == cursor) {
             return Ok(());
         }

@@ -24,6 +24,7 @@ use super::{
     terminal::{self, Taken},
     theme::Theme,
     update::{Effect, Msg, update},
+    view::view,
 };
 use crate::api::{Command, CommandError, Events, Handle, Reply, Snapshot, Stopped};
 
@@ -220,7 +221,8 @@ impl Screen<'_> {
         if !self.frames.take_due(clock::instant()) {
             return Ok(());
         }
-        self.painter.draw(&self.model, self.theme).map_err(ScreenError::Draw)?;
+        let (model, theme) = (&self.model, self.theme);
+        self.painter.draw(model.size, |buf| view(model, theme, buf)).map_err(ScreenError::Draw)?;
         let title = self.model.title();
         if title != self.title {
             terminal::set_title(self.painter.backend_mut(), &title).map_err(ScreenError::Draw)?;

@@ -11,6 +11,7 @@ mod library;
 mod log;
 mod map;
 mod peers;
+pub(crate) mod question;
 mod transfers;
 
 use potluck_widgets::GlyphLevel;

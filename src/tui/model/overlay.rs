@@ -60,6 +60,8 @@ pub(crate) enum Purpose {
     AddFolder,
     /// An address to connect to.
     AddAddress,
+    /// Where games go, on the first start.
+    Library,
 }
 
 impl Purpose {
@@ -69,6 +71,7 @@ impl Purpose {
             Self::Filter => "/",
             Self::AddFolder => "Folder to add: ",
             Self::AddAddress => "Address to connect to: ",
+            Self::Library => "Games go to: ",
         }
     }
 }
@@ -82,6 +85,21 @@ pub(crate) struct Prompt {
     pub(crate) line: TypedLine,
     /// The filter to go back to.
     pub(crate) before: String,
+}
+
+/// The path that a line means; `home` is what `~` stands for.
+pub(crate) fn whole_path(line: &str, home: Option<&str>) -> Result<String, String> {
+    // Shells and file managers quote what they copy.
+    let text = line.trim().trim_matches(|c| c == '\'' || c == '"');
+    let path = match (text.strip_prefix('~'), home) {
+        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => format!("{home}{rest}"),
+        (Some(_) | None, _) => text.to_owned(),
+    };
+    if path.starts_with('/') {
+        Ok(path)
+    } else {
+        Err(format!("{path} is not a whole path. Begin it with / or ~/ and try again."))
+    }
 }
 
 /// Longer than any path or filter that makes sense; pasted books end here.

@@ -9,7 +9,7 @@ use super::{
         keymap::Key,
         model::{
             Model, is_moving,
-            overlay::{Answer, Deed, Overlay, Question},
+            overlay::{Answer, Deed, Overlay, Question, whole_path},
         },
         words,
     },
@@ -166,15 +166,10 @@ pub(super) fn remove(model: &mut Model) -> Vec<Effect> {
 
 /// Puts a folder or an archive into the library.
 pub(super) fn add_folder(model: &mut Model, text: &str) -> Vec<Effect> {
-    // Shells and file managers quote what they copy.
-    let text = text.trim_matches(|c| c == '\'' || c == '"');
-    let path = match (text.strip_prefix('~'), &model.setting.user_home) {
-        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => format!("{home}{rest}"),
-        (Some(_) | None, _) => text.to_owned(),
+    let path = match whole_path(text, model.setting.user_home.as_deref()) {
+        Ok(path) => path,
+        Err(why) => return refuse(model, why),
     };
-    if !path.starts_with('/') {
-        return refuse(model, format!("{path} is not a whole path. Begin it with / or ~/ and try again."));
-    }
     model.notice.say(Level::Info, format!("Adding {path} …"), model.now);
     let command = Command::Add { path: PathBuf::from(&path), id: None, version: None, title: None, take: false };
     calls(model, vec![(command, path)])

@@ -113,7 +113,7 @@ fn on_prompt_key(model: &mut Model, key: Key, mut prompt: Prompt) -> Vec<Effect>
             set_filter(model, &prompt.before);
             return vec![Effect::DrawNow];
         }
-        ("Esc", Purpose::AddFolder | Purpose::AddAddress) => return vec![Effect::DrawNow],
+        ("Esc", Purpose::AddFolder | Purpose::AddAddress | Purpose::Library) => return vec![Effect::DrawNow],
         ("Enter", _) => return submit(model, &prompt),
         // One looks through what is left while typing.
         ("Down", Purpose::Filter) => move_by(model, 1),
@@ -131,7 +131,7 @@ fn submit(model: &mut Model, prompt: &Prompt) -> Vec<Effect> {
     let text = prompt.line.text();
     let text = text.trim();
     match prompt.purpose {
-        Purpose::Filter => vec![Effect::DrawNow],
+        Purpose::Filter | Purpose::Library => vec![Effect::DrawNow],
         Purpose::AddFolder | Purpose::AddAddress if text.is_empty() => vec![Effect::DrawNow],
         Purpose::AddFolder => games::add_folder(model, text),
         Purpose::AddAddress => {

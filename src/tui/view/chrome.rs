@@ -202,6 +202,7 @@ fn current(model: &Model) -> Vec<Shown> {
                 Purpose::Filter => ("Keep", "Clear"),
                 Purpose::AddFolder => ("Add", "Leave"),
                 Purpose::AddAddress => ("Connect", "Leave"),
+                Purpose::Library => ("OK", "Leave"),
             };
             let mut hints = vec![plain("Enter", enter), plain("Esc", esc)];
             if prompt.purpose == Purpose::Filter && model.screen != Screen::Log {
