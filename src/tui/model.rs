@@ -24,7 +24,7 @@ use super::{
     action::Screen,
     keymap::{Key, Keymap},
 };
-use crate::api::{GameView, PeerView, Snapshot, StateWord, TransferView};
+use crate::api::{GameView, Part, PeerView, Snapshot, StateWord, TransferView};
 
 /// A time for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,11 +105,27 @@ impl Model {
         if parts.is_empty() {
             return false;
         }
+        let (mut games, mut transfers, mut peers) = (false, false, false);
         for part in parts {
+            match part {
+                Part::Games(_) => games = true,
+                Part::Transfers(_) => transfers = true,
+                Part::Peers(_) => peers = true,
+                Part::Me(_) | Part::Totals(_) => {}
+            }
             self.snapshot.apply(part);
         }
         self.histories.sample(&self.snapshot, self.now.unix_ms);
-        self.reindex();
+        if transfers {
+            self.transfers.reindex(&self.snapshot);
+        }
+        // Progress alone does not change which of ten thousand games are shown.
+        if games || (transfers && self.library.looks_at_states()) {
+            self.library.reindex(&self.snapshot, &self.transfers);
+        }
+        if peers {
+            self.peers.reindex(&self.snapshot);
+        }
         true
     }
 

@@ -458,6 +458,26 @@ fn the_selection_survives_changes_of_the_room() {
 }
 
 #[test]
+fn games_come_and_go_as_their_state_wants() {
+    let mut seat = busy(100, 30).keys("/is:getting<Enter>");
+    let shown = |seat: &Seat| seat.model.library.rows().len();
+    assert_eq!(shown(&seat), 2);
+    let mut room = seat.model.snapshot.clone();
+    let mut transfers = (*room.transfers).clone();
+    transfers[0].state = crate::api::StateWord::Paused;
+    room.transfers = Arc::new(transfers);
+    seat.tell(Msg::Snapshot(Arc::new(room.clone())));
+    assert_eq!(shown(&seat), 1);
+    // A cancelled transfer takes its mark along, and the rows below move up.
+    seat = seat.keys("2<Space>");
+    let rest = room.transfers[1..].to_vec();
+    room.transfers = Arc::new(rest);
+    seat.tell(Msg::Snapshot(Arc::new(room)));
+    assert!(seat.model.transfers.list.marks.is_empty());
+    assert_eq!(seat.model.transfers.rows().len(), 5);
+}
+
+#[test]
 fn ten_thousand_games() {
     let seat = Seat::new(&fixture::many(10_000), 100, 30).keys("G");
     assert_eq!(seat.model.selected_game().unwrap().id, "game-09999");

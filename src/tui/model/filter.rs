@@ -56,6 +56,11 @@ impl Filter {
         self.terms.is_empty()
     }
 
+    /// Whether it asks for a state or a quality.
+    pub(crate) fn looks_at_states(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term, Term::Is(_)))
+    }
+
     /// Whether a game is shown.
     pub(crate) fn shows_game(&self, game: &GameView, facts: Facts) -> bool {
         self.terms.iter().all(|term| match term {

@@ -76,6 +76,11 @@ impl Library {
         (self.sort, if descends == self.reversed { Order::Ascending } else { Order::Descending })
     }
 
+    /// Whether a game's state decides if it is shown, or where.
+    pub(crate) fn looks_at_states(&self) -> bool {
+        self.sort == SortBy::State || self.filter.looks_at_states()
+    }
+
     /// The ids of the rows.
     pub(crate) fn ids<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a str> {
         self.rows.iter().map(|place| snapshot.games[*place].id.as_str()).collect()
