@@ -10,6 +10,10 @@ pub(super) async fn run(session: &Session, add: &args::Add, console: &mut Consol
         // The runtime may have another current folder.
         let absolute = std::path::absolute(path)
             .map_err(|error| Failure::new(Exit::Failed, format!("cannot find {}: {error}", path.display())))?;
+        if absolute.to_str().is_none() {
+            let message = format!("the path {} is not UTF-8; rename it first", path.display());
+            return Err(Failure::new(Exit::Failed, message));
+        }
         let command = Command::Add {
             path: absolute,
             id: add.id.clone(),
