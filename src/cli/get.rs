@@ -124,7 +124,7 @@ async fn get_all(session: &Session, get: &args::Get, names: &[String], console: 
     }
     if console.json {
         console.document(&document(&watch.wants, &failures))?;
-    } else if session.own && !get.stay && exits.contains(&Exit::Done) {
+    } else if session.own && !get.stay && watch.wants.iter().any(Want::has_come) {
         console.say("Done. Not sharing any more; --stay keeps sharing.")?;
     }
     Ok(exits.into_iter().find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done))

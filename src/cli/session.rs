@@ -112,6 +112,11 @@ pub(super) async fn attach_or_start(
     let deadline = Instant::now() + HELD_TIME;
     loop {
         match client::attach(&settings.places.socket).await {
+            // One that is ending answers no command any more; what follows it does.
+            Ok(attached) if is_stopping(&attached.handle.snapshot()) && Instant::now() < deadline => {
+                sleep(HELD_PAUSE).await;
+                continue;
+            }
             Ok(attached) => return Ok(Reached::Attached(Session::attached(attached))),
             Err(error) if error.is_nobody() => {}
             Err(error) => return Err(error.into()),
@@ -228,6 +233,10 @@ impl Session {
         // Past that the runtime itself says what it does not know yet.
         let _ = timeout(LOOK_TIME, scanned).await;
     }
+}
+
+fn is_stopping(snapshot: &Snapshot) -> bool {
+    matches!(snapshot.me.phase, Phase::Stopping | Phase::Error)
 }
 
 fn is_scanning(snapshot: &Snapshot) -> bool {

@@ -148,6 +148,11 @@ impl Want {
             .find(|transfer| transfer.game == self.game && (self.is_repair() || transfer.content == self.content))
     }
 
+    /// Whether it was got just now.
+    pub(super) fn has_come(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Here { .. }))
+    }
+
     /// Bytes that were here before, and where the others came from, as far as is known.
     pub(super) fn account(&self) -> (u64, &[SourceView]) {
         match (&self.outcome, &self.seen) {
