@@ -89,8 +89,13 @@ pub enum LocalState {
         /// How much still matches.
         matching: Tenths,
     },
-    /// Here for its owner only, with the reason.
-    Private(String),
+    /// Here for its owner only.
+    Private {
+        /// Why it is not shared.
+        reason: String,
+        /// What it is, as far as that can be said.
+        facts: Option<Facts>,
+    },
     /// Could not be read, with the reason and the remedy.
     Failed(String),
 }
@@ -111,8 +116,13 @@ pub enum LocalChange {
         /// How much still matches.
         matching: Tenths,
     },
-    /// Not for sharing, with the reason.
-    Private(String),
+    /// Not for sharing.
+    Private {
+        /// Why not.
+        reason: String,
+        /// What it is, as far as that can be said.
+        facts: Option<Facts>,
+    },
     /// Not readable, with the reason.
     Failed(String),
     /// The folder, or its sentinel, is gone.
@@ -155,7 +165,7 @@ impl LocalGame {
             LocalState::Complete(build) => Some((build, EntryState::Ready)),
             LocalState::Modified { build, matching, .. } => Some((build, EntryState::Getting(*matching))),
             LocalState::Checking { held, .. } => held.as_ref().map(|(build, state)| (build, *state)),
-            LocalState::Private(_) | LocalState::Failed(_) => None,
+            LocalState::Private { .. } | LocalState::Failed(_) => None,
         }
     }
 
@@ -203,7 +213,7 @@ impl Local {
             LocalChange::Modified { build, changes, matching } => {
                 Some(LocalState::Modified { build, changes, matching })
             }
-            LocalChange::Private(reason) => Some(LocalState::Private(reason)),
+            LocalChange::Private { reason, facts } => Some(LocalState::Private { reason, facts }),
             LocalChange::Failed(reason) => Some(LocalState::Failed(reason)),
             LocalChange::Gone => None,
         };
