@@ -119,6 +119,7 @@ fn launch_error(error: &StartError) -> LaunchError {
         | StartError::Folder { .. }
         | StartError::Identity(_)
         | StartError::Library(_)
+        | StartError::Catalog(_)
         | StartError::Bind { .. }
         | StartError::Thread { .. }
         | StartError::Ended { .. } => LaunchError::Failed { message },

@@ -69,11 +69,12 @@ pub async fn start(settings: Settings) -> Result<(Handle, Runtime), StartError> 
             pid,
         })?),
     };
+    let folder = library::Folder::prepare(&settings, library)?;
     let identity = Identity::load_or_create(&places.state.join("key"))?;
     let (first, started) = oneshot::channel();
     let (end_sender, ended) = oneshot::channel();
     let (tasks, failures) = Tasks::new();
-    let thread = Thread { settings: Arc::clone(&settings), identity, tasks: tasks.clone(), failures };
+    let thread = Thread { settings: Arc::clone(&settings), folder, identity, tasks: tasks.clone(), failures };
     tasks::start_thread("potluck-runtime", move || {
         // Held for as long as the runtime lives; released by the kernel when the process dies.
         let _locks = (home_lock, library_lock);
@@ -121,6 +122,7 @@ fn lock(path: &Path, held: impl FnOnce(u32) -> StartError) -> Result<LockFile, S
 /// What the runtime's thread begins with.
 struct Thread {
     settings: Arc<Settings>,
+    folder: library::Folder,
     identity: Identity,
     tasks: Tasks,
     failures: mpsc::Receiver<Failure>,
@@ -146,7 +148,7 @@ impl Thread {
                 return drop(first.send(Err(error)));
             }
         };
-        let mut driver = started.spawn_actors();
+        let mut driver = started.spawn_actors(self.folder);
         if first.send(Ok(handle)).is_err() {
             self.tasks.cancelled().cancel();
         }
@@ -208,12 +210,12 @@ impl Started {
         Ok((Self { context, outlets, endpoint, incoming, end, me }, handle))
     }
 
-    fn spawn_actors(self) -> Driver {
+    fn spawn_actors(self, folder: library::Folder) -> Driver {
         let Self { context, outlets, endpoint, incoming, end, me } = self;
         let (shown, shows) = view::cells();
         let port = endpoint.local_addr().port();
         let tasks = &context.tasks;
-        once(tasks, "library", library::run(context.clone(), outlets.library, shown.library));
+        once(tasks, "library", library::run(context.clone(), folder, outlets.library, shown.library));
         once(tasks, "transfers", transfers::run(context.clone(), outlets.transfers, shown.transfers));
         once(tasks, "serving", serving::run(context.clone(), outlets.serving, shown.serving));
         once(tasks, "links", links::run(context.clone(), endpoint, incoming, outlets.links, shown.links));

@@ -45,6 +45,9 @@ pub enum StartError {
     /// The library folder.
     #[error(transparent)]
     Library(#[from] crate::io::disk::LibraryError),
+    /// The catalog: without it, a gate would stand open.
+    #[error(transparent)]
+    Catalog(#[from] crate::io::catalog::CatalogError),
     /// The listener.
     #[error("cannot listen{}: {source}", listen.map_or_else(String::new, |addr| format!(" on {addr}")))]
     Bind {

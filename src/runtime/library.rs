@@ -1,11 +1,599 @@
-//! Drives `core::library`: scans, announces, syncs.
+//! Drives `core::library`: looks at the folders of games, shares what is found on the shelf, tells the
+//! room and asks it, and carries out what faces want done with games. What is meant, announced and
+//! asked for is decided in the core; what a folder is, in `look`; this only carries between them.
 
-/// Holds the actor's place until it lands.
-pub(crate) async fn run(
-    context: super::context::Context,
-    _inbox: tokio::sync::mpsc::Receiver<super::input::LibraryInput>,
-    _shown: tokio::sync::watch::Sender<super::view::LibraryShown>,
-) -> Result<(), std::convert::Infallible> {
-    context.tasks.cancelled().cancelled().await;
+mod adding;
+mod commands;
+mod folder;
+mod found;
+mod jobs;
+mod look;
+mod looks;
+mod mirror;
+mod outbox;
+mod remembered;
+mod shows;
+mod sync;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use folder::Folder;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    mem::Discriminant,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{mpsc, watch};
+
+use self::{
+    commands::{find, find_peer, refusal, resolve},
+    found::Mark,
+    jobs::{Done, Op},
+    look::{Desk, Distrust, Meter},
+    looks::{Looks, SETTLE},
+    mirror::Mirroring,
+    outbox::Outbox,
+    remembered::Remembered,
+    shows::{Rows, Sources},
+    sync::OwnSnapshot,
+};
+use super::{
+    context::Context,
+    input::{LibraryInput, LinksInput, ReplyTo, TransfersInput, Wanted},
+    links::Link,
+    view::LibraryShown,
+};
+use crate::{
+    api::{CommandError, ErrorCode, EventKind, GetRequest, Level, Reply},
+    core::library::{Facts, Growing, Library, LocalState, Output, Resolved, Rules},
+    io::{
+        clock,
+        store::OpenFiles,
+        watch::{Changed, Watch},
+    },
+    types::{ChunkNo, ContentId, EntryState, GameId, Manifest, PeerId, PeerName, Tenths},
+    wire::message::Control,
+};
+
+/// Changes deep in a folder wake no watch; this finds them.
+const RESCAN: Duration = Duration::from_secs(300);
+/// How often free space is asked for.
+const SPACE: Duration = Duration::from_secs(5);
+/// How often progress is shown while folders are read.
+const PROGRESS: Duration = Duration::from_millis(250);
+/// Jobs that are over and wait to be taken note of.
+const DONE_MAX: usize = 64;
+/// Commands kept until what an earlier run left half done has been finished.
+const EARLY_MAX: usize = 256;
+/// Contents transfers follow; they run few at a time and queue some hundred.
+const FOLLOWS_MAX: usize = 10_000;
+
+/// Runs until cancelled.
+pub(super) async fn run(
+    context: Context,
+    folder: Folder,
+    mut inbox: mpsc::Receiver<LibraryInput>,
+    shown: watch::Sender<LibraryShown>,
+) -> Result<(), Infallible> {
+    let mut actor = Actor::new(context, folder, shown);
+    actor.start();
+    actor.work(&mut inbox).await;
+    actor.folder.hashing.shutdown().await;
     Ok(())
+}
+
+/// How far the library is known.
+enum Stage {
+    /// What an earlier run left half done is being finished; commands wait.
+    Recovering { early: Vec<LibraryInput> },
+    /// These games have not been looked at yet.
+    FirstLooks(BTreeSet<GameId>),
+    /// Every game was looked at.
+    Known,
+}
+
+struct Actor {
+    context: Context,
+    folder: Folder,
+    desk: Desk,
+    core: Library,
+    remembered: Remembered,
+    stage: Stage,
+    looks: Looks,
+    /// What not to take from the index at the next look.
+    distrust: BTreeMap<GameId, Distrust>,
+    /// Changes that wait for a look to be cut short.
+    waiting: BTreeMap<GameId, Op>,
+    meters: BTreeMap<GameId, Arc<Meter>>,
+    /// What of each game's root is on the shelf; without a mark it is to be put there anew.
+    shelved: BTreeMap<GameId, (ContentId, Option<Mark>)>,
+    /// What each game was last found to be.
+    states: BTreeMap<GameId, Discriminant<LocalState>>,
+    installed: BTreeSet<GameId>,
+    /// Commits whose game has not been looked at since.
+    committed: BTreeMap<GameId, ContentId>,
+    links: BTreeMap<PeerId, Link>,
+    names: BTreeMap<PeerId, PeerName>,
+    /// Who has what transfers want to know of, as they were last told.
+    follows: BTreeMap<ContentId, Vec<(PeerId, EntryState)>>,
+    own_snapshot: OwnSnapshot,
+    to_links: Outbox<LinksInput>,
+    to_transfers: Outbox<TransfersInput>,
+    done: mpsc::Receiver<Done>,
+    done_sender: mpsc::Sender<Done>,
+    watch: Option<Watch>,
+    mirroring: Mirroring,
+    rows: Rows,
+    shown: watch::Sender<LibraryShown>,
+    /// What was told about the folder itself.
+    told: BTreeSet<String>,
+    rescan_at: Instant,
+    space_at: Instant,
+    progress_at: Instant,
+    is_listing: bool,
+}
+
+impl Actor {
+    fn new(context: Context, folder: Folder, shown: watch::Sender<LibraryShown>) -> Self {
+        let now = clock::now();
+        let (remembered, trouble) = Remembered::load(&context.settings.places.state);
+        if let Some(trouble) = trouble {
+            context.teller.tell(Level::Warning, EventKind::Note, trouble.to_string());
+        }
+        let (done_sender, done) = mpsc::channel(DONE_MAX);
+        let library = Arc::clone(&folder.library);
+        let desk =
+            Desk { library, index: Arc::clone(&context.index), files: OpenFiles::default(), quiet: folder.quiet };
+        Self {
+            desk,
+            core: Library::new(remembered.rules(&folder.catalog)),
+            remembered,
+            stage: Stage::Recovering { early: Vec::new() },
+            looks: Looks::new(folder.hashing_threads),
+            distrust: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            meters: BTreeMap::new(),
+            shelved: BTreeMap::new(),
+            states: BTreeMap::new(),
+            installed: BTreeSet::new(),
+            committed: BTreeMap::new(),
+            links: BTreeMap::new(),
+            names: BTreeMap::new(),
+            follows: BTreeMap::new(),
+            own_snapshot: OwnSnapshot::default(),
+            to_links: Outbox::new(context.inputs.links.clone()),
+            to_transfers: Outbox::new(context.inputs.transfers.clone()),
+            done,
+            done_sender,
+            watch: None,
+            mirroring: Mirroring::new(&context.settings.mirror),
+            rows: Rows::default(),
+            shown,
+            told: BTreeSet::new(),
+            rescan_at: now + RESCAN,
+            space_at: now,
+            progress_at: now,
+            is_listing: false,
+            folder,
+            context,
+        }
+    }
+
+    fn start(&mut self) {
+        match Watch::start(self.folder.library.path()) {
+            Ok(watch) => self.watch = Some(watch),
+            Err(error) => self.note(Level::Warning, error.to_string()),
+        }
+        if let Some(reason) = self.folder.library.read_only() {
+            let text = format!("the library cannot be written to ({reason}): games are shared, none can be got");
+            self.shown.send_modify(|shown| shown.trouble = Some(text));
+        }
+        self.recover();
+    }
+
+    async fn work(&mut self, inbox: &mut mpsc::Receiver<LibraryInput>) {
+        let cancelled = self.context.tasks.cancelled().clone();
+        loop {
+            self.carry_out();
+            let wake = self.wake();
+            tokio::select! {
+                biased;
+                () = cancelled.cancelled() => return,
+                Some(done) = self.done.recv() => self.on_done(done),
+                Some(input) = inbox.recv() => self.on_input(input),
+                () = self.to_links.flush() => {}
+                () = self.to_transfers.flush() => {}
+                changed = next_change(&mut self.watch) => self.on_changed(changed),
+                () = tokio::time::sleep_until(wake.into()) => self.on_timer(clock::now()),
+            }
+        }
+    }
+
+    /// When something is to be done without anybody asking.
+    fn wake(&self) -> Instant {
+        let now = clock::now();
+        let core = self.core.poll_timeout().map(|(at, _)| at);
+        let progress = (!self.meters.is_empty()).then_some(self.progress_at);
+        let others = [core, progress, self.looks.next(), self.rows.due(now), self.mirroring.due()];
+        others.into_iter().flatten().chain([self.rescan_at, self.space_at]).min().unwrap_or(now)
+    }
+
+    fn on_timer(&mut self, now: Instant) {
+        self.core.handle_timeout(now);
+        if now >= self.progress_at && !self.meters.is_empty() {
+            self.progress_at = now + PROGRESS;
+            self.show_progress(now);
+        }
+        if now >= self.rescan_at {
+            self.rescan_at = now + RESCAN;
+            self.list();
+        }
+        if now >= self.space_at {
+            self.space_at = now + SPACE;
+            self.ask_for_space();
+        }
+        for wish in self.mirroring.take(&self.core, now) {
+            self.enqueue(wish, false, None);
+        }
+        if self.rows.due(now).is_some_and(|due| due <= now) {
+            self.show(now);
+        }
+    }
+
+    /// Everything the core and the queue of looks want done now.
+    fn carry_out(&mut self) {
+        while let Some(output) = self.core.poll_output() {
+            self.on_output(output);
+        }
+        self.start_looks();
+    }
+
+    fn on_output(&mut self, output: Output) {
+        match output {
+            Output::Digest(digest) => self.to_links.send(LinksInput::Digest(digest)),
+            Output::SummaryTo { peer, digest } => {
+                self.to_links.send(LinksInput::Send { peer, message: Control::LibrarySummary { digest } });
+            }
+            Output::Summary(digest) => self.to_links.send(LinksInput::Broadcast(Control::LibrarySummary { digest })),
+            Output::Delta(delta) => {
+                self.to_links.send(LinksInput::Broadcast(Control::LibraryDelta(sync::to_wire(delta))));
+            }
+            Output::Fetch { peer, fetch } => self.fetch(peer, fetch),
+            Output::Left { peer, games, lost } => self.tell_left(&peer, games, &lost),
+            Output::Changed { games, peers } => {
+                self.tell_followers();
+                self.mirroring.mark(&games, clock::now());
+                self.rows.mark(games, peers);
+            }
+        }
+    }
+
+    fn on_input(&mut self, input: LibraryInput) {
+        let now = clock::now();
+        if let Stage::Recovering { early } = &mut self.stage
+            && is_command(&input)
+        {
+            if early.len() < EARLY_MAX {
+                early.push(input);
+            }
+            return;
+        }
+        match input {
+            LibraryInput::PeerUp { peer, name, addr, link, digest } => {
+                self.links.insert(peer, link);
+                self.names.insert(peer, name);
+                self.core.handle_peer_up(peer, addr, digest, now);
+            }
+            LibraryInput::PeerLink { peer, link } => {
+                if let Some(known) = self.links.get_mut(&peer) {
+                    *known = link;
+                }
+            }
+            LibraryInput::PeerDown { peer } => {
+                self.core.handle_peer_down(&peer, now);
+                // What is said of its leaving needs its name.
+                self.carry_out();
+                self.links.remove(&peer);
+                self.names.remove(&peer);
+            }
+            LibraryInput::Summary { peer, digest } => self.core.handle_summary(&peer, digest, now),
+            LibraryInput::Delta { peer, delta } => self.core.handle_delta(&peer, &sync::from_wire(delta), now),
+            LibraryInput::SnapshotWanted { peer: _, reply } => {
+                if let Some(json) = self.own_snapshot.get(&self.core) {
+                    // A peer that is gone no longer waits.
+                    let _ = reply.send(json);
+                }
+            }
+            LibraryInput::OwnChunkBad { content, chunk } => self.on_own_chunk_bad(content, chunk, now),
+            LibraryInput::OwnChanged { game } => self.looks.want(&game, now),
+            LibraryInput::Growing { game, title, version: _, content, manifest, have } => {
+                self.on_growing(&game, &title, content, &manifest, have, now);
+            }
+            LibraryInput::NotGrowing { game, content } => {
+                self.core.handle_growing_ended(&game, &content, now);
+                // A repair that was given up had taken the place of what is in the root.
+                if let Some((_, mark)) = self.shelved.get_mut(&game).filter(|(shelved, _)| *shelved == content) {
+                    *mark = None;
+                }
+                self.looks.want(&game, now);
+            }
+            LibraryInput::Committed { game, content, title } => self.on_committed(game, content, &title, now),
+            LibraryInput::Follow { content } => {
+                if self.follows.len() < FOLLOWS_MAX {
+                    let holders = self.core.holders_of(&content);
+                    self.follows.insert(content, holders.clone());
+                    self.to_transfers.send(TransfersInput::Holders { content, holders });
+                }
+            }
+            LibraryInput::Unfollow { content } => drop(self.follows.remove(&content)),
+            LibraryInput::Get { request, reply } => self.get(&request, reply),
+            LibraryInput::Add { path, id, version, title, take, reply } => {
+                self.prepare_add(adding::AddWish { path, id, version, title, take }, reply);
+            }
+            LibraryInput::Remove { game, reply } => self.remove(&game, reply),
+            LibraryInput::Verify { game, repair, reply } => self.verify(&game, repair, reply),
+            LibraryInput::Manifest { game, reply } => self.manifest(&game, reply),
+            LibraryInput::Pin { game, version, reply } => {
+                let result = self.pin(&game, version.as_deref());
+                answer(reply, result);
+            }
+            LibraryInput::Trust { peer, trust, reply } => {
+                let result = self.trust(&peer, trust);
+                answer(reply, result);
+            }
+            LibraryInput::Rescan { reply } => {
+                self.list();
+                answer(reply, Ok(Reply::Done { message: "Looking at the whole library again.".to_owned() }));
+            }
+        }
+    }
+
+    fn on_changed(&mut self, changed: Option<Changed>) {
+        match changed {
+            // One of a game that is new here also brings the folder that is to be watched.
+            Some(Changed::Game(game)) if self.core.local(&game).is_some() => {
+                self.looks.want(&game, clock::now() + SETTLE);
+            }
+            Some(Changed::Game(_) | Changed::Rescan) => self.rescan_at = self.rescan_at.min(clock::now() + SETTLE),
+            None => {
+                self.watch = None;
+                self.note(Level::Warning, "the library is no longer watched; changes are found every 5 minutes");
+            }
+        }
+    }
+
+    /// The index took the file for unchanged: it is read again.
+    fn on_own_chunk_bad(&mut self, content: ContentId, chunk: ChunkNo, now: Instant) {
+        let Some(shelved) = self.context.shelf.get(content) else { return };
+        let manifest = shelved.manifest();
+        let Some(place) = manifest.place(chunk) else { return };
+        let game = manifest.game().clone();
+        let file = Distrust::File(manifest.file(place.file).path.clone());
+        let distrust = self.distrust.entry(game.clone()).or_insert_with(|| file.clone());
+        if *distrust != file {
+            *distrust = Distrust::Everything;
+        }
+        self.looks.want(&game, now);
+    }
+
+    fn on_growing(
+        &mut self,
+        game: &GameId,
+        title: &str,
+        content: ContentId,
+        manifest: &Manifest,
+        have: u32,
+        now: Instant,
+    ) {
+        let tenths = Tenths::of(u64::from(have), u64::from(manifest.chunk_count()));
+        let growing = Growing { facts: Facts::of_manifest(manifest, title), tenths };
+        self.core.handle_growing(game, content, growing, now);
+    }
+
+    /// It goes on being announced as growing until the look has found all of it.
+    fn on_committed(&mut self, game: GameId, content: ContentId, title: &str, now: Instant) {
+        if self.core.rules().title(&game).is_none() && self.remembered.set_title(&game, title) {
+            self.rules_changed();
+        }
+        self.shelved.insert(game.clone(), (content, None));
+        self.looks.want(&game, now);
+        self.committed.insert(game, content);
+        // Its folder may be new.
+        self.rescan_at = self.rescan_at.min(now + SETTLE);
+    }
+
+    fn get(&mut self, request: &GetRequest, reply: ReplyTo) {
+        match self.gettable(request) {
+            Ok((wish, false)) if wish.ours == Some(EntryState::Ready) => {
+                let Resolved { key, facts, .. } = wish;
+                let here = Reply::AlreadyHere {
+                    game: key.game.to_string(),
+                    content: key.content.to_string(),
+                    version: facts.version.to_string(),
+                };
+                answer(reply, Ok(here));
+            }
+            Ok((wish, repair)) => self.enqueue(wish, repair, Some(reply)),
+            Err(error) => answer(reply, Err(error)),
+        }
+    }
+
+    /// The build meant, and whether getting it is repairing what is here.
+    fn gettable(&self, request: &GetRequest) -> Result<(Resolved, bool), CommandError> {
+        let wish = resolve(&self.core, request, &self.names)?;
+        let local = self.core.local(&wish.key.game);
+        let modified = local
+            .and_then(|local| local.held())
+            .is_some_and(|(build, state)| build.content == wish.key.content && state != EntryState::Ready);
+        if wish.ours == Some(EntryState::Ready) {
+            return Ok((wish, false));
+        }
+        if self.looks.is_taken(&wish.key.game) {
+            return Err(refusal(
+                ErrorCode::WouldWait,
+                format_args!("{} is being changed; try again then", wish.key.game),
+            ));
+        }
+        if let Some(reason) = self.folder.library.read_only() {
+            let path = self.folder.library.path().display();
+            return Err(refusal(ErrorCode::Refused, format_args!("nothing can be put into {path}: {reason}")));
+        }
+        Ok((wish, modified))
+    }
+
+    fn enqueue(&mut self, wish: Resolved, repair: bool, reply: Option<ReplyTo>) {
+        let Resolved { key, facts, .. } = wish;
+        let title = self.core.title(&key.game);
+        let wanted = Wanted {
+            title,
+            game: key.game,
+            version: facts.version,
+            content: key.content,
+            size: facts.size,
+            repair,
+            reply,
+        };
+        self.to_transfers.send(TransfersInput::Enqueue(Box::new(wanted)));
+    }
+
+    fn pin(&mut self, name: &str, version: Option<&str>) -> Result<Reply, CommandError> {
+        let game = find(&self.core, name)?;
+        let title = self.core.title(&game);
+        let message = match version {
+            None => {
+                self.remembered.pins.remove(&game);
+                format!("{title} follows the latest version again.")
+            }
+            Some(version) => {
+                let version = commands::version(version)?;
+                let nobody = self.core.builds(&game).iter().all(|build| build.facts.version != version);
+                let note = if nobody { " Nobody here has that version now." } else { "" };
+                let message = format!("{title} is held at {version}.{note}");
+                self.remembered.pins.insert(game, version);
+                message
+            }
+        };
+        self.rules_changed();
+        Ok(Reply::Done { message })
+    }
+
+    fn trust(&mut self, peer: &str, trust: bool) -> Result<Reply, CommandError> {
+        // Who is no longer trusted need not be here, but must be named by what is remembered.
+        let mut names = self.names.clone();
+        if !trust {
+            for peer in &self.remembered.trusted {
+                names.entry(*peer).or_insert_with(|| PeerName::new(&peer.short()));
+            }
+        }
+        let peer = find_peer(peer, &names)?;
+        let name = self.name_of(&peer);
+        let message = if trust {
+            self.remembered.trusted.insert(peer);
+            format!("What {name} announces is vouched for from now on.")
+        } else {
+            self.remembered.trusted.remove(&peer);
+            format!("{name} is not trusted any more.")
+        };
+        self.rules_changed();
+        self.rows.mark(BTreeSet::new(), [peer].into());
+        Ok(Reply::Done { message })
+    }
+
+    /// Saves what is remembered and decides everything anew.
+    fn rules_changed(&mut self) {
+        if let Err(error) = self.remembered.save() {
+            self.note(Level::Error, error.to_string());
+        }
+        let rules: Rules = self.remembered.rules(&self.folder.catalog);
+        self.core.handle_rules(rules, clock::now());
+    }
+
+    fn tell_followers(&mut self) {
+        for (content, told) in &mut self.follows {
+            let holders = self.core.holders_of(content);
+            if *told != holders {
+                told.clone_from(&holders);
+                self.to_transfers.send(TransfersInput::Holders { content: *content, holders });
+            }
+        }
+    }
+
+    fn tell_left(&self, peer: &PeerId, games: usize, lost: &[GameId]) {
+        let name = self.name_of(peer);
+        let (level, text) = match (games, lost) {
+            (0, _) => return,
+            (_, []) => (Level::Info, format!("{name} went away. All its {games} games are still here from others.")),
+            (_, [only]) => (Level::Warning, format!("{name} went away. Nobody else has {}.", self.core.title(only))),
+            (_, [first, ..]) => {
+                let (first, more) = (self.core.title(first), lost.len() - 1);
+                (Level::Warning, format!("{name} went away. Nobody else has {first} and {more} more of its games."))
+            }
+        };
+        self.note(level, text);
+    }
+
+    fn name_of(&self, peer: &PeerId) -> String {
+        self.names.get(peer).map_or_else(|| peer.short(), ToString::to_string)
+    }
+
+    fn note(&self, level: Level, text: impl Into<String>) {
+        self.context.teller.tell(level, EventKind::Note, text);
+    }
+
+    fn show(&mut self, now: Instant) {
+        let from =
+            Sources { core: &self.core, catalog: &self.folder.catalog, installed: &self.installed, names: &self.names };
+        let refreshed = self.rows.refresh(&from, now);
+        self.shown.send_modify(|shown| {
+            if let Some(games) = refreshed.games {
+                shown.games = games;
+            }
+            if let Some(peers) = refreshed.peers {
+                shown.peers = peers;
+            }
+        });
+    }
+}
+
+/// Whether a face asks for something, as opposed to a fact that another actor tells.
+fn is_command(input: &LibraryInput) -> bool {
+    match input {
+        LibraryInput::Get { .. }
+        | LibraryInput::Add { .. }
+        | LibraryInput::Remove { .. }
+        | LibraryInput::Verify { .. }
+        | LibraryInput::Manifest { .. }
+        | LibraryInput::Pin { .. }
+        | LibraryInput::Trust { .. }
+        | LibraryInput::Rescan { .. } => true,
+        LibraryInput::PeerUp { .. }
+        | LibraryInput::PeerLink { .. }
+        | LibraryInput::PeerDown { .. }
+        | LibraryInput::Summary { .. }
+        | LibraryInput::Delta { .. }
+        | LibraryInput::SnapshotWanted { .. }
+        | LibraryInput::OwnChunkBad { .. }
+        | LibraryInput::OwnChanged { .. }
+        | LibraryInput::Growing { .. }
+        | LibraryInput::NotGrowing { .. }
+        | LibraryInput::Committed { .. }
+        | LibraryInput::Follow { .. }
+        | LibraryInput::Unfollow { .. } => false,
+    }
+}
+
+fn answer(reply: ReplyTo, result: Result<Reply, CommandError>) {
+    // A face that stopped waiting dropped its end.
+    let _ = reply.send(result);
+}
+
+async fn next_change(watch: &mut Option<Watch>) -> Option<Changed> {
+    match watch {
+        Some(watch) => watch.next().await,
+        None => std::future::pending().await,
+    }
 }

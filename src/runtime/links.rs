@@ -27,7 +27,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-pub(crate) use link::Link;
+pub(crate) use link::{Link, OpenError};
 use session::{Order, Session};
 use shown::Figures;
 

@@ -1,0 +1,457 @@
+//! `add`: makes a folder or an archive file a game of the library, on a thread of the pool. A folder
+//! elsewhere is hashed, copied like a download and committed like one, so that a crash at any moment
+//! leaves the library as it was; one that lies in the library already gets its manifest in place.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    commands::refusal,
+    look::{Desk, Distrust, Meter, Seen, look},
+};
+use crate::{
+    api::{CommandError, ErrorCode},
+    io::{
+        clock,
+        disk::{DiskError, GameRoot, Kind},
+        scan::{self, Found as FoundFile, Memory, ScanError, Scanned, Tree},
+        store::{self, Held, Incoming, IncomingError, RootReader},
+    },
+    runtime::installs::{self, InstallError},
+    types::{GameId, Manifest, PathError, PayloadPath, SENTINEL_NAME, Sentinel, Version, VersionError, clean},
+};
+
+/// Endings of archives that are not part of a game's name.
+const ARCHIVE_ENDINGS: [&str; 10] =
+    [".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2", ".tgz", ".zip", ".7z", ".tar", ".rar", ".eti"];
+
+/// What `add` was asked for.
+#[derive(Debug)]
+pub(super) struct AddWish {
+    pub(super) path: PathBuf,
+    pub(super) id: Option<String>,
+    pub(super) version: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) take: bool,
+}
+
+/// An addition that makes sense so far.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) game: GameId,
+    pub(super) title: Option<String>,
+    version: Option<Version>,
+    source: Source,
+    take: bool,
+}
+
+/// Where the payload is; the paths have no links in them.
+#[derive(Debug, PartialEq, Eq)]
+enum Source {
+    InPlace,
+    Folder(PathBuf),
+    /// One file of a folder.
+    File {
+        folder: PathBuf,
+        name: PayloadPath,
+    },
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(super) struct AddOutcome {
+    /// The game as it is now.
+    pub(super) seen: Seen,
+    /// The version before, and files new, changed and gone since.
+    pub(super) before: Option<Version>,
+    pub(super) changed: [u32; 3],
+    /// What could not be moved away.
+    pub(super) left: Vec<String>,
+}
+
+/// Why something was not added.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AddError {
+    #[error("cannot add {path}: {source}")]
+    Path { path: String, source: io::Error },
+    #[error("cannot add {path}: it is neither a folder nor a file")]
+    WrongKind { path: String },
+    #[error("cannot add {path}: {why}")]
+    Place { path: String, why: &'static str },
+    #[error("`{name}` cannot be a game's id ({source}); give another one with --id")]
+    Id { name: String, source: PathError },
+    #[error("the folder is `{game}` in the library already; rename the folder to change its id")]
+    OtherId { game: GameId },
+    #[error("`{version}` cannot be a version: {source}")]
+    Version { version: String, source: VersionError },
+    #[error("{0}; or give a version with --version")]
+    Sentinel(ScanError),
+    #[error("cannot share it: {0}")]
+    Scan(#[source] ScanError),
+    #[error("its files are changing; add it again when nothing writes to it")]
+    Changing,
+    #[error("it takes {need} bytes and {free} are free")]
+    NoSpace { need: u64, free: u64 },
+    #[error(transparent)]
+    Incoming(#[from] IncomingError),
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("it was cut short")]
+    Cancelled,
+}
+
+impl From<ScanError> for AddError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Cancelled => Self::Cancelled,
+            ScanError::Changing { .. } => Self::Changing,
+            ScanError::Disk(error) => Self::Disk(error),
+            ScanError::Private(_) | ScanError::NoSentinel | ScanError::Sentinel(_) => Self::Scan(error),
+        }
+    }
+}
+
+impl AddError {
+    /// What the face is told.
+    pub(super) fn to_command_error(&self) -> CommandError {
+        let code = match self {
+            Self::Id { .. } | Self::OtherId { .. } | Self::Version { .. } => ErrorCode::Usage,
+            Self::Path { .. } | Self::WrongKind { .. } => ErrorCode::NotFound,
+            Self::Place { .. } | Self::Sentinel(_) | Self::Scan(_) => ErrorCode::Refused,
+            Self::Changing | Self::NoSpace { .. } => ErrorCode::WouldWait,
+            Self::Incoming(_) | Self::Install(_) | Self::Disk(_) | Self::Cancelled => ErrorCode::Failed,
+        };
+        refusal(code, self)
+    }
+}
+
+/// Looks where the payload is and what the game is called.
+pub(super) fn plan(desk: &Desk, wish: AddWish) -> Result<Plan, AddError> {
+    let shown = clean(&wish.path.display().to_string(), 200);
+    let failed = |source| AddError::Path { path: shown.clone(), source };
+    let path = wish.path.canonicalize().map_err(failed)?;
+    let library = desk.library.path().canonicalize().map_err(failed)?;
+    let version = wish.version.map(|text| {
+        Version::new(text.trim()).map_err(|source| AddError::Version { version: clean(&text, 80), source })
+    });
+    let version = version.transpose()?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let kind = path.metadata().map_err(failed)?;
+    let place = |why| AddError::Place { path: shown.clone(), why };
+    let (source, own_name) = if kind.is_file() {
+        let folder = path.parent().ok_or_else(|| place("it lies nowhere"))?.to_owned();
+        let file = PayloadPath::new(&name).map_err(|source| AddError::Id { name: clean(&name, 80), source })?;
+        (Source::File { folder, name: file }, stem(&name).to_owned())
+    } else if !kind.is_dir() {
+        return Err(AddError::WrongKind { path: shown });
+    } else if path.parent() == Some(&library) {
+        (Source::InPlace, name)
+    } else if path.starts_with(&library) {
+        return Err(place("it lies inside a game of the library"));
+    } else if library.starts_with(&path) {
+        return Err(place("the library lies inside it"));
+    } else {
+        (Source::Folder(path), name)
+    };
+    let id_of = |text: &str| GameId::new(text.trim()).map_err(|source| AddError::Id { name: clean(text, 80), source });
+    let game = id_of(wish.id.as_deref().unwrap_or(&own_name))?;
+    if source == Source::InPlace && game.as_str() != own_name {
+        return Err(AddError::OtherId { game: id_of(&own_name)? });
+    }
+    Ok(Plan { game, title: wish.title, version, source, take: wish.take })
+}
+
+fn stem(name: &str) -> &str {
+    let lower = name.to_ascii_lowercase();
+    let ending = ARCHIVE_ENDINGS.iter().find(|ending| lower.ends_with(*ending) && lower.len() > ending.len());
+    ending.map_or_else(
+        || name.rsplit_once('.').map_or(name, |(stem, _)| stem),
+        |ending| &name[..name.len() - ending.len()],
+    )
+}
+
+/// Carries a plan out.
+pub(super) fn add(desk: &Desk, plan: &Plan, meter: &Meter, cancel: &CancellationToken) -> Result<AddOutcome, AddError> {
+    let adding = Adding { desk, plan, meter, cancel };
+    let (old, new, left) = match &plan.source {
+        Source::InPlace => adding.in_place()?,
+        Source::Folder(path) => adding.folder(path)?,
+        Source::File { folder, name } => adding.file(folder, name)?,
+    };
+    let seen = look(desk, &plan.game, &Distrust::Nothing, meter, cancel);
+    let changed = old.as_ref().map_or([new.files().len() as u32, 0, 0], |old| compare(old, &new));
+    Ok(AddOutcome { seen, before: old.map(|old| old.version().clone()), changed, left })
+}
+
+/// The build before, the build now, and what could not be moved away.
+type Done = (Option<Manifest>, Arc<Manifest>, Vec<String>);
+
+struct Adding<'a> {
+    desk: &'a Desk,
+    plan: &'a Plan,
+    meter: &'a Meter,
+    cancel: &'a CancellationToken,
+}
+
+impl Adding<'_> {
+    fn in_place(&self) -> Result<Done, AddError> {
+        let root = self.desk.library.open_root(&self.plan.game)?;
+        let old = store::load_manifest(&root)?.and_then(Result::ok).map(|stored| stored.manifest);
+        let sentinel = self.sentinel(&root)?;
+        let mut memory = Memory::of_game(&self.desk.index, &self.plan.game);
+        let scanned = self.scan(&root, sentinel, || scan::walk(&root), &mut memory)?;
+        publish(&root, &scanned)?;
+        Ok((old, scanned.held.manifest, Vec::new()))
+    }
+
+    fn folder(&self, path: &Path) -> Result<Done, AddError> {
+        let source = GameRoot::open(path)?;
+        let sentinel = self.sentinel(&source)?;
+        let scanned = self.scan(&source, sentinel, || scan::walk(&source), &mut Memory::none())?;
+        if self.plan.take && self.move_whole(path, &scanned)? {
+            return Ok((None, scanned.held.manifest, Vec::new()));
+        }
+        let old = self.copy(source, &scanned)?;
+        let left = if self.plan.take { remove_source(path, &scanned.held.manifest, true) } else { Vec::new() };
+        Ok((old, scanned.held.manifest, left))
+    }
+
+    fn file(&self, folder: &Path, name: &PayloadPath) -> Result<Done, AddError> {
+        let source = GameRoot::open(folder)?;
+        let tree = || {
+            let stat = source.stat(name.as_str())?;
+            let mut tree = Tree { bytes: stat.stamp.size, ..Tree::default() };
+            if stat.kind == Kind::File {
+                tree.files.push(FoundFile { path: name.clone(), stamp: stat.stamp, executable: stat.executable });
+            }
+            Ok(tree)
+        };
+        let version = self.plan.version.clone().unwrap_or_else(clock::today);
+        let scanned = self.scan(&source, Sentinel::of_version(&version), tree, &mut Memory::none())?;
+        let old = self.copy(source, &scanned)?;
+        let left = if self.plan.take { remove_source(folder, &scanned.held.manifest, false) } else { Vec::new() };
+        Ok((old, scanned.held.manifest, left))
+    }
+
+    /// The version the build is to have: the one asked for, the folder's own, or today's date.
+    fn sentinel(&self, root: &GameRoot) -> Result<Sentinel, AddError> {
+        let own = match (scan::read_sentinel(root), &self.plan.version) {
+            (Ok(own), _) => own,
+            // It is replaced by the one asked for.
+            (Err(ScanError::Sentinel(_)), Some(_)) => None,
+            (Err(error @ ScanError::Sentinel(_)), None) => return Err(AddError::Sentinel(error)),
+            (Err(error), _) => return Err(error.into()),
+        };
+        Ok(match (own, &self.plan.version) {
+            (Some(own), None) => own,
+            (Some(own), Some(version)) if own.version() == version => own,
+            (_, Some(version)) => Sentinel::of_version(version),
+            (None, None) => Sentinel::of_version(&clock::today()),
+        })
+    }
+
+    /// The build of a folder that does not change while it is read.
+    fn scan(
+        &self,
+        root: &GameRoot,
+        sentinel: Sentinel,
+        walk: impl Fn() -> Result<Tree, DiskError>,
+        memory: &mut Memory,
+    ) -> Result<Scanned, AddError> {
+        let tree = walk()?;
+        self.meter.expect(tree.bytes);
+        let watch = &mut self.meter.watch(self.cancel);
+        let scanned = scan::build(root, &self.plan.game, sentinel, &tree, memory, watch)?;
+        if walk()? == tree { Ok(scanned) } else { Err(AddError::Changing) }
+    }
+
+    /// Moves a folder into the library in one step; false where that is not possible.
+    fn move_whole(&self, path: &Path, scanned: &Scanned) -> Result<bool, AddError> {
+        let to = self.desk.library.path().join(self.plan.game.as_str());
+        if to.symlink_metadata().is_ok() || std::fs::rename(path, &to).is_err() {
+            return Ok(false);
+        }
+        let root = self.desk.library.open_root(&self.plan.game)?;
+        let mut memory = Memory::of_game(&self.desk.index, &self.plan.game);
+        let Held { manifest, hashes, stamps, .. } = &scanned.held;
+        for ((number, file), stamp) in (0u32..).zip(manifest.files()).zip(stamps) {
+            if let (Some(stamp), Some(known)) = (stamp, hashes.file_hashes(manifest, crate::types::FileNo(number))) {
+                memory.learn(&file.path, *stamp, known);
+            }
+        }
+        memory.save();
+        publish(&root, scanned)?;
+        Ok(true)
+    }
+
+    /// Copies a build into its root as a download would come, and commits it; gives the build before.
+    fn copy(&self, source: GameRoot, scanned: &Scanned) -> Result<Option<Manifest>, AddError> {
+        let library = &self.desk.library;
+        let game = &self.plan.game;
+        let root = library.create_root(game)?;
+        let mut memory = Memory::of_game(&self.desk.index, game);
+        let held = self.held_before(&root, &mut memory)?;
+        let old = held.as_ref().map(|held| Manifest::clone(&held.manifest));
+        if held.as_ref().is_some_and(|held| held.content == scanned.held.content && held.is_whole()) {
+            return Ok(old);
+        }
+        let result = self.copy_into(source, scanned, root, held.as_ref(), &mut memory);
+        if result.is_err() {
+            self.clean_up(scanned);
+        }
+        result.map(|()| old)
+    }
+
+    fn copy_into(
+        &self,
+        source: GameRoot,
+        scanned: &Scanned,
+        root: GameRoot,
+        held: Option<&Held>,
+        memory: &mut Memory,
+    ) -> Result<(), AddError> {
+        let Held { content, manifest, .. } = &scanned.held;
+        let files = &self.desk.files;
+        let watch = &mut self.meter.watch(self.cancel);
+        let incoming = Incoming::open(root, *content, Arc::clone(manifest), &scanned.bytes, held, files, watch)
+            .map_err(cancelled)?;
+        let (need, free) = (incoming.missing_bytes(), self.desk.library.free_space()?);
+        // Blocks that the file system shares are not needed; it is asked by trying only where it may work.
+        if need > free && !shares_blocks(&source, incoming.root())? {
+            return Err(AddError::NoSpace { need, free });
+        }
+        self.meter.expect(need);
+        let reader = RootReader::new(source, &scanned.held, files);
+        incoming.reuse(&reader, None, watch).map_err(cancelled)?;
+        if !incoming.is_complete() {
+            return Err(AddError::Changing);
+        }
+        let root = self.desk.library.open_root(&self.plan.game)?;
+        installs::commit(&root, &incoming, memory)?;
+        Ok(())
+    }
+
+    fn held_before(&self, root: &GameRoot, memory: &mut Memory) -> Result<Option<Held>, AddError> {
+        let Some(Ok(stored)) = store::load_manifest(root)? else { return Ok(None) };
+        if root.find(SENTINEL_NAME)?.is_none() {
+            return Ok(None);
+        }
+        self.meter.expect(stored.manifest.size());
+        let hashes = store::load_hashes(root, &stored.manifest)?;
+        let watch = &mut self.meter.watch(self.cancel);
+        let check = scan::check(root, stored.content, &Arc::new(stored.manifest), hashes, memory, watch)?;
+        Ok(Some(check.held))
+    }
+
+    /// Takes away what a failed copy left, and the folder if it is empty then.
+    fn clean_up(&self, scanned: &Scanned) {
+        let tidy = || -> Result<(), DiskError> {
+            let root = self.desk.library.open_root(&self.plan.game)?;
+            store::free_kept(&root, store::KeptWhat::Download(scanned.held.content))?;
+            for folder in [store::INCOMING, store::OWN_FOLDER] {
+                // One that is not empty holds something else, which stays.
+                if root.remove_dir(folder).is_err() {
+                    return Ok(());
+                }
+            }
+            self.desk.library.remove_root(&self.plan.game).map(drop)
+        };
+        if let Err(error) = tidy() {
+            tracing::warn!(%error, game = %self.plan.game, "what a failed copy left could not be removed");
+        }
+    }
+}
+
+/// Writes manifest and version of a folder that is whole.
+fn publish(root: &GameRoot, scanned: &Scanned) -> Result<(), AddError> {
+    store::save_manifest(root, &scanned.bytes, &scanned.held.hashes)?;
+    let sentinel = scanned.held.manifest.sentinel();
+    // One that cannot be read is replaced.
+    if scan::read_sentinel(root).ok().flatten().as_ref() != Some(sentinel) {
+        root.write_atomic(SENTINEL_NAME, sentinel.as_str().as_bytes())?;
+    }
+    Ok(())
+}
+
+fn cancelled(error: IncomingError) -> AddError {
+    if matches!(error, IncomingError::Cancelled) { AddError::Cancelled } else { error.into() }
+}
+
+/// Whether both lie on one file system, the least that sharing blocks takes.
+fn shares_blocks(a: &GameRoot, b: &GameRoot) -> Result<bool, DiskError> {
+    Ok(a.stat("")?.device == b.stat("")?.device)
+}
+
+/// Removes what was moved: the files of the build, its version file, and folders that are empty then.
+/// Gives what is left.
+fn remove_source(folder: &Path, manifest: &Manifest, whole: bool) -> Vec<String> {
+    let mut left = Vec::new();
+    let mut try_to = |path: &str, result: Result<(), DiskError>| {
+        if let Err(error) = result {
+            tracing::warn!(%error, "not moved away");
+            left.push(clean(path, 200));
+        }
+    };
+    let root = match GameRoot::open(folder) {
+        Ok(root) => root,
+        Err(error) => {
+            try_to(&folder.display().to_string(), Err(error));
+            return left;
+        }
+    };
+    let files = manifest.files().iter().map(|file| &file.path);
+    for path in files.chain(manifest.links().iter().map(|link| &link.path)) {
+        try_to(path.as_str(), root.remove_file(path.as_str()));
+    }
+    if whole {
+        try_to(SENTINEL_NAME, root.remove_file(SENTINEL_NAME));
+        for path in folders_of(manifest) {
+            // One that is not empty holds something that was not moved; it shows in the folder that stays.
+            let _ = root.remove_dir(path.as_str());
+        }
+        if std::fs::remove_dir(folder).is_err() {
+            left.push(clean(&folder.display().to_string(), 200));
+        }
+    }
+    left
+}
+
+/// Every folder of a build, the deeper ones first.
+fn folders_of(manifest: &Manifest) -> Vec<PayloadPath> {
+    let mut folders = std::collections::BTreeSet::new();
+    let leaves = manifest.files().iter().map(|file| &file.path).chain(manifest.links().iter().map(|link| &link.path));
+    for path in leaves {
+        let mut folder = path.parent();
+        while let Some(path) = folder {
+            folder = path.parent();
+            if !folders.insert(path) {
+                break;
+            }
+        }
+    }
+    folders.extend(manifest.dirs().iter().map(|dir| dir.path.clone()));
+    let mut folders: Vec<PayloadPath> = folders.into_iter().collect();
+    folders.sort_by_key(|path| std::cmp::Reverse(path.parts().count()));
+    folders
+}
+
+/// Files new, changed and gone.
+fn compare(old: &Manifest, new: &Manifest) -> [u32; 3] {
+    let mut counts = [0; 3];
+    for file in new.files() {
+        match old.find(&file.path) {
+            None => counts[0] += 1,
+            Some((_, before)) if before.hash != file.hash => counts[1] += 1,
+            Some(_) => {}
+        }
+    }
+    counts[2] = old.files().iter().filter(|file| new.find(&file.path).is_none()).count() as u32;
+    counts
+}

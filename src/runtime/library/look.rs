@@ -1,0 +1,273 @@
+//! Looks at one game's folder, on a thread of the pool: what build it is, what of it still matches, or
+//! why it cannot be shared. Writes nothing but the manifest of a folder that has none.
+
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use super::found::Found;
+use crate::{
+    io::{
+        clock,
+        disk::{DiskError, GameRoot, Kind, Library},
+        index::Index,
+        scan::{self, Check, Memory, ScanError, Tree},
+        store::{self, OpenFiles, RootReader, StoredManifest},
+    },
+    types::{GameId, PayloadPath, Sentinel, Version, clean, is_reserved_root_name},
+};
+
+/// Entries of a game's root that are looked through for one that is not ours.
+const ROOT_ENTRIES_MAX: usize = 10_000;
+/// What the screen and the log show of a reason.
+const REASON_CHARS_MAX: usize = 300;
+
+/// How far a job is, in bytes; read by the actor while the job runs.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    done: AtomicU64,
+    total: AtomicU64,
+}
+
+impl Meter {
+    pub(super) fn expect(&self, bytes: u64) {
+        self.total.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes done, and bytes to do.
+    pub(super) fn read(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
+    }
+
+    /// Counts bytes until `cancel` says stop.
+    pub(super) fn watch<'a>(&'a self, cancel: &'a CancellationToken) -> impl FnMut(u64) -> ControlFlow<()> + 'a {
+        |bytes| {
+            self.done.fetch_add(bytes, Ordering::Relaxed);
+            if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+}
+
+/// What jobs on games need. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Desk {
+    pub(super) library: Arc<Library>,
+    pub(super) index: Arc<Index>,
+    pub(super) files: OpenFiles,
+    /// How long nobody may have written to a folder for it to be whole.
+    pub(super) quiet: Duration,
+}
+
+/// What is not to be taken from the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Distrust {
+    /// Files whose size, times and inode did not change did not change.
+    Nothing,
+    /// This file is read again.
+    File(PayloadPath),
+    /// Everything is read again.
+    Everything,
+}
+
+/// What a folder was found to be.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) what: What,
+    /// Whether `local/` is there.
+    pub(super) installed: bool,
+    /// A sentence for the user, when something was not as it should be.
+    pub(super) note: Option<String>,
+}
+
+/// What a folder was found to be.
+#[derive(Debug)]
+pub(super) enum What {
+    /// There is no folder, or nothing but what is potluck's own.
+    Nothing,
+    /// A build, whole or with differences.
+    Build(Box<Found>),
+    /// It cannot be shared.
+    Private { reason: String, facts: Option<PrivateFacts> },
+    /// It cannot be read.
+    Failed { reason: String },
+    /// It is being written to: look again soon.
+    Unsettled,
+    /// The job was cut short.
+    Cancelled,
+}
+
+/// What can be said of a game that is not shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PrivateFacts {
+    pub(super) version: Version,
+    pub(super) size: u64,
+    pub(super) files: u32,
+}
+
+/// Looks at a game's folder.
+pub(super) fn look(desk: &Desk, game: &GameId, distrust: &Distrust, meter: &Meter, cancel: &CancellationToken) -> Seen {
+    let mut note = None;
+    let root = match desk.library.open_root(game) {
+        Ok(root) => root,
+        Err(error) if error.is_missing() => return Seen { what: What::Nothing, installed: false, note },
+        Err(error) => return Seen { what: failed(&error), installed: false, note },
+    };
+    let mut memory = Memory::of_game(&desk.index, game);
+    let looking = Looking { desk, game, root: &root, meter, cancel };
+    let what = match looking.build(&mut memory, distrust, &mut note) {
+        Ok(what) => what,
+        Err(error) => looking.explain(error),
+    };
+    // What cannot be read is not an installation that can be played.
+    let installed = root.find("local").ok().flatten().is_some_and(|stat| stat.kind == Kind::Folder);
+    Seen { what, installed, note }
+}
+
+struct Looking<'a> {
+    desk: &'a Desk,
+    game: &'a GameId,
+    root: &'a GameRoot,
+    meter: &'a Meter,
+    cancel: &'a CancellationToken,
+}
+
+impl Looking<'_> {
+    fn build(&self, memory: &mut Memory, distrust: &Distrust, note: &mut Option<String>) -> Result<What, ScanError> {
+        let Some(sentinel) = scan::read_sentinel(self.root)? else { return self.without_sentinel() };
+        let stored = match store::load_manifest(self.root)? {
+            Some(Ok(stored)) => Some(stored),
+            Some(Err(error)) => {
+                *note = Some(format!("{}: its manifest is damaged ({error}); a new one is made", self.game));
+                None
+            }
+            None => None,
+        };
+        match stored.filter(|stored| self.is_of(stored, &sentinel)) {
+            Some(stored) => self.compare(stored, memory, distrust),
+            None => self.make(sentinel, memory),
+        }
+    }
+
+    /// A manifest is that of the folder while the folder has its name and its version file.
+    fn is_of(&self, stored: &StoredManifest, sentinel: &Sentinel) -> bool {
+        stored.manifest.game() == self.game && stored.manifest.sentinel() == sentinel
+    }
+
+    fn compare(&self, stored: StoredManifest, memory: &mut Memory, distrust: &Distrust) -> Result<What, ScanError> {
+        let StoredManifest { content, manifest, bytes } = stored;
+        match distrust {
+            Distrust::Nothing => {}
+            Distrust::File(path) => memory.forget(path),
+            Distrust::Everything => manifest.files().iter().for_each(|file| memory.forget(&file.path)),
+        }
+        self.meter.expect(manifest.size());
+        let hashes = store::load_hashes(self.root, &manifest)?;
+        let watch = &mut self.meter.watch(self.cancel);
+        let check = scan::check(self.root, content, &Arc::new(manifest), hashes, memory, watch)?;
+        Ok(What::Build(Box::new(self.found(check, bytes)?)))
+    }
+
+    /// A folder with a version and without a manifest: it is one build as it is, once it is quiet.
+    fn make(&self, sentinel: Sentinel, memory: &mut Memory) -> Result<What, ScanError> {
+        let before = scan::walk(self.root)?;
+        if !is_quiet(&before, self.desk.quiet) {
+            return Ok(What::Unsettled);
+        }
+        self.meter.expect(before.bytes);
+        let watch = &mut self.meter.watch(self.cancel);
+        let scanned = match scan::build(self.root, self.game, sentinel.clone(), &before, memory, watch) {
+            Err(ScanError::Private(reasons)) => {
+                let facts = PrivateFacts {
+                    version: sentinel.version().clone(),
+                    size: before.bytes,
+                    files: before.files.len() as u32,
+                };
+                let reason = cut(&ScanError::Private(reasons).to_string());
+                return Ok(What::Private {
+                    reason: reason.trim_start_matches("private: ").to_owned(),
+                    facts: Some(facts),
+                });
+            }
+            scanned => scanned?,
+        };
+        // A game that was being copied in, or committed, while we read it is looked at again.
+        let same = scan::walk(self.root)? == before && scan::read_sentinel(self.root)?.as_ref() == Some(&sentinel);
+        if !same || self.is_changing_hands()? {
+            return Ok(What::Unsettled);
+        }
+        if let Err(error) = store::save_manifest(self.root, &scanned.bytes, &scanned.held.hashes)
+            && self.desk.library.read_only().is_none()
+        {
+            return Err(error.into());
+        }
+        let check = Check { held: scanned.held, differences: Vec::new() };
+        Ok(What::Build(Box::new(self.found(check, scanned.bytes)?)))
+    }
+
+    fn without_sentinel(&self) -> Result<What, ScanError> {
+        if self.is_changing_hands()? {
+            return Ok(What::Unsettled);
+        }
+        let entries = self.root.list("", ROOT_ENTRIES_MAX)?;
+        let has_payload = entries.iter().any(|entry| !entry.name.to_str().is_some_and(is_reserved_root_name));
+        if !has_payload {
+            return Ok(What::Nothing);
+        }
+        let reason =
+            format!("it has no version.ini; `potluck add` in its place shares it: {}", self.root.path().display());
+        Ok(What::Private { reason: cut(&reason), facts: None })
+    }
+
+    /// Whether a commit or a removal is under way.
+    fn is_changing_hands(&self) -> Result<bool, DiskError> {
+        Ok(self.root.find(store::JOURNAL)?.is_some())
+    }
+
+    fn found(&self, check: Check, bytes: Vec<u8>) -> Result<Found, DiskError> {
+        let root = self.desk.library.open_root(self.game)?;
+        let reader = RootReader::new(root, &check.held, &self.desk.files);
+        Ok(Found::new(check, Bytes::from(bytes), reader))
+    }
+
+    fn explain(&self, error: ScanError) -> What {
+        match error {
+            ScanError::Cancelled => What::Cancelled,
+            ScanError::Changing { .. } => What::Unsettled,
+            // The folder went away while it was looked at.
+            ScanError::Disk(error) if error.is_missing() && self.desk.library.open_root(self.game).is_err() => {
+                What::Nothing
+            }
+            ScanError::Disk(error) => failed(&error),
+            ScanError::Private(_) | ScanError::NoSentinel => {
+                What::Private { reason: cut(&error.to_string()), facts: None }
+            }
+            ScanError::Sentinel(_) => What::Failed {
+                reason: cut(&format!("{error}; write its version into the first line of {}/version.ini", self.game)),
+            },
+        }
+    }
+}
+
+fn failed(error: &DiskError) -> What {
+    What::Failed { reason: cut(&error.to_string()) }
+}
+
+pub(super) fn cut(text: &str) -> String {
+    clean(text, REASON_CHARS_MAX)
+}
+
+/// Whether the last change of any file is a while ago. One in the future is a clock that was set, and
+/// says nothing.
+fn is_quiet(tree: &Tree, quiet: Duration) -> bool {
+    let now = i128::from(clock::unix_ms()) * 1_000_000;
+    let quiet = quiet.as_nanos() as i128;
+    tree.files.iter().all(|found| !(0..quiet).contains(&(now - i128::from(found.stamp.ctime_ns))))
+}
