@@ -382,6 +382,10 @@ mod tests {
                 }
             });
             let Ok(client) = Client::builder().with_io("127.0.0.1:0").expect("a socket").with_tls(tls);
+            // The library says nothing to a client whose very first flight it cannot use.
+            let patience =
+                s2n_quic::provider::limits::Limits::new().with_max_handshake_duration(Duration::from_secs(1));
+            let Ok(client) = client.with_limits(patience.expect("valid"));
             let client = client.start().expect("started");
             if let Ok(mut connection) = client.connect(tls::connect_to(address, None)).await {
                 // TLS 1.3: the dialler hears of its refusal only afterwards.

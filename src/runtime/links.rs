@@ -467,11 +467,15 @@ impl Actor {
             Output::Dial(target) => self.dial(target),
             Output::Admit(link) => self.admit(link),
             Output::Refuse(link, why) => {
-                // The task says why, if its peer waits for an answer, and ends.
-                let refused = self.links.get(&link).is_some_and(|held| held.admitted);
-                self.order(link, Order::Refuse(why));
-                if refused {
+                let Some(held) = self.links.get(&link) else { return None };
+                if held.admitted {
                     self.close(link, code::REFUSED);
+                } else if held.digest.is_none() {
+                    // Before Hello there is no stream to say why on, and no place to keep it waiting.
+                    self.close(link, code::BUSY);
+                } else {
+                    // The task says why, and ends.
+                    self.order(link, Order::Refuse(why));
                 }
             }
             Output::CloseDuplicate(link) => self.close(link, code::DUPLICATE),

@@ -38,6 +38,10 @@ struct Seat {
 }
 
 fn seat(name: &str, identity: &Identity) -> Seat {
+    seat_at([127, 0, 0, 1], name, identity)
+}
+
+fn seat_at(ip: [u8; 4], name: &str, identity: &Identity) -> Seat {
     let home = tempfile::tempdir().expect("a folder");
     let mut settings = Settings::fresh(home.path(), home.path().join("games")).expect("settings");
     settings.name = name.to_owned();
@@ -59,7 +63,7 @@ fn seat(name: &str, identity: &Identity) -> Seat {
         doubts: watch::Sender::new(None),
         settings: Arc::new(settings),
     };
-    let listen = Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let listen = Listen::At(SocketAddr::from((ip, 0)));
     let (endpoint, incoming) = Endpoint::bind(identity, listen).expect("bound");
     let address = endpoint.local_addr();
     let actor = run(context.clone(), endpoint, incoming, links, shown.links);
@@ -274,4 +278,27 @@ async fn a_bad_request_costs_its_stream_and_a_breach_the_link() {
     frames::write(&mut send, &Request::Library {}).await.expect("sent");
     assert_eq!(ended(&mut streams).await.code(), Some(code::PROTOCOL.into()));
     assert!(matches!(host.heard().await, LibraryInput::PeerDown { .. }));
+}
+
+#[tokio::test]
+async fn a_thousand_connections_at_once_hurt_nobody() {
+    let (mut guest, mut host) = (Seat::fresh("guest"), Seat::fresh("host"));
+    guest.connect(&host).await.expect("linked");
+    (guest.up().await, host.up().await);
+    let rogue = Rogue::new();
+    let dials = (0..1_000).map(|_| rogue.endpoint.dial(host.address, None));
+    let storm = futures::future::join_all(dials);
+    let asked = async {
+        // The one who was there before is served all the while.
+        host.tell(LinksInput::Broadcast(Control::LibrarySummary { digest: digest(9) })).await;
+        guest.heard().await
+    };
+    let (dialled, heard) = tokio::join!(storm, asked);
+    assert!(matches!(heard, LibraryInput::Summary { .. }), "{heard:?}");
+    let taken = dialled.iter().filter(|dial| dial.is_ok()).count();
+    assert!(taken < 200, "{taken} of 1,000 came through");
+    let mut late = seat_at([127, 0, 0, 2], "late", &Identity::ephemeral());
+    late.connect(&host).await.expect("there is room for another machine at once");
+    late.up().await;
+    assert_eq!(host.up().await.0, late.context.me, "and nobody else came or went");
 }
