@@ -10,6 +10,7 @@ pub mod interfaces;
 pub mod limits;
 pub mod lock;
 pub mod mdns;
+pub mod process;
 pub mod quic;
 pub mod random;
 pub mod scan;

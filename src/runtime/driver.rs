@@ -54,6 +54,7 @@ pub struct Runtime {
 
 /// Starts a runtime and returns once it listens. `Handle` ends are for the faces.
 pub async fn start(settings: Settings) -> Result<(Handle, Runtime), StartError> {
+    crate::io::process::raise_open_files();
     let settings = Arc::new(settings);
     let places = &settings.places;
     for folder in [&places.state, &places.config] {
