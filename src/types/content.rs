@@ -13,6 +13,9 @@ use super::{
 pub const CHUNK_BYTES: u32 = 1 << 20;
 /// Files, folders and links of one manifest.
 pub const MANIFEST_ENTRIES_MAX: usize = 150_000;
+/// Folders of one manifest, listed or implied: as many as entries. Each costs memory wherever a
+/// manifest is looked at, and 150,000 paths could imply thirty times as many.
+pub const MANIFEST_FOLDERS_MAX: usize = MANIFEST_ENTRIES_MAX;
 /// Chunks of one manifest: 2 TiB.
 pub const MANIFEST_CHUNKS_MAX: u32 = 1 << 21;
 
@@ -309,6 +312,8 @@ fn check_collisions(files: &[FileEntry], dirs: &[DirEntry], links: &[LinkEntry])
     let mut seen: BTreeMap<String, (Is, &PayloadPath, usize)> = BTreeMap::new();
     let leaves = files.iter().map(|f| &f.path).chain(links.iter().map(|l| &l.path)).map(|p| (p, Is::Leaf));
     let folders = dirs.iter().map(|d| (&d.path, Is::Folder { listed: true }));
+    // Entries that are no folders cannot be told from folders before all were seen: they may be as many.
+    let seen_max = MANIFEST_FOLDERS_MAX + files.len() + links.len();
     for (path, is) in leaves.chain(folders) {
         let mut end = 0;
         let text = path.as_str();
@@ -319,6 +324,9 @@ fn check_collisions(files: &[FileEntry], dirs: &[DirEntry], links: &[LinkEntry])
             let key = super::path::CollisionKey::of(&text[..end]);
             match seen.get_mut(key.as_str()) {
                 None => {
+                    if seen.len() == seen_max {
+                        return Err(ManifestError::TooManyFolders { max: MANIFEST_FOLDERS_MAX });
+                    }
                     seen.insert(key.as_str().to_owned(), (here, path, end));
                 }
                 Some((was, other, other_end)) => {
@@ -384,6 +392,12 @@ pub enum ManifestError {
         /// Entries found.
         entries: usize,
         /// Entries allowed.
+        max: usize,
+    },
+    /// Too many folders.
+    #[error("more than {max} folders")]
+    TooManyFolders {
+        /// Folders allowed.
         max: usize,
     },
     /// Too many bytes.
@@ -486,6 +500,15 @@ mod tests {
             assert!(!ok("a", to), "{to:?}");
         }
         assert!(!ok("a", "..") && !ok("a/b", "../.."));
+    }
+
+    #[test]
+    fn folders_are_bounded_however_they_come() {
+        let deep = |number: usize| format!("{number}{}", "/a".repeat(31));
+        let fits = (0..4_000).map(|number| file(&deep(number), 1)).collect();
+        assert!(manifest(fits, &[], &[]).is_ok());
+        let floods: Vec<_> = (0..6_000).map(|number| file(&deep(number), 1)).collect();
+        assert_eq!(manifest(floods, &[], &[]), Err(ManifestError::TooManyFolders { max: MANIFEST_FOLDERS_MAX }));
     }
 
     #[test]

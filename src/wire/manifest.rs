@@ -2,12 +2,12 @@
 //! and equal bytes one ContentId. Bytes that are not exactly what [`encode`] writes are refused:
 //! one build has one name.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::text;
 use crate::types::{
-    ContentId, DirEntry, FileEntry, FileHash, GameId, LinkEntry, Manifest, ManifestError, PayloadPath, Sentinel,
-    SentinelError, Version, clean,
+    ContentId, DirEntry, FileEntry, FileHash, GameId, LinkEntry, MANIFEST_ENTRIES_MAX, Manifest, ManifestError,
+    PayloadPath, Sentinel, SentinelError, Version, clean,
 };
 
 /// Bytes of a manifest file.
@@ -86,9 +86,37 @@ struct RawManifest {
     #[serde(with = "text")]
     version: Version,
     sentinel: String,
+    #[serde(deserialize_with = "entries")]
     files: Vec<RawFile>,
+    #[serde(deserialize_with = "entries")]
     dirs: Vec<String>,
+    #[serde(deserialize_with = "entries")]
     links: Vec<RawLink>,
+}
+
+/// A list that stops being read when it has more entries than any manifest: 16 MiB of `"",` would
+/// become hundreds.
+fn entries<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct Entries<T>(std::marker::PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Entries<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "at most {MANIFEST_ENTRIES_MAX} entries")
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = list.next_element()? {
+                if entries.len() == MANIFEST_ENTRIES_MAX {
+                    return Err(de::Error::invalid_length(entries.len() + 1, &self));
+                }
+                entries.push(entry);
+            }
+            Ok(entries)
+        }
+    }
+    deserializer.deserialize_seq(Entries(std::marker::PhantomData))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -214,6 +242,16 @@ mod tests {
         check_refused("\"data/a.pk3\"", "\"BIN/RUN\"", |e| matches!(e, E::Entries(ManifestError::Collision { .. })));
         let (bytes, _) = encode(&sample()).unwrap();
         assert!(matches!(decode(&bytes, ContentId::from_bytes([0; 32])), Err(E::WrongHash { .. })));
+    }
+
+    #[test]
+    fn a_flood_of_entries_is_not_kept() {
+        let many = format!(r#""dirs":[{}"a"]"#, r#""a","#.repeat(3_000_000));
+        check_refused(
+            r#""dirs":["saves"]"#,
+            &many,
+            |e| matches!(e, ManifestReadError::Malformed { detail } if detail.contains("at most 150000 entries")),
+        );
     }
 
     #[test]
