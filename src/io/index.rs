@@ -55,7 +55,10 @@ impl Index {
         };
         match open_database(path) {
             Ok(database) => (of(Some(database)), None),
-            Err(detail) => {
+            Err(Unusable { detail, damaged: false }) => {
+                (of(None), Some(IndexTrouble { path: path.to_owned(), aside: None, detail }))
+            }
+            Err(Unusable { detail, damaged: true }) => {
                 let trouble = move_aside(path, detail);
                 // What is broken twice is a disk that cannot be written: go without.
                 (of(open_database(path).ok()), Some(trouble))
@@ -186,6 +189,13 @@ impl Index {
         let detail = match outcome {
             Ok(Ok(value)) => return Some(value),
             Ok(Err(redb::Error::TableDoesNotExist(_))) => return None,
+            Ok(Err(error)) if !is_damage(&error) => {
+                // It repairs itself when it is opened the next time; until then it is not asked.
+                if self.database.write().unwrap_or_else(PoisonError::into_inner).take().is_some() {
+                    tracing::warn!(%error, index = %self.path.display(), "the index cannot be used until the next start");
+                }
+                return None;
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => "its inside is damaged".to_owned(),
         };
@@ -197,13 +207,38 @@ impl Index {
     }
 }
 
-fn open_database(path: &Path) -> Result<Database, String> {
+/// Why a database was not opened.
+struct Unusable {
+    detail: String,
+    /// Its bytes are wrong, not the disk's or the user's circumstances.
+    damaged: bool,
+}
+
+fn open_database(path: &Path) -> Result<Database, Unusable> {
     let opened = catch_unwind(|| redb::Builder::new().set_cache_size(CACHE_BYTES).create(path));
     match opened {
         Ok(Ok(database)) => Ok(database),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("its inside is damaged".to_owned()),
+        Ok(Err(error)) => {
+            let detail = error.to_string();
+            Err(Unusable { detail, damaged: is_damage(&error.into()) })
+        }
+        Err(_) => Err(Unusable { detail: "its inside is damaged".to_owned(), damaged: true }),
     }
+}
+
+/// A disk that is full or may not be written to says nothing about what is on it: an index is not
+/// thrown away for that.
+fn is_damage(error: &redb::Error) -> bool {
+    use std::io::ErrorKind as K;
+    let circumstances = |error: &std::io::Error| {
+        matches!(
+            error.kind(),
+            K::StorageFull | K::QuotaExceeded | K::FileTooLarge | K::PermissionDenied | K::ReadOnlyFilesystem
+        )
+    };
+    let passing = matches!(error, redb::Error::PreviousIo | redb::Error::DatabaseAlreadyOpen)
+        || matches!(error, redb::Error::Io(error) if circumstances(error));
+    !passing
 }
 
 fn move_aside(path: &Path, detail: String) -> IndexTrouble {
@@ -310,6 +345,22 @@ mod tests {
         index.retain_games(&BTreeSet::new());
         drop(index);
         assert_eq!(Index::open(&path, Path::new("/one")).0.game(&game("a")).len(), 1);
+    }
+
+    #[test]
+    fn a_disk_that_is_full_or_forbidden_does_not_cost_the_index() {
+        let check = |error: redb::Error, damage: bool| assert_eq!(is_damage(&error), damage, "{error}");
+        check(redb::Error::Io(std::io::ErrorKind::StorageFull.into()), false);
+        check(redb::Error::Io(std::io::ErrorKind::InvalidData.into()), true);
+        check(redb::Error::Corrupted(String::new()), true);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.redb");
+        let (first, _) = Index::open(&path, Path::new("/games"));
+        first.remember(&game("a"), [("x", stamp(1), &hashes(1))]);
+        let (second, trouble) = Index::open(&path, Path::new("/games"));
+        assert!(trouble.is_some_and(|trouble| trouble.aside.is_none()) && second.game(&game("a")).is_empty());
+        drop(first);
+        assert_eq!(Index::open(&path, Path::new("/games")).0.game(&game("a")).len(), 1);
     }
 
     #[test]

@@ -4,10 +4,11 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read as _, Seek as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 
 /// A process id has at most seven digits on Linux.
 const PID_BYTES_MAX: u64 = 20;
@@ -23,8 +24,11 @@ impl LockFile {
     /// Takes the lock at once or says who has it.
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
         let failed = |source| LockError::Io { path: path.to_owned(), source };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        // A library may lie where others can write: a link they put there must not make us empty a
+        // file of the user's, nor a pipe make us wait.
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+        let mut file = options.read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -32,9 +36,17 @@ impl LockFile {
             }
             Err(errno) => return Err(failed(errno.into())),
         }
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(failed(io::Error::other("it is not a regular file; remove it")));
+        }
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
-        writeln!(file, "{}", std::process::id()).map_err(failed)?;
+        match writeln!(file, "{}", std::process::id()) {
+            Ok(()) => {}
+            // The number is a courtesy, and on a full disk games can still be removed.
+            Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {}
+            Err(error) => return Err(failed(error)),
+        }
         Ok(Self { _file: file })
     }
 
@@ -82,6 +94,18 @@ pub enum LockError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_in_the_place_of_the_lock_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, mine) = (folder.path().join("lock"), folder.path().join("mine"));
+        std::fs::write(&mine, "precious").unwrap();
+        std::os::unix::fs::symlink(&mine, &path).unwrap();
+        assert!(matches!(LockFile::acquire(&path), Err(LockError::Io { .. })));
+        assert_eq!(std::fs::read(&mine).unwrap(), b"precious");
+        // A full disk: there is a device for it.
+        assert!(LockFile::acquire(Path::new("/dev/full")).is_err());
+    }
 
     #[test]
     fn the_second_is_told_who_was_first() {

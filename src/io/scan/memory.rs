@@ -6,7 +6,11 @@ use std::{
 };
 
 use crate::{
-    io::{disk::Stamp, hash::FileHashes, index::Index},
+    io::{
+        disk::Stamp,
+        hash::{FileHashes, fold},
+        index::Index,
+    },
     types::{ChunkHash, FileHash, GameId, PayloadPath, chunks_of_size},
 };
 
@@ -58,7 +62,12 @@ impl Memory {
             (None, 1) => vec![ChunkHash::from_bytes(*known.hash.as_bytes())],
             (None, _) => {
                 let (index, game) = self.index.as_ref()?;
-                index.chunk_hashes(game, path.as_str(), stamp)?
+                let chunks = index.chunk_hashes(game, path.as_str(), stamp)?;
+                // An index that was damaged inside is no reason to believe it, or to stop.
+                if fold(&chunks, stamp.size) != Some(known.hash) {
+                    return None;
+                }
+                chunks
             }
         };
         Some(FileHashes { file: known.hash, chunks })
@@ -115,7 +124,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::io::hash::{fold, hash_chunk};
+    use crate::io::hash::hash_chunk;
 
     #[test]
     fn what_is_learned_outlives_a_restart_and_what_is_forgotten_does_not() {
@@ -143,7 +152,10 @@ mod tests {
             memory.forget(&path(1));
             memory.keep_only(|path| path != "f0");
         }
+        let damaged = FileHashes { chunks: vec![hash_chunk(b"x", 0, true); 4], ..hashes(sizes[3]) };
+        open().remember(&game, [("damaged", stamp(sizes[3]), &damaged)]);
         let memory = Memory::of_game(&open(), &game);
+        assert_eq!(memory.get(&PayloadPath::new("damaged").unwrap(), &stamp(sizes[3])), None);
         assert_eq!(sizes.map(|size| memory.get(&path(size), &stamp(size)).is_some()), [false, false, true, true]);
     }
 }
