@@ -4,16 +4,16 @@
 
 mod machine;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use machine::Machine;
 
 use crate::{
     core::install::{self, Commit, Evidence, JournalFound, OnDisk, Recovery, Step, Survey},
     io::{
-        disk::{DiskError, GameRoot, Kind, Library, Reason},
-        scan::{Memory, ScanError, hash_path},
-        store::{self, ChunkHashes, Held, Incoming, NotReady, StoredManifest},
+        disk::{DiskError, FaultAction, Faults, FileStat, GameRoot, Kind, Library, Reason, Stamp},
+        scan::{self, Memory, ScanError, hash_path},
+        store::{self, Held, Incoming, NotReady, StoredManifest},
     },
     types::{ChunkNo, ContentId, FileNo, GameId, Manifest, PayloadPath, SENTINEL_NAME},
     wire::journal::{JOURNAL_BYTES_MAX, Journal},
@@ -62,6 +62,12 @@ pub(crate) enum InstallError {
     /// The download is not whole.
     #[error(transparent)]
     NotReady(#[from] NotReady),
+    /// An earlier try was cut off and cannot be finished.
+    #[error("an earlier try cannot be finished: {reason}; verify the game, then begin again")]
+    GaveUp {
+        /// Why, and where its record is now.
+        reason: String,
+    },
     /// A file in the root keeps changing while it is looked at.
     #[error(transparent)]
     Scan(ScanError),
@@ -77,7 +83,9 @@ impl InstallError {
             Self::NotReady(NotReady::Disk(error)) | Self::Scan(ScanError::Disk(error)) | Self::Disk(error) => {
                 error.is_no_space()
             }
-            Self::NotReady(NotReady::Lost { .. } | NotReady::Incomplete { .. }) | Self::Scan(_) => false,
+            Self::NotReady(NotReady::Lost { .. } | NotReady::Incomplete { .. })
+            | Self::Scan(_)
+            | Self::GaveUp { .. } => false,
         }
     }
 }
@@ -86,20 +94,64 @@ impl InstallError {
 /// build and the download as they were; after it, [`recover`] finishes, now or at the next start.
 ///
 /// `root` is the root of the download, opened once more: with faults set on it, a commit stops at any
-/// one of its operations.
+/// one of its operations. Called again after a full disk stopped it halfway, it goes on from there.
 pub(crate) fn commit(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) -> Result<Committed, InstallError> {
+    // Somebody may have moved the folder away, and made a new one of that name.
+    let at_path = GameRoot::open(root.path())?;
+    at_path.check_same(root)?;
+    at_path.check_same(incoming.root())?;
+    if matches!(read_journal(root)?, JournalFound::Commit { to, .. } if to == incoming.content()) {
+        return finish_begun(root, incoming, memory);
+    }
     incoming.prepare()?;
+    let stays = incoming.stays();
     // A damaged manifest proves nothing ours: then everything in the way is set aside.
     let old = store::load_manifest(root)?.and_then(Result::ok);
     let new = incoming.manifest();
-    let survey = survey(root, old.as_ref(), (incoming.content(), new.as_ref()), memory)?;
+    let Surveyed { survey, ours } = survey(root, old.as_ref(), (incoming.content(), new.as_ref()), memory)?;
     let plan =
         Commit { old: old.as_ref().map(|old| (old.content, &old.manifest)), new: (incoming.content(), new.as_ref()) };
     let mut machine =
-        Machine::new(root, old.as_ref().map(|old| &old.manifest), Some(new.as_ref()), Some(incoming.content()));
+        Machine::new(root, old.as_ref().map(|old| &old.manifest), Some(new.as_ref()), Some(incoming.content()))
+            .with_ours(ours);
     machine.run(&install::commit(plan, &survey, false))?;
-    let held = held_after(root, incoming.content(), Arc::clone(new), incoming.chunk_hashes(), memory)?;
+    let before = |number: usize, path: &PayloadPath| match machine.placed.get(path) {
+        Some(stamp) => Some(Before { stamp: *stamp, touched: true }),
+        None => stays[number].map(|stamp| Before { stamp, touched: survey.wrong_mode.contains(path) }),
+    };
+    let held = held_after(root, incoming, before, memory)?;
     Ok(Committed { held, set_aside: machine.set_aside })
+}
+
+/// As [`commit`]; when `fault` says `commit:K`, the process kills itself before the K-th operation. For
+/// tests of the whole program, which debug builds let set it.
+pub(crate) fn commit_with_fault(
+    root: &GameRoot,
+    incoming: &Incoming,
+    memory: &mut Memory,
+    fault: Option<&str>,
+) -> Result<Committed, InstallError> {
+    let Some(fault) = fault else { return commit(root, incoming, memory) };
+    let Some(point) = fault.strip_prefix("commit:").and_then(|point| point.parse().ok()) else {
+        tracing::warn!(fault, "POTLUCK_FAULT is not of the form commit:K");
+        return commit(root, incoming, memory);
+    };
+    let faults = Arc::new(Faults::before(point, FaultAction::Kill));
+    commit(&GameRoot::open(root.path())?.with_faults(faults), incoming, memory)
+}
+
+/// Finishes a commit whose journal is there already: its files may be in the root, so nothing about
+/// the download says any more what is missing, and everything is looked at.
+fn finish_begun(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) -> Result<Committed, InstallError> {
+    let set_aside = match recover_root(root, memory)? {
+        Recovered::Committed { set_aside, .. } => set_aside,
+        Recovered::GaveUp { reason } => return Err(InstallError::GaveUp { reason }),
+        Recovered::Nothing | Recovered::Removed(_) => Vec::new(),
+    };
+    let (manifest, hashes) = (incoming.manifest(), incoming.chunk_hashes());
+    let watcher = &mut |_| ControlFlow::Continue(());
+    let check = scan::check(root, incoming.content(), manifest, hashes, memory, watcher).map_err(InstallError::Scan)?;
+    Ok(Committed { held: check.held, set_aside })
 }
 
 /// Finishes what a crash cut off in a root. A second call finds nothing.
@@ -126,19 +178,23 @@ pub(crate) fn remove_game(library: &Library, game: &GameId, memory: &mut Memory)
     Ok(removed)
 }
 
-fn recover_root(root: &GameRoot, memory: &mut Memory) -> Result<Recovered, InstallError> {
-    let journal = match root.read_file(store::JOURNAL, JOURNAL_BYTES_MAX) {
-        Ok(bytes) => match Journal::decode(&bytes) {
+fn read_journal(root: &GameRoot) -> Result<JournalFound, DiskError> {
+    match root.read_file(store::JOURNAL, JOURNAL_BYTES_MAX) {
+        Ok(bytes) => Ok(match Journal::decode(&bytes) {
             Ok(Journal::Commit { from, to }) => JournalFound::Commit { from, to },
             Ok(Journal::Remove { .. }) => JournalFound::Remove,
             Err(_) => JournalFound::Damaged,
-        },
-        Err(error) if is_absent(&error) => JournalFound::None,
+        }),
+        Err(error) if is_absent(&error) => Ok(JournalFound::None),
         Err(error) if matches!(error.reason(), Reason::TooLong { .. } | Reason::NotRegular | Reason::IsAFolder) => {
-            JournalFound::Damaged
+            Ok(JournalFound::Damaged)
         }
-        Err(error) => return Err(error.into()),
-    };
+        Err(error) => Err(error),
+    }
+}
+
+fn recover_root(root: &GameRoot, memory: &mut Memory) -> Result<Recovered, InstallError> {
+    let journal = read_journal(root)?;
     let parked = root.find(store::PARKED_SENTINEL)?.is_some();
     let removal = root.find(store::REMOVAL_MARK)?.is_some();
     if journal == JournalFound::None && !parked && !removal {
@@ -205,9 +261,9 @@ fn finish_commit(
     new: &Manifest,
     memory: &mut Memory,
 ) -> Result<Recovered, InstallError> {
-    let survey = survey(root, old.as_ref(), (to, new), memory)?;
+    let Surveyed { survey, ours } = survey(root, old.as_ref(), (to, new), memory)?;
     let plan = Commit { old: old.as_ref().map(|old| (old.content, &old.manifest)), new: (to, new) };
-    let mut machine = Machine::new(root, old.as_ref().map(|old| &old.manifest), Some(new), Some(to));
+    let mut machine = Machine::new(root, old.as_ref().map(|old| &old.manifest), Some(new), Some(to)).with_ours(ours);
     machine.run(&install::commit(plan, &survey, true))?;
     Ok(Recovered::Committed { content: to, set_aside: machine.set_aside })
 }
@@ -227,13 +283,21 @@ fn remove_payload(root: &GameRoot) -> Result<Removed, InstallError> {
     Ok(Removed { left: machine.left })
 }
 
-/// Looks at every path that the plan of a commit wants to know of.
+/// What was found, and the state in which each file and link of ours was.
+struct Surveyed {
+    survey: Survey,
+    ours: BTreeMap<PayloadPath, Stamp>,
+}
+
+/// Looks at every path that the plan of a commit wants to know of. Refuses what would stop it halfway.
 fn survey(
     root: &GameRoot,
     old: Option<&StoredManifest>,
     (content, new): (ContentId, &Manifest),
     memory: &mut Memory,
-) -> Result<Survey, InstallError> {
+) -> Result<Surveyed, InstallError> {
+    let device = root.stat("")?.device;
+    let mut ours = BTreeMap::new();
     let old = old.map(|old| &old.manifest);
     let mut survey = Survey::default();
     for (number, entry) in new.files().iter().enumerate() {
@@ -251,6 +315,9 @@ fn survey(
         }
         let Some(stat) = root.find(path.as_str())? else { continue };
         let on_disk = match stat.kind {
+            Kind::Folder if stat.device != device => {
+                return Err(DiskError::new("put files into", path, Reason::OtherFileSystem).into());
+            }
             Kind::Folder => OnDisk::Folder,
             Kind::File => {
                 let expect = old.and_then(|old| old.find(&path)).map(|(_, entry)| entry);
@@ -270,9 +337,12 @@ fn survey(
             }
             Kind::Fifo | Kind::Socket | Kind::Device | Kind::Unknown => OnDisk::Foreign,
         };
+        if on_disk == OnDisk::Ours {
+            ours.insert(path.clone(), stat.stamp);
+        }
         survey.at.insert(path, on_disk);
     }
-    Ok(survey)
+    Ok(Surveyed { survey, ours })
 }
 
 fn target_of<'m>(manifest: Option<&'m Manifest>, path: &PayloadPath) -> Option<&'m str> {
@@ -281,21 +351,43 @@ fn target_of<'m>(manifest: Option<&'m Manifest>, path: &PayloadPath) -> Option<&
     Some(&links[index].target)
 }
 
-/// What the root has after a commit, and teaches it to the index: moving a file changes its stamp.
+/// A file's state before a commit, when its bytes were known to be the build's.
+struct Before {
+    stamp: Stamp,
+    /// The commit moved it or changed its mode, which changes the time of its last change.
+    touched: bool,
+}
+
+impl Before {
+    fn is_still(&self, now: &FileStat) -> bool {
+        let Stamp { size, mtime_ns, inode, ctime_ns } = self.stamp;
+        let same = (size, mtime_ns, inode) == (now.stamp.size, now.stamp.mtime_ns, now.stamp.inode);
+        now.kind == Kind::File && same && (self.touched || ctime_ns == now.stamp.ctime_ns)
+    }
+}
+
+/// What the root has after a commit, and teaches it to the index: moving a file changes its stamp. A
+/// file that is not as it was before is hashed: the user may be quicker than we are.
 fn held_after(
     root: &GameRoot,
-    content: ContentId,
-    manifest: Arc<Manifest>,
-    hashes: ChunkHashes,
+    incoming: &Incoming,
+    before: impl Fn(usize, &PayloadPath) -> Option<Before>,
     memory: &mut Memory,
 ) -> Result<Held, InstallError> {
-    let mut held = Held { hashes, ..Held::nothing(content, manifest) };
-    let manifest = Arc::clone(&held.manifest);
+    let manifest = Arc::clone(incoming.manifest());
+    let mut held = Held { hashes: incoming.chunk_hashes(), ..Held::nothing(incoming.content(), Arc::clone(&manifest)) };
     for (number, entry) in manifest.files().iter().enumerate() {
         let file = FileNo(number as u32);
         let Some(stat) = root.find(entry.path.as_str())? else { continue };
         if stat.kind != Kind::File || stat.stamp.size != entry.size {
             continue;
+        }
+        let still = before(number, &entry.path).is_some_and(|before| before.is_still(&stat));
+        if !still {
+            let found = hash_path(root, &entry.path, &stat.stamp, memory).map_err(InstallError::Scan)?;
+            if found != Some(entry.hash) {
+                continue;
+            }
         }
         held.stamps[number] = Some(stat.stamp);
         manifest.chunks_of(file).for_each(|chunk| {

@@ -61,7 +61,7 @@ pub fn removal(manifest: Option<&Manifest>, survey: &Survey) -> Vec<Step> {
     let mut steps = vec![Step::MarkRemoval, Step::DropDownloads];
     if let Some(manifest) = manifest {
         let there = |path: &&PayloadPath| matches!(survey.at.get(path), Some(OnDisk::Ours | OnDisk::Foreign));
-        steps.extend(entries_without_dirs(manifest).filter(there).map(|path| Step::Delete { path: path.clone() }));
+        steps.extend(entries_without_dirs(manifest).filter(there).map(|path| Step::Discard { path: path.clone() }));
         let folders = folders(manifest);
         steps.extend(folders.into_iter().rev().map(|path| Step::RemoveFolder { path }));
     }

@@ -26,6 +26,11 @@ pub enum Step {
         /// Where it is.
         path: PayloadPath,
     },
+    /// Remove a file or link, whoever changed it: a game is removed.
+    Discard {
+        /// Where it is.
+        path: PayloadPath,
+    },
     /// Move what is at a path, if anything, to `.potluck/replaced/`.
     SetAside {
         /// Where it is.

@@ -81,6 +81,15 @@ pub enum Reason {
     /// A link where the path must not lead through one.
     #[error("a symbolic link is in the way; links inside games are not followed")]
     Link,
+    /// Something of another file system where only one file system may be.
+    #[error("another file system is mounted there, and files cannot be moved across; unmount it, or move the game")]
+    OtherFileSystem,
+    /// A file system without symbolic links.
+    #[error("the file system cannot store symbolic links, which this game has; choose a library on another one")]
+    NoLinks,
+    /// A folder that was replaced by another one while it was worked in.
+    #[error("the folder was moved or replaced meanwhile; put it back, or begin again")]
+    Moved,
     /// A folder that still has something in it.
     #[error("the folder is not empty")]
     NotEmpty,

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::{
     fs::{FallocateFlags, FileType, Mode, Stat, fallocate, fchmod, fdatasync, fstat, fsync, ftruncate},
-    io::Errno,
+    io::{Errno, retry_on_intr},
 };
 
 use super::{
@@ -152,13 +152,23 @@ impl GameFile {
     pub fn allocate(&self, size: u64) -> Result<(), DiskError> {
         self.tick("make room in")?;
         if size > 0 {
-            match fallocate(&self.file, FallocateFlags::empty(), 0, size) {
+            // A memory file system gives up at any signal, such as a terminal that is resized.
+            match retry_on_intr(|| fallocate(&self.file, FallocateFlags::empty(), 0, size)) {
                 Ok(()) => return Ok(()),
                 Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
                 Err(errno) => return Err(self.error("make room in", errno)),
             }
         }
         ftruncate(&self.file, size).map_err(|errno| self.error("make room in", errno))
+    }
+
+    /// Takes away what the file has beyond `size` bytes.
+    pub fn cut(&self, size: u64) -> Result<(), DiskError> {
+        if self.stat()?.stamp.size <= size {
+            return Ok(());
+        }
+        self.tick("cut")?;
+        ftruncate(&self.file, size).map_err(|errno| self.error("cut", errno))
     }
 
     /// Sets or clears the right to run it, for whoever may read it.

@@ -14,7 +14,7 @@ use std::{
 
 use rustix::{
     fs::{
-        AtFlags, Dir, Mode, OFlags, RenameFlags, fstat, fstatvfs, fsync, mkdirat, open, readlinkat, renameat,
+        AtFlags, Dir, Mode, OFlags, RenameFlags, fstat, fstatvfs, fsync, mkdirat, open, openat, readlinkat, renameat,
         renameat_with, statat, symlinkat, unlinkat,
     },
     io::Errno,
@@ -29,8 +29,9 @@ use super::{
 
 /// Bytes copied between two looks at the watcher: short enough to stop at once, long enough to be quick.
 const COPY_STEP_BYTES: u64 = 16 << 20;
-/// What potluck itself lays down is four folders deep; a tree somebody put there by hand may be deeper, not endless.
-const REMOVE_DEPTH_MAX: usize = 64;
+/// What potluck itself lays down is four folders deep; what a user had and was set aside may be
+/// deeper, but each level holds a descriptor.
+const REMOVE_DEPTH_MAX: usize = 200;
 /// Entries of one folder of ours; a download has at most one file for each entry of a manifest.
 const REMOVE_ENTRIES_MAX: usize = 400_000;
 /// The folder of potluck's own files in a game root.
@@ -209,7 +210,8 @@ impl GameRoot {
         self.tick("move", from)?;
         let (from_place, from_name) = self.place("move", from)?;
         let (to_place, to_name) = self.place("move to", to)?;
-        renameat(from_place.fd(), from_name, to_place.fd(), to_name).map_err(|errno| self.error("move", from, errno))
+        renameat(from_place.fd(), from_name, to_place.fd(), to_name)
+            .map_err(|errno| self.error("move", from, move_reason(errno)))
     }
 
     /// Moves a path within the root; refuses when something is at `to`.
@@ -227,7 +229,7 @@ impl GameRoot {
             }
             result => result,
         }
-        .map_err(|errno| self.error("move", from, errno))
+        .map_err(|errno| self.error("move", from, move_reason(errno)))
     }
 
     /// Removes a file or a link; fine when it is gone.
@@ -257,30 +259,44 @@ impl GameRoot {
     /// Removes a path and all below it; fine when it is gone. Links are removed, not followed. It is
     /// for folders of potluck's own: the caller has proof that all of it is ours.
     pub fn remove_tree(&self, path: &str) -> Result<(), DiskError> {
-        self.remove_level(path, 0)
-    }
-
-    fn remove_level(&self, path: &str, depth: usize) -> Result<(), DiskError> {
-        if depth > REMOVE_DEPTH_MAX {
-            return Err(self.error("remove", path, Reason::TooMany { max: REMOVE_DEPTH_MAX }));
-        }
         match self.find(path)? {
             None => return Ok(()),
-            Some(stat) => match stat.kind {
-                Kind::Folder => {}
-                Kind::File | Kind::Link | Kind::Fifo | Kind::Socket | Kind::Device | Kind::Unknown => {
-                    return self.remove_file(path);
-                }
-            },
+            Some(stat) if stat.kind != Kind::Folder => return self.remove_file(path),
+            Some(_) => {}
         }
-        for entry in self.list(path, REMOVE_ENTRIES_MAX)? {
-            let Some(name) = entry.name.to_str() else {
-                // A name we could not have written: leave it, and say so by the folder that stays.
-                continue;
-            };
-            self.remove_level(&format!("{path}/{name}"), depth + 1)?;
-        }
+        let dir = self.open_dir("remove", path, OFlags::RDONLY)?;
+        self.empty_level(&dir, path, 0)?;
         self.remove_dir(path)
+    }
+
+    /// Works by descriptors, not by paths: what was set aside may have names that are no text, and
+    /// be deeper than a path can be long.
+    fn empty_level(&self, dir: &OwnedFd, path: &str, depth: usize) -> Result<(), DiskError> {
+        const OPERATION: &str = "remove";
+        if depth > REMOVE_DEPTH_MAX {
+            return Err(self.error(OPERATION, path, Reason::TooMany { max: REMOVE_DEPTH_MAX }));
+        }
+        for entry in self.list_dir(OPERATION, dir, path, REMOVE_ENTRIES_MAX)? {
+            let name = entry.name.as_os_str();
+            let below = || format!("{path}/{}", name.to_string_lossy());
+            let flags = if entry.stat.kind == Kind::Folder {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                match openat(dir, name, flags, Mode::empty()) {
+                    Ok(inner) => self.empty_level(&inner, &below(), depth + 1)?,
+                    Err(Errno::NOENT) => continue,
+                    Err(errno) => return Err(self.error(OPERATION, &below(), errno)),
+                }
+                AtFlags::REMOVEDIR
+            } else {
+                AtFlags::empty()
+            };
+            self.tick(OPERATION, path)?;
+            match unlinkat(dir, name, flags) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(errno) => return Err(self.error(OPERATION, &below(), errno)),
+            }
+        }
+        Ok(())
     }
 
     /// Makes a symbolic link; refuses a path that exists. The target is data and is not looked at.
@@ -289,6 +305,25 @@ impl GameRoot {
         self.tick(OPERATION, path)?;
         let (place, name) = self.place(OPERATION, path)?;
         symlinkat(target, place.fd(), name).map_err(|errno| self.error(OPERATION, path, errno))
+    }
+
+    /// Refuses a file system without symbolic links, by making one in a folder of ours.
+    pub fn check_links(&self, folder: &str) -> Result<(), DiskError> {
+        let path = if folder.is_empty() { "link.new".to_owned() } else { format!("{folder}/link.new") };
+        self.remove_file(&path)?;
+        self.make_link(&path, "nowhere").map_err(|error| {
+            // What FAT and its like say; whether the folder may be written to is known by now.
+            let cannot = matches!(error.reason(), Reason::Denied | Reason::Io(_));
+            if cannot { self.error("make the link", &path, Reason::NoLinks) } else { error }
+        })?;
+        self.remove_file(&path)
+    }
+
+    /// Refuses another root than `other`, such as a new folder of the same name.
+    pub fn check_same(&self, other: &Self) -> Result<(), DiskError> {
+        let (ours, others) = (self.stat("")?, other.stat("")?);
+        let same = ours.stamp.inode == others.stamp.inode && ours.device == others.device;
+        if same { Ok(()) } else { Err(self.error("change the game in", "", Reason::Moved)) }
     }
 
     /// What a symbolic link points to, as stored.
@@ -304,21 +339,31 @@ impl GameRoot {
     pub fn list(&self, path: &str, max: usize) -> Result<Vec<Listed>, DiskError> {
         const OPERATION: &str = "list";
         let dir = self.open_dir(OPERATION, path, OFlags::RDONLY)?;
-        let entries = Dir::read_from(&dir).map_err(|errno| self.error(OPERATION, path, errno))?;
+        self.list_dir(OPERATION, &dir, path, max)
+    }
+
+    fn list_dir(
+        &self,
+        operation: &'static str,
+        dir: &OwnedFd,
+        path: &str,
+        max: usize,
+    ) -> Result<Vec<Listed>, DiskError> {
+        let entries = Dir::read_from(dir).map_err(|errno| self.error(operation, path, errno))?;
         let mut listed = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(|errno| self.error(OPERATION, path, errno))?;
+            let entry = entry.map_err(|errno| self.error(operation, path, errno))?;
             let name = entry.file_name();
             if name.to_bytes() == b"." || name.to_bytes() == b".." {
                 continue;
             }
-            let stat = match statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            let stat = match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => FileStat::from_raw(&stat),
                 Err(Errno::NOENT) => continue,
-                Err(errno) => return Err(self.error(OPERATION, path, errno)),
+                Err(errno) => return Err(self.error(operation, path, errno)),
             };
             if listed.len() == max {
-                return Err(self.error(OPERATION, path, Reason::TooMany { max }));
+                return Err(self.error(operation, path, Reason::TooMany { max }));
             }
             listed.push(Listed { name: OsStr::from_bytes(name.to_bytes()).to_owned(), stat });
         }
@@ -417,6 +462,11 @@ impl GameRoot {
     fn error(&self, operation: &'static str, path: &str, reason: impl Into<Reason>) -> DiskError {
         DiskError::at(operation, &self.path, path, reason)
     }
+}
+
+/// A path that leads out of a file system is no link when a move says so.
+fn move_reason(errno: Errno) -> Reason {
+    if errno == Errno::XDEV { Reason::OtherFileSystem } else { errno.into() }
 }
 
 /// The folder part of a path; empty at the root.

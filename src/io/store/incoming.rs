@@ -15,15 +15,17 @@ use super::{
     files::{OpenFiles, Owner},
     hashes::{ChunkHashes, HASH_BYTES, WrongHashes},
     held::Held,
+    kept::load_incoming_manifest,
     layout,
     reader::{ReadError, RootReader, read_checked, verify},
 };
 use crate::{
     io::{
-        disk::{DiskError, GameFile, GameRoot, Reason, Stamp, reflink},
+        disk::{DiskError, GameFile, GameRoot, Kind, Reason, Stamp, reflink},
         hash::{Watcher, hash_chunk},
     },
     types::{CHUNK_BYTES, ChunkHash, ChunkNo, ChunkPlace, ChunkSet, ContentId, FileNo, Manifest},
+    wire::manifest,
 };
 
 /// A download that grows. Shared by the threads that write and serve it.
@@ -293,6 +295,8 @@ impl Incoming {
             let mut state = self.state();
             state.stays_no_more(&self.manifest, place.file);
             self.set_bit(&mut state, chunk, false).map_err(ReadError::Disk)?;
+            // Else a power loss could bring back a bit that the last synced bitmap still vouches for.
+            self.have_file.sync_data().map_err(ReadError::Disk)?;
         }
         Ok(right)
     }
@@ -372,13 +376,18 @@ impl Incoming {
     /// Makes the download ready to be moved into the root: what was to stay there still does, every
     /// file is whole, nothing lies here that is not wanted, and all of it is durable.
     pub fn prepare(&self) -> Result<(), NotReady> {
-        let lost = self.recheck()?;
+        let mut lost = self.recheck()?;
+        lost.extend(self.recheck_staged()?);
         if !lost.is_empty() {
             return Err(NotReady::Lost { chunks: lost });
         }
         if !self.is_complete() {
             return Err(NotReady::Incomplete { missing: self.missing_bytes() });
         }
+        if !self.manifest.links().is_empty() {
+            self.root.check_links(&layout::incoming_folder(self.content))?;
+        }
+        self.check_manifest_file()?;
         for (number, entry) in self.manifest.files().iter().enumerate() {
             let path = layout::data_path(self.content, FileNo(number as u32));
             let stays = self.state().stays[number].is_some();
@@ -390,6 +399,47 @@ impl Incoming {
             }
         }
         Ok(self.sync()?)
+    }
+
+    /// The state each file was in that stays where it is in the root.
+    pub(crate) fn stays(&self) -> Vec<Option<Stamp>> {
+        self.state().stays.clone()
+    }
+
+    /// Looks whether each growing file that has verified chunks is still here and of its size: somebody
+    /// may have tidied up. The chunks of one that is not are no longer here, and are given back.
+    fn recheck_staged(&self) -> Result<Vec<ChunkNo>, DiskError> {
+        let mut lost = Vec::new();
+        for (number, entry) in self.manifest.files().iter().enumerate() {
+            let file = FileNo(number as u32);
+            let path = layout::data_path(self.content, file);
+            if self.state().stays[number].is_some() {
+                continue;
+            }
+            let found = self.root.find(&path)?;
+            if found.is_some_and(|stat| stat.kind == Kind::File && stat.stamp.size == entry.size) {
+                continue;
+            }
+            if found.is_some() {
+                self.root.remove_tree(&path)?;
+            }
+            self.open.close(file);
+            for chunk in self.manifest.chunks_of(file).map(ChunkNo) {
+                if self.set_bit(&mut self.state(), chunk, false)? {
+                    lost.push(chunk);
+                }
+            }
+        }
+        Ok(lost)
+    }
+
+    /// The manifest file moves into the root at commit: what lies there must be this build's.
+    fn check_manifest_file(&self) -> Result<(), DiskError> {
+        if load_incoming_manifest(&self.root, self.content)?.is_some_and(|stored| stored.is_ok()) {
+            return Ok(());
+        }
+        let (bytes, _) = manifest::encode(&self.manifest).expect("a manifest that was decoded can be encoded");
+        self.root.write_atomic(&layout::incoming_manifest(self.content), &bytes)
     }
 
     /// A file with the same content in the old build: where the file system can share its blocks, it
@@ -409,12 +459,19 @@ impl Incoming {
             return Ok(());
         }
         let Some(from) = old.whole_file(same)? else { return Ok(()) };
-        let path = layout::data_path(self.content, file);
-        self.root.remove_file(&path)?;
-        let to = self.root.create_file(&path, entry.executable)?;
-        if !reflink(&from, &to)? {
-            self.root.remove_file(&path)?;
-            return Ok(());
+        // Beside its place, and moved there only if nothing is: a chunk that comes meanwhile begins the
+        // file itself, and must not find its bytes in a file that has been removed.
+        let (path, beside) = (layout::data_path(self.content, file), layout::adopted_path(self.content, file));
+        self.root.remove_file(&beside)?;
+        let to = self.root.create_file(&beside, entry.executable)?;
+        let moved = if reflink(&from, &to)? { self.root.rename_new(&beside, &path) } else { Ok(()) };
+        match moved {
+            Ok(()) if self.root.find(&beside)?.is_none() => {}
+            Ok(()) => return self.root.remove_file(&beside).map_err(IncomingError::from),
+            Err(error) if matches!(error.reason(), Reason::Exists) => {
+                return self.root.remove_file(&beside).map_err(IncomingError::from);
+            }
+            Err(error) => return Err(error.into()),
         }
         let mut buffer = vec![0; CHUNK_BYTES as usize];
         for place in chunks.filter_map(|chunk| self.manifest.place(ChunkNo(chunk))) {
@@ -477,7 +534,13 @@ impl Incoming {
             let byte = (0..8u32)
                 .filter(|bit| state.staged.contains(ChunkNo(first + bit)))
                 .fold(0, |byte, bit| byte | 1 << bit);
-            self.have_file.write_at(&[byte], u64::from(chunk.0 / 8))?;
+            if let Err(error) = self.have_file.write_at(&[byte], u64::from(chunk.0 / 8)) {
+                // A chunk counts when its bit is kept: else the asker is told of a failure that was none.
+                if to {
+                    state.set_staged(chunk, false);
+                }
+                return Err(error);
+            }
         }
         Ok(changed)
     }

@@ -56,6 +56,11 @@ pub(super) fn data_folder(content: ContentId) -> String {
     format!("{INCOMING}/{content}/data")
 }
 
+/// A growing file before it is one: a shared copy of an older build's file.
+pub(super) fn adopted_path(content: ContentId, file: FileNo) -> String {
+    format!("{INCOMING}/{content}/data/{}.new", file.0)
+}
+
 /// A growing file. It is named by its number: paths of the game come into being at commit only.
 pub(crate) fn data_path(content: ContentId, file: FileNo) -> String {
     format!("{INCOMING}/{content}/data/{}", file.0)

@@ -377,3 +377,51 @@ fn stored_manifests_are_checked() {
     write(root.path(), HASHES, &[3; 500]);
     assert_eq!(load_hashes(&root, &held.manifest).unwrap(), ChunkHashes::of(&held.manifest));
 }
+
+/// A whole download, spoilt by somebody who tidies up: these chunks are missing before it can be committed.
+fn check_tidied(spoil: impl FnOnce(&Pair), expect: &[u32]) {
+    let pair = Pair::usual();
+    let (incoming, _) = pair.open(None);
+    pair.teach(&incoming);
+    for chunk in 0..5 {
+        incoming.write_chunk(ChunkNo(chunk), &pair.chunk(chunk)).unwrap();
+    }
+    spoil(&pair);
+    match incoming.prepare() {
+        Ok(()) => assert!(expect.is_empty()),
+        Err(NotReady::Lost { chunks }) => assert_eq!(chunks.iter().map(|chunk| chunk.0).collect::<Vec<_>>(), expect),
+        Err(other) => panic!("{other}"),
+    }
+    for chunk in expect {
+        assert!(incoming.write_chunk(ChunkNo(*chunk), &pair.chunk(*chunk)).unwrap());
+    }
+    incoming.prepare().unwrap();
+    assert!(fs::read(pair.kept("data/0")).unwrap() == bytes(1, 3 * MIB + 9));
+    assert!(fs::read(pair.kept("data/1")).unwrap().is_empty());
+    assert!(fs::read(pair.kept("data/2")).unwrap() == bytes(2, 77));
+    assert!(fs::read(pair.kept("manifest.json")).unwrap() == pair.scanned.bytes);
+}
+
+#[test]
+fn what_somebody_tidied_up_is_fetched_again_and_never_committed() {
+    check_tidied(|_| {}, &[]);
+    check_tidied(|pair| fs::remove_file(pair.kept("data/0")).unwrap(), &[0, 1, 2, 3]);
+    check_tidied(|pair| fs::remove_file(pair.kept("data/2")).unwrap(), &[4]);
+    check_tidied(|pair| fs::write(pair.kept("data/2"), bytes(2, 78)).unwrap(), &[4]);
+    check_tidied(|pair| fs::write(pair.kept("data/1"), b"not empty").unwrap(), &[]);
+    check_tidied(|pair| fs::write(pair.kept("manifest.json"), b"{}").unwrap(), &[]);
+    check_tidied(|pair| fs::remove_file(pair.kept("manifest.json")).unwrap(), &[]);
+}
+
+#[test]
+fn a_growing_file_that_is_too_long_is_cut() {
+    check_resume(
+        |pair| {
+            let mut data = fs::read(pair.kept("data/0")).unwrap();
+            data.extend([7; 100]);
+            fs::write(pair.kept("data/0"), data).unwrap();
+        },
+        &[1, 3, 4],
+        MIB + 9,
+    );
+}

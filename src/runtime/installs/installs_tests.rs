@@ -461,3 +461,239 @@ fn a_process_killed_at_any_operation_of_a_commit_leaves_the_old_build_or_the_new
     assert!(killed > 60, "only {killed} points");
     println!("killed {killed} times");
 }
+
+#[test]
+fn a_commit_that_was_stopped_goes_on_with_the_same_download() {
+    let expect = {
+        let party = Party::update();
+        party.commit(&party.download(None), None).unwrap();
+        party.snapshot()
+    };
+    for point in [9, 20, 40, 60] {
+        let party = Party::update();
+        let incoming = party.download(None);
+        let faults = Arc::new(Faults::before(point, FaultAction::Fail));
+        party.commit(&incoming, Some(&faults)).unwrap_err();
+        let committed = party.commit(&incoming, None).unwrap();
+        assert!(committed.held.is_whole(), "at {point}");
+        assert_eq!(party.snapshot(), expect, "at {point}");
+    }
+}
+
+#[test]
+fn what_a_user_does_during_a_commit_is_kept_and_not_taken_for_ours() {
+    let party = Party::update();
+    let incoming = party.download(None);
+    let root = party.library().open_root(&Party::game()).unwrap();
+    incoming.prepare().unwrap();
+    let stays = incoming.stays();
+    let old = store::load_manifest(&root).unwrap().unwrap().unwrap();
+    let (content, new) = (incoming.content(), incoming.manifest());
+    let memory = &mut Memory::none();
+    let Surveyed { survey, ours } = survey(&root, Some(&old), (content, new), memory).unwrap();
+    // Ours when it was looked at, or not there.
+    for path in ["old/only/deep.txt", "data/changes.pak", "run", "becomes_folder"] {
+        write(&party.root_path(), path, b"saved just now");
+    }
+    let plan = Commit { old: Some((old.content, &old.manifest)), new: (content, new) };
+    let mut machine = Machine::new(&root, Some(&old.manifest), Some(new), Some(content)).with_ours(ours);
+    machine.run(&install::commit(plan, &survey, false)).unwrap();
+    let aside = party.root_path().join(".potluck/replaced/1");
+    for path in ["old/only/deep.txt", "data/changes.pak", "run", "becomes_folder"] {
+        assert_eq!(fs::read(aside.join(path)).unwrap(), b"saved just now", "{path}");
+    }
+    // And right after it, of the same size.
+    write(&party.root_path(), "run", b"ELF");
+    let mut same = fs::read(party.root_path().join("data/same.pak")).unwrap();
+    same[5] ^= 1;
+    write(&party.root_path(), "data/same.pak", &same);
+    let before = |number: usize, path: &PayloadPath| match machine.placed.get(path) {
+        Some(stamp) => Some(Before { stamp: *stamp, touched: true }),
+        None => stays[number].map(|stamp| Before { stamp, touched: false }),
+    };
+    let held = held_after(&root, &incoming, before, memory).unwrap();
+    let changed: Vec<_> = (0..new.files().len() as u32)
+        .map(FileNo)
+        .filter(|file| held.whole_file(*file).is_none())
+        .map(|file| new.file(file).path.to_string())
+        .collect();
+    assert_eq!(changed, ["data/same.pak", "run"]);
+    let known = memory.get(&PayloadPath::new("run").unwrap(), &root.stat("run").unwrap().stamp).unwrap();
+    assert_eq!(known.file.as_bytes(), blake3::hash(b"ELF").as_bytes());
+}
+
+#[test]
+fn a_folder_that_was_moved_away_is_not_written_to_nor_the_one_in_its_place() {
+    for again in [false, true] {
+        let party = Party::update();
+        let incoming = party.download(None);
+        let root = party.library().open_root(&Party::game()).unwrap();
+        let away = party.dir.join("away");
+        fs::rename(party.root_path(), &away).unwrap();
+        if again {
+            fs::create_dir(party.root_path()).unwrap();
+        }
+        commit(&root, &incoming, &mut Memory::none()).unwrap_err();
+        assert!(!away.join(store::JOURNAL).exists() && away.join("old/edited.cfg").exists());
+        if again {
+            party.commit(&incoming, None).unwrap_err();
+            assert_eq!(party.snapshot(), Snapshot::new());
+        }
+    }
+}
+
+#[test]
+fn a_game_potluck_never_looked_at_can_be_removed() {
+    let party = Party::new(|root| write(root, "version.ini", b"1"), new_build);
+    remove_game(&party.library(), &Party::game(), &mut Memory::none()).unwrap();
+    assert!(!party.root_path().exists());
+    let party = Party::new(|root| write(root, "version.ini/mine", b"1"), new_build);
+    let removed = remove_game(&party.library(), &Party::game(), &mut Memory::none()).unwrap();
+    assert_eq!(removed.left, ["version.ini"]);
+    let party = Party::update();
+    write(&party.root_path(), store::JOURNAL_BAD, b"of an earlier mishap");
+    let removed = remove_game(&party.library(), &Party::game(), &mut Memory::none()).unwrap();
+    assert_eq!(removed.left, ["in", "local", "mods", "saves"]);
+}
+
+#[test]
+fn what_was_set_aside_is_freed_whatever_its_names() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let party = Party::update();
+    let aside = party.root_path().join(store::REPLACED);
+    let deep = aside.join(["d"; 120].join("/"));
+    fs::create_dir_all(&deep).unwrap();
+    fs::write(deep.join(std::ffi::OsStr::from_bytes(b"\xff\xfe")), "x").unwrap();
+    symlink("/etc", aside.join("etc")).unwrap();
+    let root = party.library().open_root(&Party::game()).unwrap();
+    store::free_kept(&root, store::KeptWhat::Replaced).unwrap();
+    assert!(!aside.exists() && Path::new("/etc/passwd").exists());
+}
+
+/// Tells the tests below, run in a child process with mounts of its own, that it is the child.
+const MOUNTS: &str = "POTLUCK_TEST_MOUNTS_CHILD";
+
+/// Runs a test again in a process that may mount, with a folder to mount at; says whether this is it.
+/// Where nobody may mount, the test says so and is skipped.
+fn with_mounts(test: &str) -> Option<PathBuf> {
+    if let Ok(dir) = std::env::var(MOUNTS) {
+        return Some(dir.into());
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mount = |kind: &str, options: &str, at: &str| {
+        let at = dir.path().join(at);
+        fs::create_dir(&at).unwrap();
+        format!("mount -t {kind} -o {options} none '{}'", at.display())
+    };
+    let (small, other) = (mount("tmpfs", "size=24m,nr_inodes=300", "small"), mount("tmpfs", "size=1m", "other"));
+    let linkless = mount("mqueue", "rw", "linkless");
+    let run = |script: &str| {
+        let mut unshare = std::process::Command::new("unshare");
+        unshare.args(["--mount", "sh", "-c", script, "sh"]).env(MOUNTS, dir.path());
+        unshare.arg(std::env::current_exe().unwrap()).args(["--exact", "--nocapture"]);
+        unshare.arg(format!("runtime::installs::tests::{test}")).output()
+    };
+    let mounts = format!("{small} && {other} && {linkless}");
+    match run(&mounts) {
+        Ok(output) if output.status.success() => {}
+        Ok(_) | Err(_) => {
+            println!("skipped: this user may not mount file systems");
+            return None;
+        }
+    }
+    let output = run(&format!("{mounts} && exec \"$@\"")).unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("1 passed"), "{said}");
+    None
+}
+
+fn fill(folder: &Path) {
+    // First its space, then the places for names.
+    let _ = fs::write(folder.join("filler"), vec![1; 64 << 20]);
+    for number in 0.. {
+        if fs::create_dir(folder.join(format!("filler{number}"))).is_err() {
+            break;
+        }
+    }
+    assert!(fs::write(folder.join("one more"), b"x").is_err());
+}
+
+fn unfill(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        match entry.file_name().to_str().unwrap() {
+            "filler" => fs::remove_file(entry.path()).unwrap(),
+            name if name.starts_with("filler") => fs::remove_dir(entry.path()).unwrap(),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_stops_a_commit_and_no_removal() {
+    let Some(dir) = with_mounts("a_full_disk_stops_a_commit_and_no_removal") else { return };
+    let full = || {
+        let dir = dir.join("small");
+        fs::remove_dir_all(dir.join("library")).ok();
+        fs::remove_dir_all(dir.join("source")).ok();
+        fs::create_dir_all(dir.join("library/game")).unwrap();
+        fs::create_dir_all(dir.join("source")).unwrap();
+        let root = dir.join("library/game");
+        old_build(&root);
+        let scanned = scan(&root);
+        store::save_manifest(&GameRoot::open(&root).unwrap(), &scanned.bytes, &scanned.held.hashes).unwrap();
+        new_build(&dir.join("source"));
+        Party { new: scan(&dir.join("source")), dir, _own: None }
+    };
+    let party = full();
+    let incoming = party.download(None);
+    let before = party.snapshot();
+    fill(&party.dir);
+    let error = party.commit(&incoming, None).unwrap_err();
+    assert!(error.is_no_space(), "{error}");
+    assert!(matches!(party.recover(), Recovered::Nothing));
+    assert_eq!(party.snapshot(), before, "the old build is as it was");
+    unfill(&party.dir);
+    assert!(party.commit(&incoming, None).unwrap().held.is_whole());
+    // Downloads and games go with no byte free.
+    let party = full();
+    drop(party.download(None));
+    fill(&party.dir);
+    let root = party.library().open_root(&Party::game()).unwrap();
+    store::free_kept(&root, store::KeptWhat::Download(party.new.held.content)).unwrap();
+    unfill(&party.dir);
+    fill(&party.dir);
+    remove_game(&party.library(), &Party::game(), &mut Memory::none()).unwrap();
+    assert!(!party.root_path().exists());
+    unfill(&party.dir);
+    // Also one without a folder of potluck's own.
+    fs::create_dir_all(party.root_path()).unwrap();
+    fs::write(party.root_path().join("version.ini"), b"1").unwrap();
+    fs::write(party.dir.join("lock"), b"").unwrap();
+    fill(&party.dir);
+    crate::io::lock::LockFile::acquire(&party.dir.join("lock")).unwrap();
+    remove_game(&party.library(), &Party::game(), &mut Memory::none()).unwrap();
+    assert!(!party.root_path().exists());
+    unfill(&party.dir);
+}
+
+#[test]
+fn a_disk_a_game_does_not_fit_on_is_refused_before_the_journal() {
+    let Some(dir) = with_mounts("a_disk_a_game_does_not_fit_on_is_refused_before_the_journal") else { return };
+    let linkless = GameRoot::open(&dir.join("linkless")).unwrap().check_links("").unwrap_err();
+    assert!(linkless.to_string().contains("cannot store symbolic links"), "{linkless}");
+    let party = Party::update();
+    let incoming = party.download(None);
+    let before = party.snapshot();
+    let mounted = party.root_path().join("data");
+    let bind = std::process::Command::new("mount").arg("--bind").arg(dir.join("other")).arg(&mounted).status();
+    assert!(bind.unwrap().success());
+    // Seen from before: the mount hides what is in the folder.
+    let old = store::load_manifest(incoming.root()).unwrap().unwrap().unwrap();
+    let new = (incoming.content(), incoming.manifest().as_ref());
+    let error = survey(incoming.root(), Some(&old), new, &mut Memory::none()).err().unwrap();
+    assert!(error.to_string().contains("another file system is mounted"), "{error}");
+    party.commit(&incoming, None).unwrap_err();
+    assert!(std::process::Command::new("umount").arg(&mounted).status().unwrap().success());
+    assert_eq!(party.snapshot(), before);
+}

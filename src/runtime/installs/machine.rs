@@ -1,10 +1,12 @@
 //! Carries out the steps of a plan on a game root, each so that doing it again does no harm.
 
+use std::collections::BTreeMap;
+
 use super::{SENTINEL, is_absent};
 use crate::{
     core::install::Step,
     io::{
-        disk::{DiskError, GameRoot, Kind, Reason},
+        disk::{DiskError, FileStat, GameRoot, Kind, Reason, Stamp},
         store,
     },
     types::{ContentId, Manifest, PayloadPath, SENTINEL_BYTES_MAX},
@@ -24,6 +26,10 @@ pub(super) struct Machine<'a> {
     old: Option<&'a Manifest>,
     new: Option<&'a Manifest>,
     download: Option<ContentId>,
+    /// The files and links that were seen to be ours, and the state they were in then.
+    ours: BTreeMap<PayloadPath, Stamp>,
+    /// The files that were moved into the root, and the state they were in before.
+    pub(super) placed: BTreeMap<PayloadPath, Stamp>,
     /// What was set aside, by its path in the root now.
     pub(super) set_aside: Vec<String>,
     /// What is left in a root that was to be removed.
@@ -38,7 +44,15 @@ impl<'a> Machine<'a> {
         new: Option<&'a Manifest>,
         download: Option<ContentId>,
     ) -> Self {
-        Self { root, old, new, download, set_aside: Vec::new(), left: Vec::new() }
+        let (ours, placed) = (BTreeMap::new(), BTreeMap::new());
+        Self { root, old, new, download, ours, placed, set_aside: Vec::new(), left: Vec::new() }
+    }
+
+    /// Only what is still in the state it was surveyed in is deleted or replaced; the user may have
+    /// changed it while others were hashed.
+    pub(super) fn with_ours(mut self, ours: BTreeMap<PayloadPath, Stamp>) -> Self {
+        self.ours = ours;
+        self
     }
 
     pub(super) fn run(&mut self, steps: &[Step]) -> Result<(), DiskError> {
@@ -51,13 +65,22 @@ impl<'a> Machine<'a> {
             Step::Sync => root.sync_fs(),
             Step::JournalCommit { from, to } => self.journal(&Journal::Commit { from: *from, to: *to }),
             Step::ParkSentinel => self.park_sentinel(),
-            Step::MarkRemoval => rename_if_there(root, SENTINEL, store::REMOVAL_MARK),
-            Step::Delete { path } => root.remove_file(path.as_str()),
+            Step::MarkRemoval => self.mark_removal(),
+            Step::Delete { path } => match root.find(path.as_str())? {
+                None => Ok(()),
+                Some(stat) if self.is_ours(path, &stat) => root.remove_file(path.as_str()),
+                Some(_) => self.set_aside(path.as_str()),
+            },
+            Step::Discard { path } => match root.find(path.as_str())? {
+                // A folder that came meanwhile is not what was listed.
+                Some(stat) if stat.kind == Kind::Folder => Ok(()),
+                Some(_) | None => root.remove_file(path.as_str()),
+            },
             Step::SetAside { path } => self.set_aside(path.as_str()),
             Step::RemoveFolder { path } => remove_if_empty(root, path.as_str()),
             Step::MakeFolder { path } => root.make_dirs(path.as_str()),
             Step::Place { file, path } => match self.download {
-                Some(content) => rename_if_there(root, &store::data_path(content, *file), path.as_str()),
+                Some(content) => self.place(&store::data_path(content, *file), path),
                 None => Ok(()),
             },
             Step::SetMode { path, executable } => match root.open_file(path.as_str()) {
@@ -123,6 +146,39 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// Without potluck's folder nothing of the game is potluck's but the sentinel.
+    fn mark_removal(&self) -> Result<(), DiskError> {
+        match self.root.find(SENTINEL)? {
+            None => return Ok(()),
+            Some(stat) if stat.kind == Kind::Folder => return Ok(()),
+            Some(_) => {}
+        }
+        match self.root.make_dirs(store::OWN_FOLDER) {
+            Err(error) if error.is_no_space() => self.root.remove_file(SENTINEL),
+            Err(error) => Err(error),
+            Ok(()) => rename_if_there(self.root, SENTINEL, store::REMOVAL_MARK),
+        }
+    }
+
+    fn is_ours(&self, path: &PayloadPath, stat: &FileStat) -> bool {
+        self.ours.get(path) == Some(&stat.stamp)
+    }
+
+    /// Moves a file of the download to its path. What came there since it was looked at is set aside.
+    fn place(&mut self, from: &str, path: &PayloadPath) -> Result<(), DiskError> {
+        let Some(staged) = self.root.find(from)? else { return Ok(()) };
+        match self.root.find(path.as_str())? {
+            Some(stat) if self.is_ours(path, &stat) => self.root.rename(from, path.as_str())?,
+            Some(_) => {
+                self.set_aside(path.as_str())?;
+                self.root.rename_new(from, path.as_str())?;
+            }
+            None => self.root.rename_new(from, path.as_str())?,
+        }
+        self.placed.insert(path.clone(), staged.stamp);
+        Ok(())
+    }
+
     fn restore_sentinel(&self) -> Result<(), DiskError> {
         match self.root.find(SENTINEL)? {
             Some(_) => Ok(()),
@@ -165,9 +221,16 @@ impl<'a> Machine<'a> {
             // Left by a crash in the middle of an atomic write.
             self.root.remove_file(&format!("{path}.new"))?;
         }
+        self.root.remove_file(store::JOURNAL_BAD)?;
         self.root.remove_file(&format!("{}/{SENTINEL}.new", store::OWN_FOLDER))?;
         remove_if_empty(self.root, store::OWN_FOLDER)?;
-        let entries = self.root.list("", ROOT_ENTRIES_MAX)?;
+        let entries = match self.root.list("", ROOT_ENTRIES_MAX) {
+            Err(error) if matches!(error.reason(), Reason::TooMany { .. }) => {
+                self.left = vec![format!("more than {ROOT_ENTRIES_MAX} files and folders")];
+                return Ok(());
+            }
+            result => result?,
+        };
         self.left = entries.iter().take(LEFT_MAX).map(|entry| entry.name.to_string_lossy().into_owned()).collect();
         Ok(())
     }

@@ -187,14 +187,22 @@ impl Getting {
             self.show(StateWord::Checking, "putting it in place");
             let (root, incoming) = (Arc::clone(&opened.root), Arc::clone(&opened.incoming));
             let (index, game) = (Arc::clone(&self.context.index), self.wish.game.clone());
-            let job = move || installs::commit(&root, &incoming, &mut Memory::of_game(&index, &game));
+            let fault = self.context.settings.fault.clone();
+            let job = move || {
+                let memory = &mut Memory::of_game(&index, &game);
+                installs::commit_with_fault(&root, &incoming, memory, fault.as_deref())
+            };
             // Not to be stopped: after its journal it is finished, now or at the next start.
             match self.context.pool.run(job).await? {
                 Ok(committed) => {
                     self.on_committed(opened, committed, manifest, bytes, sources).await;
                     return Ok(true);
                 }
-                Err(InstallError::NotReady(NotReady::Lost { .. } | NotReady::Incomplete { .. })) => return Ok(false),
+                Err(InstallError::NotReady(NotReady::Lost { chunks })) => {
+                    chunks.into_iter().for_each(|chunk| opened.shelved.drop_chunk(chunk));
+                    return Ok(false);
+                }
+                Err(InstallError::NotReady(NotReady::Incomplete { .. })) => return Ok(false),
                 Err(error) if error.is_no_space() => self.wait_for_space().await?,
                 Err(error) => return Err(End::Failed(error.to_string())),
             }

@@ -32,6 +32,10 @@ pub(super) fn open(
     watcher: &mut Watcher<'_>,
 ) -> Result<Incoming, IncomingError> {
     root.make_dirs(&layout::data_folder(content))?;
+    if !manifest.links().is_empty() {
+        // Told before anything is fetched for nothing.
+        root.check_links(&layout::incoming_folder(content))?;
+    }
     // Its bytes hash to the folder's name, so one of the right length was written whole or is told at its use.
     let stored = root.find(&layout::incoming_manifest(content))?;
     if stored.is_none_or(|stat| stat.stamp.size != manifest_bytes.len() as u64) {
@@ -163,7 +167,9 @@ fn recover_file(
     }
     if !right_size {
         // What was verified in it stays; the rest of its bytes are written when they come.
-        incoming.root.open_file_to_write(&path)?.allocate(incoming.manifest.file(file).size)?;
+        let opened = incoming.root.open_file_to_write(&path)?;
+        opened.cut(incoming.manifest.file(file).size)?;
+        opened.allocate(incoming.manifest.file(file).size)?;
     }
     Ok(())
 }
