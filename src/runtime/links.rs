@@ -467,7 +467,7 @@ impl Actor {
             Output::Dial(target) => self.dial(target),
             Output::Admit(link) => self.admit(link),
             Output::Refuse(link, why) => {
-                let Some(held) = self.links.get(&link) else { return None };
+                let held = self.links.get(&link)?;
                 if held.admitted {
                     self.close(link, code::REFUSED);
                 } else if held.digest.is_none() {

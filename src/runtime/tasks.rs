@@ -188,6 +188,7 @@ impl fmt::Debug for Tasks {
 
 /// A thread for a runtime of its own. It ends when what it runs does; nobody joins it, its owner
 /// learns of the end from what it runs.
+#[expect(clippy::disallowed_methods, reason = "this file owns every thread")]
 pub fn start_thread(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
 }

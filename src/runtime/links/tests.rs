@@ -67,7 +67,9 @@ fn seat_at(ip: [u8; 4], name: &str, identity: &Identity) -> Seat {
     let (endpoint, incoming) = Endpoint::bind(identity, listen).expect("bound");
     let address = endpoint.local_addr();
     let actor = run(context.clone(), endpoint, incoming, links, shown.links);
-    context.tasks.spawn("links", async { drop(actor.await) });
+    context.tasks.spawn("links", async {
+        let Ok(()) = actor.await;
+    });
     Seat { context, address, library, serving, shows, _transfers: transfers, _home: home }
 }
 
@@ -91,10 +93,9 @@ impl Seat {
     }
 
     async fn up(&mut self) -> (PeerId, Link, LibraryDigest) {
-        match self.heard().await {
-            LibraryInput::PeerUp { peer, link, digest, .. } => (peer, link, digest),
-            other => panic!("a peer, not {other:?}"),
-        }
+        let heard = self.heard().await;
+        let LibraryInput::PeerUp { peer, link, digest, .. } = heard else { panic!("a peer, not {heard:?}") };
+        (peer, link, digest)
     }
 }
 
@@ -144,7 +145,8 @@ async fn two_seats_see_each_other_ask_and_part() {
 async fn one_known_address_brings_in_the_rest() {
     let (mut first, mut second, mut third) = (Seat::fresh("first"), Seat::fresh("second"), Seat::fresh("third"));
     second.connect(&first).await.expect("linked");
-    (first.up().await, second.up().await);
+    first.up().await;
+    second.up().await;
     third.connect(&first).await.expect("linked");
     let seen = [third.up().await.0, third.up().await.0];
     assert!(seen.contains(&second.context.me), "{seen:?}");
@@ -171,7 +173,8 @@ async fn an_address_where_nobody_is_says_so() {
 async fn a_blocked_peer_is_cut_and_stays_away() {
     let (mut guest, mut host) = (Seat::fresh("guest"), Seat::fresh("host"));
     guest.connect(&host).await.expect("linked");
-    (guest.up().await, host.up().await);
+    guest.up().await;
+    host.up().await;
     let (reply, answer) = oneshot::channel();
     host.tell(LinksInput::Block { peer: "guest".to_owned(), block: true, reply }).await;
     assert!(timeout(LONG, answer).await.expect("in time").expect("answered").is_ok());
@@ -284,7 +287,8 @@ async fn a_bad_request_costs_its_stream_and_a_breach_the_link() {
 async fn a_thousand_connections_at_once_hurt_nobody() {
     let (mut guest, mut host) = (Seat::fresh("guest"), Seat::fresh("host"));
     guest.connect(&host).await.expect("linked");
-    (guest.up().await, host.up().await);
+    guest.up().await;
+    host.up().await;
     let rogue = Rogue::new();
     let dials = (0..1_000).map(|_| rogue.endpoint.dial(host.address, None));
     let storm = futures::future::join_all(dials);
