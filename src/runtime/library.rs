@@ -3,6 +3,7 @@
 //! asked for is decided in the core; what a folder is, in `look`; this only carries between them.
 
 mod adding;
+mod changes;
 mod commands;
 mod folder;
 mod found;
@@ -13,6 +14,7 @@ mod mirror;
 mod outbox;
 mod remembered;
 mod shows;
+mod survey;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -30,9 +32,10 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 use self::{
+    changes::Op,
     commands::{find, find_peer, refusal, resolve},
     found::Mark,
-    jobs::{Done, Op},
+    jobs::Done,
     look::{Desk, Distrust, Meter},
     looks::{Looks, SETTLE},
     mirror::Mirroring,
@@ -49,7 +52,7 @@ use super::{
 };
 use crate::{
     api::{CommandError, ErrorCode, EventKind, GetRequest, Level, Reply},
-    core::library::{Facts, Growing, Library, LocalState, Output, Resolved, Rules},
+    core::library::{Facts, Growing, Library, LocalBuild, LocalChange, LocalState, Output, Resolved, Rules},
     io::{
         clock,
         store::OpenFiles,
@@ -114,8 +117,6 @@ struct Actor {
     /// What each game was last found to be.
     states: BTreeMap<GameId, Discriminant<LocalState>>,
     installed: BTreeSet<GameId>,
-    /// Commits whose game has not been looked at since.
-    committed: BTreeMap<GameId, ContentId>,
     links: BTreeMap<PeerId, Link>,
     names: BTreeMap<PeerId, PeerName>,
     /// Who has what transfers want to know of, as they were last told.
@@ -160,7 +161,6 @@ impl Actor {
             shelved: BTreeMap::new(),
             states: BTreeMap::new(),
             installed: BTreeSet::new(),
-            committed: BTreeMap::new(),
             links: BTreeMap::new(),
             names: BTreeMap::new(),
             follows: BTreeMap::new(),
@@ -321,7 +321,7 @@ impl Actor {
                 }
                 self.looks.want(&game, now);
             }
-            LibraryInput::Committed { game, content, title } => self.on_committed(game, content, &title, now),
+            LibraryInput::Committed { game, content, title } => self.on_committed(&game, content, &title, now),
             LibraryInput::Follow { content } => {
                 if self.follows.len() < FOLLOWS_MAX {
                     let holders = self.core.holders_of(&content);
@@ -394,16 +394,23 @@ impl Actor {
         self.core.handle_growing(game, content, growing, now);
     }
 
-    /// It goes on being announced as growing until the look has found all of it.
-    fn on_committed(&mut self, game: GameId, content: ContentId, title: &str, now: Instant) {
-        if self.core.rules().title(&game).is_none() && self.remembered.set_title(&game, title) {
+    /// What was committed is whole, and transfers have put it on the shelf; the look that follows only
+    /// confirms it. So nobody is told that the game is being got when it is here.
+    fn on_committed(&mut self, game: &GameId, content: ContentId, title: &str, now: Instant) {
+        if self.core.rules().title(game).is_none() && self.remembered.set_title(game, title) {
             self.rules_changed();
         }
+        if let Some(shelved) = self.context.shelf.get(content) {
+            let facts = Facts::of_manifest(shelved.manifest(), &self.core.title(game));
+            self.core.handle_local(game, LocalChange::Complete(LocalBuild { content, facts }), now);
+        }
+        self.core.handle_growing_ended(game, &content, now);
         self.shelved.insert(game.clone(), (content, None));
-        self.looks.want(&game, now);
-        self.committed.insert(game, content);
+        self.looks.want(game, now);
         // Its folder may be new.
         self.rescan_at = self.rescan_at.min(now + SETTLE);
+        self.carry_out();
+        self.show(now);
     }
 
     fn get(&mut self, request: &GetRequest, reply: ReplyTo) {
@@ -526,11 +533,12 @@ impl Actor {
         let name = self.name_of(peer);
         let (level, text) = match (games, lost) {
             (0, _) => return,
-            (_, []) => (Level::Info, format!("{name} went away. All its {games} games are still here from others.")),
-            (_, [only]) => (Level::Warning, format!("{name} went away. Nobody else has {}.", self.core.title(only))),
+            (1, []) => (Level::Info, format!("The game that {name} had is still here from others.")),
+            (_, []) => (Level::Info, format!("All {games} games that {name} had are still here from others.")),
+            (_, [only]) => (Level::Warning, format!("Nobody here has {} any more; {name} did.", self.core.title(only))),
             (_, [first, ..]) => {
                 let (first, more) = (self.core.title(first), lost.len() - 1);
-                (Level::Warning, format!("{name} went away. Nobody else has {first} and {more} more of its games."))
+                (Level::Warning, format!("Nobody here has {first} and {more} more games any more; {name} did."))
             }
         };
         self.note(level, text);

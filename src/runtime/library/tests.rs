@@ -86,9 +86,10 @@ impl Bench {
         let (told, is_busy, mut inbox) = (Arc::clone(&transfers), busy.subscribe(), outlets.transfers);
         tasks.spawn("transfers", async move {
             while let Some(input) = inbox.recv().await {
-                match input {
-                    TransfersInput::Busy { reply, .. } => reply.send(*is_busy.borrow()).unwrap(),
-                    other => told.lock().unwrap().push(other),
+                if let TransfersInput::Busy { reply, .. } = input {
+                    reply.send(*is_busy.borrow()).unwrap();
+                } else {
+                    told.lock().unwrap().push(input);
                 }
             }
         });
@@ -119,10 +120,8 @@ impl Bench {
     async fn add(&self, path: &Path, version: Option<&str>, take: bool) -> Result<Added, CommandError> {
         let (path, version) = (path.to_owned(), version.map(str::to_owned));
         let add = |reply| LibraryInput::Add { path, id: None, version, title: None, take, reply };
-        match self.ask(add).await? {
-            Reply::Added(added) => Ok(added),
-            other => panic!("{other:?}"),
-        }
+        let reply = self.ask(add).await?;
+        if let Reply::Added(added) = reply { Ok(added) } else { panic!("{reply:?}") }
     }
 
     async fn wait(&self, what: &str, is: impl FnMut(&LibraryShown) -> bool) -> LibraryShown {
@@ -138,9 +137,12 @@ impl Bench {
 
     fn enqueued(&self) -> Vec<(String, bool)> {
         let told = self.transfers.lock().unwrap();
-        let wanted = told.iter().filter_map(|input| match input {
-            TransfersInput::Enqueue(wanted) => Some((wanted.game.to_string(), wanted.repair)),
-            _ => None,
+        let wanted = told.iter().filter_map(|input| {
+            if let TransfersInput::Enqueue(wanted) = input {
+                Some((wanted.game.to_string(), wanted.repair))
+            } else {
+                None
+            }
         });
         wanted.collect()
     }
@@ -204,10 +206,11 @@ async fn a_game_in_the_library_is_shelved_shown_and_announced() {
     assert!(bench.shown.borrow().games.iter().all(|game| game.id != "empty"));
     let mut digest = None;
     let delta = loop {
-        match tokio::time::timeout(PATIENCE, bench.links.recv()).await.unwrap().unwrap() {
-            LinksInput::Digest(new) => digest = Some(new),
-            LinksInput::Broadcast(Control::LibraryDelta(delta)) => break delta,
-            other => panic!("{other:?}"),
+        let told = tokio::time::timeout(PATIENCE, bench.links.recv()).await.unwrap().unwrap();
+        if let LinksInput::Digest(new) = told {
+            digest = Some(new);
+        } else if let LinksInput::Broadcast(Control::LibraryDelta(delta)) = told {
+            break delta;
         }
     };
     assert_eq!((digest, delta.upserts.entries.len()), (Some(delta.to), 1));

@@ -1,0 +1,318 @@
+//! What there is in the library folder: which games, what each folder was found to be, and what of it
+//! is put on the shelf.
+
+use std::{
+    collections::BTreeSet,
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Actor, Stage,
+    found::Found,
+    jobs::Done,
+    look::{Desk, Distrust, Seen, What, look},
+    looks::UNSETTLED,
+};
+use crate::{
+    api::{EventKind, Level},
+    core::library::{Facts, LocalChange, LocalState, Progress},
+    io::{
+        clock,
+        disk::{DiskError, Listing},
+        scan::Memory,
+    },
+    runtime::{
+        input::TransfersInput,
+        installs::{self, Recovered},
+        tasks::PoolError,
+    },
+    types::GameId,
+};
+
+/// A library folder that is gone is looked for again this often.
+const TROUBLE: Duration = Duration::from_secs(5);
+
+/// The library folder as it is now.
+#[derive(Debug)]
+pub(super) struct Listed {
+    listing: Listing,
+    is_in_place: bool,
+}
+
+impl Listed {
+    /// What is said of a folder that was not looked at: nothing.
+    fn nothing() -> Self {
+        Self { listing: Listing::default(), is_in_place: false }
+    }
+}
+
+fn list(desk: &Desk) -> Result<Listed, DiskError> {
+    Ok(Listed { listing: desk.library.list()?, is_in_place: desk.library.is_in_place() })
+}
+
+impl Actor {
+    /// Finishes what earlier runs left half done, before any game is announced or changed.
+    pub(super) fn recover(&self) {
+        let desk = self.desk.clone();
+        let read_only = desk.library.read_only().is_some();
+        self.job(
+            "library recovery",
+            move || {
+                let listed = list(&desk);
+                let mut notes = Vec::new();
+                let games = listed.as_ref().map_or(&[][..], |listed| &listed.listing.games);
+                for game in games.iter().filter(|_| !read_only) {
+                    let mut memory = Memory::of_game(&desk.index, game);
+                    match installs::recover(&desk.library, game, &mut memory) {
+                        Ok(recovered) => notes.extend(recovery_note(game, &recovered)),
+                        Err(error) => {
+                            notes.push(format!("{game}: what an earlier run began could not be finished: {error}"));
+                        }
+                    }
+                }
+                // A removal that was finished took its folder along.
+                (list(&desk), notes)
+            },
+            |done| match done {
+                Ok((listed, notes)) => Done::Recovered { listed, notes },
+                Err(error) => Done::Recovered { listed: Ok(Listed::nothing()), notes: vec![error.to_string()] },
+            },
+        );
+    }
+
+    /// Looks which games there are, and at each of them.
+    pub(super) fn list(&mut self) {
+        if !mem::replace(&mut self.is_listing, true) {
+            let desk = self.desk.clone();
+            self.job(
+                "library listing",
+                move || list(&desk),
+                |done| Done::Listed(done.unwrap_or_else(|_| Ok(Listed::nothing()))),
+            );
+        }
+    }
+
+    pub(super) fn start_looks(&mut self) {
+        let now = clock::now();
+        while let Some((game, cancel)) = self.looks.start(now, &self.context.tasks.cancelled().clone()) {
+            let distrust = self.distrust.remove(&game).unwrap_or(Distrust::Nothing);
+            let (meter, desk, of) = (self.meter(&game), self.desk.clone(), game.clone());
+            self.job(
+                "look at a game",
+                move || look(&desk, &of, &distrust, &meter, &cancel),
+                move |seen| Done::Seen { game, seen },
+            );
+        }
+    }
+
+    pub(super) fn on_recovered(&mut self, listed: Result<Listed, DiskError>, notes: Vec<String>, now: Instant) {
+        for note in notes {
+            self.note(Level::Warning, note);
+        }
+        let games: BTreeSet<GameId> = match &listed {
+            Ok(listed) => listed.listing.games.iter().cloned().collect(),
+            Err(_) => BTreeSet::new(),
+        };
+        let index = Arc::clone(&self.desk.index);
+        if listed.as_ref().is_ok_and(|listed| listed.is_in_place) {
+            let keep = games.clone();
+            self.job("forget games that are gone", move || index.retain_games(&keep), |_| Done::Nothing);
+        }
+        let before = mem::replace(&mut self.stage, Stage::FirstLooks(games));
+        self.on_listed(listed, now);
+        self.to_transfers.send(TransfersInput::Scanned);
+        if let Stage::Recovering { early } = before {
+            for input in early {
+                self.on_input(input);
+            }
+        }
+        self.first_looks_done();
+    }
+
+    pub(super) fn on_listed(&mut self, listed: Result<Listed, DiskError>, now: Instant) {
+        let trouble = match listed {
+            Ok(Listed { listing, is_in_place: true }) => {
+                self.on_listing(listing, now);
+                self.folder.library.read_only().map(|reason| {
+                    format!("the library cannot be written to ({reason}): games are shared, none can be got")
+                })
+            }
+            Ok(Listed { is_in_place: false, .. }) => {
+                let path = self.folder.library.path().display();
+                Some(format!("{path} is not the library folder it was; mount or put it back, or start potluck again"))
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        let is_new = self.shown.borrow().trouble != trouble;
+        if is_new {
+            if let Some(trouble) = &trouble {
+                self.note(Level::Error, trouble.clone());
+            }
+            self.shown.send_modify(|shown| shown.trouble.clone_from(&trouble));
+        }
+        if trouble.is_some() && self.folder.library.read_only().is_none() {
+            self.rescan_at = self.rescan_at.min(now + TROUBLE);
+        }
+    }
+
+    pub(super) fn on_listing(&mut self, listing: Listing, now: Instant) {
+        let mut games: BTreeSet<GameId> = listing.games.into_iter().collect();
+        if let Some(watch) = &mut self.watch {
+            let unwatched = watch.follow(&games);
+            if !unwatched.is_empty() {
+                tracing::debug!(count = unwatched.len(), "games are not watched; the periodic scan finds changes");
+            }
+        }
+        // Those that are gone are looked at too, and found to be gone.
+        games.extend(self.core.local_games().map(|(game, _)| game.clone()));
+        let is_start = matches!(self.stage, Stage::FirstLooks(_));
+        for game in &games {
+            if is_start && self.core.local(game).is_none() {
+                // A large game is on the screen while it is read for the first time.
+                self.core.handle_local(game, LocalChange::Checking(Progress::default()), now);
+            }
+            self.looks.want(game, now);
+        }
+        for oddity in listing.oddities {
+            let text = format!("`{}` in the library is no game: {}", oddity.name, oddity.reason);
+            if self.told.insert(text.clone()) {
+                self.note(Level::Warning, text);
+            }
+        }
+    }
+
+    pub(super) fn on_seen_or_panicked(&mut self, game: &GameId, seen: Result<Seen, PoolError>, now: Instant) {
+        match seen {
+            Ok(seen) => self.on_seen(game, seen, now),
+            Err(error @ PoolError::Panicked { .. }) => {
+                self.core.handle_local(game, LocalChange::Failed(error.to_string()), now);
+            }
+            Err(PoolError::Stopped { .. }) => {}
+        }
+        if let Stage::FirstLooks(games) = &mut self.stage {
+            games.remove(game);
+            self.first_looks_done();
+        }
+    }
+
+    pub(super) fn first_looks_done(&mut self) {
+        if matches!(&self.stage, Stage::FirstLooks(games) if games.is_empty()) {
+            self.stage = Stage::Known;
+            self.shown.send_modify(|shown| shown.scanned = true);
+        }
+    }
+
+    /// Takes note of what a folder was found to be.
+    pub(super) fn on_seen(&mut self, game: &GameId, seen: Seen, now: Instant) {
+        let Seen { what, installed, note } = seen;
+        if let Some(note) = note {
+            self.note(Level::Warning, note);
+        }
+        if installed {
+            self.installed.insert(game.clone())
+        } else {
+            self.installed.remove(game)
+        };
+        match what {
+            What::Build(found) => {
+                if found.is_changing() {
+                    self.looks.want(game, now + UNSETTLED);
+                }
+                self.core.handle_local(game, found.change(&self.core.title(game)), now);
+                self.shelve(game, *found);
+            }
+            What::Nothing => {
+                self.unshelve(game);
+                self.core.handle_local(game, LocalChange::Gone, now);
+            }
+            What::Private { reason, facts } => {
+                self.unshelve(game);
+                let title = self.core.title(game);
+                let facts =
+                    facts.map(|facts| Facts { version: facts.version, title, size: facts.size, files: facts.files });
+                self.core.handle_local(game, LocalChange::Private { reason, facts }, now);
+            }
+            What::Failed { reason } => {
+                self.unshelve(game);
+                self.core.handle_local(game, LocalChange::Failed(reason), now);
+            }
+            What::Unsettled => {
+                self.core.handle_local(game, LocalChange::Checking(Progress::default()), now);
+                self.looks.want(game, now + UNSETTLED);
+                return;
+            }
+            What::Cancelled => return,
+        }
+        let now_is = self.core.local(game).and_then(|local| local.state()).map(mem::discriminant);
+        let was = match now_is {
+            Some(state) => self.states.insert(game.clone(), state),
+            None => self.states.remove(game),
+        };
+        if was != now_is {
+            self.tell_state(game);
+        }
+    }
+
+    /// Says what a game has become, where that is not as it should be.
+    pub(super) fn tell_state(&self, game: &GameId) {
+        let title = self.core.title(game);
+        let (level, text) = match self.core.local(game).and_then(|local| local.state()) {
+            Some(LocalState::Modified { changes, .. }) => {
+                let count = changes.count();
+                let files = if count == 1 { "1 file is" } else { &format!("{count} files are") };
+                (
+                    Level::Warning,
+                    format!(
+                        "{title}: {files} not as published; `verify --repair` restores, `add` publishes the change."
+                    ),
+                )
+            }
+            Some(LocalState::Private { reason, .. }) => (Level::Warning, format!("{title} is not shared: {reason}")),
+            Some(LocalState::Failed(reason)) => (Level::Error, format!("{title}: {reason}")),
+            Some(LocalState::Checking { .. } | LocalState::Complete(_)) | None => return,
+        };
+        self.context.teller.tell(level, EventKind::Library { game: game.to_string() }, text);
+    }
+
+    /// Offers what was found; what a transfer of the same content offers is left to it.
+    pub(super) fn shelve(&mut self, game: &GameId, found: Found) {
+        let (content, mark) = (found.content, found.mark());
+        let is_growing = self.core.local(game).is_some_and(|local| local.growing().contains_key(&content));
+        let may = self.core.rules().allow(game) && self.core.announced_twin(game).is_none();
+        if !may || (self.shelved.len() >= self.folder.open_max && !self.shelved.contains_key(game)) {
+            return self.unshelve(game);
+        }
+        let old = self.shelved.get(game).copied();
+        if is_growing || old == Some((content, Some(mark))) {
+            return;
+        }
+        found.put_on(&self.context.shelf);
+        self.shelved.insert(game.clone(), (content, Some(mark)));
+        if let Some((old, _)) = old.filter(|(old, _)| *old != content) {
+            self.context.shelf.remove(old);
+        }
+    }
+
+    pub(super) fn unshelve(&mut self, game: &GameId) {
+        if let Some((content, _)) = self.shelved.remove(game) {
+            self.context.shelf.remove(content);
+        }
+    }
+}
+
+fn recovery_note(game: &GameId, recovered: &Recovered) -> Option<String> {
+    match recovered {
+        Recovered::Nothing => None,
+        Recovered::Committed { set_aside, .. } => {
+            let aside = match set_aside.len() {
+                0 => String::new(),
+                count => format!(" {count} files you changed are in .potluck/replaced/ of its folder."),
+            };
+            Some(format!("{game}: putting it in place was cut off, and is finished now.{aside}"))
+        }
+        Recovered::Removed(_) => Some(format!("{game}: a removal that was cut off is finished.")),
+        Recovered::GaveUp { reason } => Some(format!("{game}: {reason}")),
+    }
+}
