@@ -7,6 +7,7 @@ mod download;
 mod fetch;
 mod getting;
 mod prepare;
+mod saved;
 mod shown;
 
 use std::{
@@ -16,14 +17,16 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{mpsc, watch},
     time::{MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
 
-use self::getting::{End, Getting, Shared, SourceLink};
+use self::{
+    getting::{End, Getting, Shared, SourceLink},
+    saved::{Keeper, Saved},
+};
 use super::{
     buffers::Buffers,
     context::Context,
@@ -39,7 +42,7 @@ use crate::{
         limits::Limits,
         queue::{self, Keep, Output, Queue, Standing},
     },
-    io::{clock, disk::Library, state::StateFile, store::OpenFiles},
+    io::{clock, disk::Library, store::OpenFiles},
     types::{ChunkNo, ChunkRanges, ChunkSet, ContentId, EntryState, GameId, PeerId, PeerName, Version},
 };
 
@@ -53,8 +56,6 @@ const NOTICES_MAX: usize = 256;
 const SHOW: Duration = Duration::from_millis(250);
 /// How often the disk's free space is looked at while transfers exist.
 const FREE: Duration = Duration::from_secs(2);
-/// The queue in the state folder.
-const STATE_NAME: &str = "transfers.json";
 
 /// What a transfer is to do; the newest order counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,18 +128,6 @@ struct Task {
     view: watch::Receiver<TransferView>,
 }
 
-/// A transfer as the state file keeps it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Saved {
-    game: String,
-    title: String,
-    version: String,
-    content: String,
-    size: u64,
-    #[serde(default)]
-    paused: bool,
-}
-
 /// A word to the actor from what it has started.
 #[derive(Debug)]
 enum Word {
@@ -190,7 +179,7 @@ struct Transfers {
     shared: Shared,
     words: mpsc::Sender<Word>,
     next_task: u64,
-    saved: StateFile,
+    saved: Keeper,
     looking: bool,
 }
 
@@ -208,7 +197,7 @@ impl Transfers {
         };
         Self {
             queue: Queue::new(settings.max_active),
-            saved: StateFile::new(&settings.places.state, STATE_NAME),
+            saved: Keeper::new(&context),
             entries: BTreeMap::new(),
             peers: BTreeMap::new(),
             shared,
@@ -323,19 +312,26 @@ impl Transfers {
 
     /// The queue of the last run goes on.
     async fn on_scanned(&mut self) {
-        let (saved, trouble) = self.saved.load::<Vec<Saved>>();
+        let (saved, trouble) = self.saved.load();
         if let Some(trouble) = trouble {
             self.context.teller.tell(Level::Warning, EventKind::Note, trouble.to_string());
         }
         for transfer in saved.into_iter().take(queue::TRANSFERS_MAX) {
-            let paused = transfer.paused;
-            match Wish::from_saved(&transfer) {
-                Some(wish) if !self.entries.contains_key(&wish.content) => self.admit(wish, paused).await,
+            match transfer.wish() {
+                // It was committed, and the run ended before it could say so here. To commit it again
+                // would undo what the user did to its files since.
+                Some(wish) if self.is_committed(&wish) => {}
+                Some(wish) if !self.entries.contains_key(&wish.content) => self.admit(wish, transfer.paused).await,
                 Some(_) => {}
-                None => tracing::warn!(game = %transfer.game, "a transfer of the last run cannot be understood"),
+                None => tracing::warn!(?transfer, "a transfer of the last run cannot be understood"),
             }
         }
+        self.save();
         self.look_at_free();
+    }
+
+    fn is_committed(&self, wish: &Wish) -> bool {
+        self.context.shelf.in_root_of(&wish.game).is_some_and(|shelved| shelved.content() == wish.content)
     }
 
     async fn on_word(&mut self, word: Word) {
@@ -515,14 +511,7 @@ impl Transfers {
 
     fn save(&self) {
         let queued = self.queue.iter().filter_map(|(content, _)| self.entries.get(&content));
-        let saved: Vec<Saved> = queued.map(Entry::saved).collect();
-        let (file, pool) = (self.saved.clone(), self.context.pool.clone());
-        self.context.tasks.spawn("save the queue", async move {
-            // A pool that stopped ends with the runtime; the last change is then the one before.
-            if let Ok(Err(error)) = pool.run(move || file.save(&saved)).await {
-                tracing::warn!(%error, "the queue cannot be saved");
-            }
-        });
+        self.saved.save(queued.map(|entry| Saved::of(&entry.wish, entry.paused)).collect());
     }
 }
 
@@ -538,30 +527,6 @@ impl Entry {
             (view.down_bps, view.left_s) = (0, None);
         }
         view
-    }
-
-    fn saved(&self) -> Saved {
-        let Wish { game, title, version, content, size } = &self.wish;
-        Saved {
-            game: game.as_str().to_owned(),
-            title: title.clone(),
-            version: version.as_str().to_owned(),
-            content: content.to_string(),
-            size: *size,
-            paused: self.paused,
-        }
-    }
-}
-
-impl Wish {
-    fn from_saved(saved: &Saved) -> Option<Self> {
-        Some(Self {
-            game: GameId::new(&saved.game).ok()?,
-            title: saved.title.clone(),
-            version: Version::new(&saved.version).ok()?,
-            content: saved.content.parse().ok()?,
-            size: saved.size,
-        })
     }
 }
 

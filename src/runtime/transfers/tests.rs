@@ -457,3 +457,20 @@ async fn say(machine: &Machine, input: impl FnOnce(ReplyTo) -> TransfersInput) -
     machine.tell(input(reply)).await;
     answer.await.unwrap()
 }
+
+#[tokio::test]
+async fn what_was_committed_is_not_begun_anew() {
+    let machine = Machine::start();
+    let content = machine.own("1.0\n", &usual_files()).held.content;
+    let state = machine.context.settings.places.state.join("transfers.json");
+    let left = format!(r#"[{{"game":"{GAME}","title":"x","version":"1.0","content":"{content}","size":1}}]"#);
+    fs::write(&state, left).unwrap();
+    // As after a `get` that ended before it could take its transfer off the queue.
+    machine.tell(TransfersInput::Scanned).await;
+    let (reply, busy) = tokio::sync::oneshot::channel();
+    machine.tell(TransfersInput::Busy { game: GameId::new(GAME).unwrap(), reply }).await;
+    assert!(!busy.await.unwrap(), "it is being got again");
+    let _dir = machine.stop().await;
+    // What was said last is on disk when everything has ended.
+    assert_eq!(fs::read_to_string(&state).unwrap(), "[]");
+}

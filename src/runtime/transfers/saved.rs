@@ -1,0 +1,91 @@
+//! The queue as the state folder keeps it, so that the next run goes on. Written by one task, the
+//! newest state after the one before: two writers at once could end with the older one.
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::Wish;
+use crate::{
+    io::state::{StateError, StateFile},
+    runtime::{context::Context, tasks::Pool},
+    types::{GameId, Version},
+};
+
+/// The queue in the state folder.
+const STATE_NAME: &str = "transfers.json";
+
+/// A transfer as the state file keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Saved {
+    game: String,
+    title: String,
+    version: String,
+    content: String,
+    size: u64,
+    #[serde(default)]
+    pub(super) paused: bool,
+}
+
+impl Saved {
+    pub(super) fn of(wish: &Wish, paused: bool) -> Self {
+        let Wish { game, title, version, content, size } = wish;
+        Self {
+            game: game.as_str().to_owned(),
+            title: title.clone(),
+            version: version.as_str().to_owned(),
+            content: content.to_string(),
+            size: *size,
+            paused,
+        }
+    }
+
+    /// `None` when it names what cannot be.
+    pub(super) fn wish(&self) -> Option<Wish> {
+        Some(Wish {
+            game: GameId::new(&self.game).ok()?,
+            title: self.title.clone(),
+            version: Version::new(&self.version).ok()?,
+            content: self.content.parse().ok()?,
+            size: self.size,
+        })
+    }
+}
+
+/// The state file and the task that writes it. What was saved last is written even when this is
+/// dropped.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    file: StateFile,
+    newest: watch::Sender<Vec<Saved>>,
+}
+
+impl Keeper {
+    /// Of the state folder of `context`.
+    pub(super) fn new(context: &Context) -> Self {
+        let file = StateFile::new(&context.settings.places.state, STATE_NAME);
+        let (newest, changes) = watch::channel(Vec::new());
+        context.tasks.spawn("save the queue", write(file.clone(), context.pool.clone(), changes));
+        Self { file, newest }
+    }
+
+    /// What the last run left, and what was wrong with it.
+    pub(super) fn load(&self) -> (Vec<Saved>, Option<StateError>) {
+        self.file.load()
+    }
+
+    /// Replaces what is kept. Does not wait for the disk.
+    pub(super) fn save(&self, queue: Vec<Saved>) {
+        self.newest.send_replace(queue);
+    }
+}
+
+async fn write(file: StateFile, pool: Pool, mut changes: watch::Receiver<Vec<Saved>>) {
+    // Ends with the keeper, and not before it has written what that said last.
+    while changes.changed().await.is_ok() {
+        let (queue, file) = (changes.borrow_and_update().clone(), file.clone());
+        // A pool that stopped ends with the runtime; the last change is then the one before.
+        if let Ok(Err(error)) = pool.run(move || file.save(&queue)).await {
+            tracing::warn!(%error, "the queue cannot be saved");
+        }
+    }
+}
