@@ -72,6 +72,8 @@ const PROGRESS: Duration = Duration::from_millis(250);
 const DONE_MAX: usize = 64;
 /// Commands kept until what an earlier run left half done has been finished.
 const EARLY_MAX: usize = 256;
+/// Remarks remembered so as not to be repeated; a folder full of oddities may repeat itself now and then.
+const TOLD_MAX: usize = 1_000;
 /// Contents transfers follow; they run few at a time and queue some hundred.
 const FOLLOWS_MAX: usize = 10_000;
 
@@ -130,7 +132,7 @@ struct Actor {
     mirroring: Mirroring,
     rows: Rows,
     shown: watch::Sender<LibraryShown>,
-    /// What was told about the folder itself.
+    /// What is not told again.
     told: BTreeSet<String>,
     rescan_at: Instant,
     space_at: Instant,
@@ -550,6 +552,16 @@ impl Actor {
 
     fn note(&self, level: Level, text: impl Into<String>) {
         self.context.teller.tell(level, EventKind::Note, text);
+    }
+
+    /// What a scan finds again and again is told once.
+    fn note_once(&mut self, text: String) {
+        if self.told.len() >= TOLD_MAX {
+            self.told.clear();
+        }
+        if self.told.insert(text.clone()) {
+            self.note(Level::Warning, text);
+        }
     }
 
     fn show(&mut self, now: Instant) {

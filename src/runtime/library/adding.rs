@@ -455,3 +455,87 @@ fn compare(old: &Manifest, new: &Manifest) -> [u32; 3] {
     counts[2] = old.files().iter().filter(|file| new.find(&file.path).is_none()).count() as u32;
     counts
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, fs, time::Duration};
+
+    use super::*;
+    use crate::io::{disk::Library, index::Index, store::OpenFiles};
+
+    fn desk(home: &Path) -> Desk {
+        let library = home.join("library");
+        fs::create_dir(&library).unwrap();
+        Desk {
+            library: Arc::new(Library::open(&library).unwrap()),
+            index: Arc::new(Index::open(&home.join("index"), &library).0),
+            files: OpenFiles::default(),
+            quiet: Duration::ZERO,
+        }
+    }
+
+    fn source(home: &Path) -> PathBuf {
+        let source = home.join("source");
+        fs::create_dir_all(source.join("sub")).unwrap();
+        fs::write(source.join("sub/a"), "a").unwrap();
+        fs::write(source.join("version.ini"), "1").unwrap();
+        source
+    }
+
+    fn wish(path: &Path) -> AddWish {
+        AddWish { path: path.to_owned(), id: None, version: None, title: None, take: false }
+    }
+
+    #[test]
+    fn a_copy_that_is_cut_short_leaves_no_trace() {
+        let home = tempfile::tempdir().unwrap();
+        let (desk, path) = (desk(home.path()), source(home.path()));
+        let plan = plan(&desk, wish(&path)).unwrap();
+        let (meter, go_on, stop) = (Meter::default(), CancellationToken::new(), CancellationToken::new());
+        let adding = Adding { desk: &desk, plan: &plan, meter: &meter, cancel: &go_on };
+        let root = || GameRoot::open(&path).unwrap();
+        let walk = || scan::walk(&root());
+        let sentinel = adding.sentinel(&root()).unwrap();
+        let scanned = adding.scan(&root(), sentinel, walk, &mut Memory::none()).unwrap();
+        stop.cancel();
+        let adding = Adding { cancel: &stop, ..adding };
+        assert!(matches!(adding.copy(root(), &scanned), Err(AddError::Cancelled)));
+        assert_eq!(fs::read_dir(desk.library.path()).unwrap().count(), 0);
+        let adding = Adding { cancel: &go_on, ..adding };
+        assert!(adding.copy(root(), &scanned).unwrap().is_none());
+        assert!(desk.library.path().join("source/sub/a").is_file(), "and it can be added afterwards");
+    }
+
+    #[test]
+    fn a_folder_that_changes_while_it_is_read_is_not_added() {
+        let home = tempfile::tempdir().unwrap();
+        let (desk, path) = (desk(home.path()), source(home.path()));
+        let plan = plan(&desk, wish(&path)).unwrap();
+        let (meter, cancel, walks) = (Meter::default(), CancellationToken::new(), Cell::new(0));
+        let adding = Adding { desk: &desk, plan: &plan, meter: &meter, cancel: &cancel };
+        let root = GameRoot::open(&path).unwrap();
+        let walk = || {
+            if walks.replace(walks.get() + 1) == 1 {
+                fs::write(path.join("late"), "late").unwrap();
+            }
+            scan::walk(&root)
+        };
+        let sentinel = adding.sentinel(&root).unwrap();
+        let scanned = adding.scan(&root, sentinel, walk, &mut Memory::none());
+        assert!(matches!(scanned, Err(AddError::Changing)), "{scanned:?}");
+    }
+
+    #[test]
+    fn names_of_archives_lose_their_endings() {
+        for (name, expect) in [
+            ("Quake III.tar.gz", "Quake III"),
+            ("game.ZIP", "game"),
+            ("v1.2.7z", "v1.2"),
+            ("setup.exe", "setup"),
+            (".zip", ""),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(stem(name), expect, "{name}");
+        }
+    }
+}

@@ -123,7 +123,12 @@ fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
     let (state_word, percent, reason) = match state {
         None => (StateWord::Available, None, String::new()),
         Some(LocalState::Checking { progress, .. }) => (StateWord::Checking, Some(percent(*progress)), String::new()),
-        Some(LocalState::Complete(_)) | Some(LocalState::Private { .. }) => (word, None, String::new()),
+        Some(LocalState::Complete(_)) | Some(LocalState::Private { facts: Some(_), .. }) => (word, None, String::new()),
+        // A folder without a version is no game; what a removal left of one does not hide the room's.
+        Some(LocalState::Private { facts: None, .. }) if shown.is_some_and(BuildRow::is_offered) => {
+            (StateWord::Available, None, String::new())
+        }
+        Some(LocalState::Private { reason, facts: None }) => (StateWord::Failed, None, reason.clone()),
         Some(LocalState::Modified { changes, .. }) => (word, None, modified(changes)),
         Some(LocalState::Failed(reason)) => (StateWord::Failed, None, reason.clone()),
     };
@@ -171,8 +176,8 @@ fn modified(changes: &crate::core::library::Changes) -> String {
 
 fn private(game: &GameId, core: &Library, state: Option<&LocalState>) -> Option<String> {
     let state = state?;
-    if let LocalState::Private { reason, .. } = state {
-        return Some(reason.clone());
+    if let LocalState::Private { reason, facts } = state {
+        return facts.is_some().then(|| reason.clone());
     }
     if !core.rules().allow(game) {
         return Some("not in the catalog".to_owned());

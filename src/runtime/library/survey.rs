@@ -176,10 +176,7 @@ impl Actor {
             self.looks.want(game, now);
         }
         for oddity in listing.oddities {
-            let text = format!("`{}` in the library is no game: {}", oddity.name, oddity.reason);
-            if self.told.insert(text.clone()) {
-                self.note(Level::Warning, text);
-            }
+            self.note_once(format!("`{}` in the library is no game: {}", oddity.name, oddity.reason));
         }
     }
 
@@ -208,7 +205,7 @@ impl Actor {
     pub(super) fn on_seen(&mut self, game: &GameId, seen: Seen, now: Instant) {
         let Seen { what, installed, note } = seen;
         if let Some(note) = note {
-            self.note(Level::Warning, note);
+            self.note_once(note);
         }
         if installed {
             self.installed.insert(game.clone())

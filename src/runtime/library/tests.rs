@@ -201,8 +201,8 @@ async fn a_game_in_the_library_is_shelved_shown_and_announced() {
     assert_eq!((game.version.as_str(), game.size, game.files, game.have), ("0.8.6", 6, 2, 1));
     let shelved = bench.shelf.get(content(&game)).expect("it is on the shelf");
     assert!(shelved.have_map().is_full());
-    let private = bench.game("no-version", |game| game.private.is_some()).await;
-    assert!(private.private.unwrap().contains("no version.ini"));
+    let private = bench.game("no-version", |game| game.state == StateWord::Failed).await;
+    assert!(private.reason.contains("no version.ini"));
     assert!(bench.shown.borrow().games.iter().all(|game| game.id != "empty"));
     let mut digest = None;
     let delta = loop {
