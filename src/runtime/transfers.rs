@@ -42,7 +42,12 @@ use crate::{
         limits::Limits,
         queue::{self, Keep, Output, Queue, Standing},
     },
-    io::{clock, disk::Library, store::OpenFiles},
+    io::{
+        clock,
+        disk::{GameRoot, Library},
+        scan,
+        store::{self, OpenFiles},
+    },
     types::{ChunkNo, ChunkRanges, ChunkSet, ContentId, EntryState, GameId, PeerId, PeerName, Version},
 };
 
@@ -318,9 +323,9 @@ impl Transfers {
         }
         for transfer in saved.into_iter().take(queue::TRANSFERS_MAX) {
             match transfer.wish() {
-                // It was committed, and the run ended before it could say so here. To commit it again
-                // would undo what the user did to its files since.
-                Some(wish) if self.is_committed(&wish) => {}
+                // The run ended before it could say so here. To commit it again would undo what the
+                // user did to its files since.
+                Some(wish) if self.is_committed(&wish).await => {}
                 Some(wish) if !self.entries.contains_key(&wish.content) => self.admit(wish, transfer.paused).await,
                 Some(_) => {}
                 None => tracing::warn!(?transfer, "a transfer of the last run cannot be understood"),
@@ -330,8 +335,17 @@ impl Transfers {
         self.look_at_free();
     }
 
-    fn is_committed(&self, wish: &Wish) -> bool {
-        self.context.shelf.in_root_of(&wish.game).is_some_and(|shelved| shelved.content() == wish.content)
+    /// Whether the build is in place already, whatever became of its files since.
+    async fn is_committed(&self, wish: &Wish) -> bool {
+        let (path, content) = (self.context.settings.library.join(wish.game.as_str()), wish.content);
+        let look = move || {
+            let root = GameRoot::open(&path).ok()?;
+            let has_sentinel = scan::read_sentinel(&root).ok()?.is_some();
+            let manifest = store::load_manifest(&root).ok()??.ok()?;
+            Some(has_sentinel && manifest.content == content)
+        };
+        // A root that cannot be read has no build in place, and what is wrong with it shows in its transfer.
+        self.context.pool.run(look).await.is_ok_and(|committed| committed.unwrap_or(false))
     }
 
     async fn on_word(&mut self, word: Word) {
