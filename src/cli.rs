@@ -44,6 +44,14 @@ pub trait Launcher {
     /// Starts a party of `peers` made-up guests, or as many as it likes.
     fn demo(&self, settings: Settings, peers: Option<u8>) -> impl Future<Output = Result<Running, LaunchError>>;
 
+    /// Asks on the first start where games go: the suggested folder is the settings', `free` the bytes
+    /// free there. `None` when the user would rather not start. The error is a sentence for people.
+    fn ask_library(
+        &self,
+        settings: &Settings,
+        free: Option<u64>,
+    ) -> impl Future<Output = Result<Option<String>, String>>;
+
     /// Runs the screen until the user leaves it. The error is a sentence for people.
     fn screen(&self, settings: &Settings, handle: Handle, over: ScreenOver)
     -> impl Future<Output = Result<(), String>>;

@@ -78,25 +78,39 @@ impl Launcher for Program {
         Ok(Running { handle, background: Box::pin(std::future::ready(())), stop: Box::pin(demo.stop()) })
     }
 
+    async fn ask_library(&self, settings: &Settings, free: Option<u64>) -> Result<Option<String>, String> {
+        let suggested = settings.library.display().to_string();
+        tui::ask_library(&suggested, free, &screen_options(settings)).await.map_err(|error| error.to_string())
+    }
+
     async fn screen(&self, settings: &Settings, handle: Handle, over: ScreenOver) -> Result<(), String> {
         let attached = match over {
             ScreenOver::Attached => Some(handle.snapshot().me.name.clone()),
             ScreenOver::Own | ScreenOver::Demo => None,
         };
-        let glyphs = match settings.ui.glyphs {
-            Glyphs::Auto => None,
-            Glyphs::Ascii => Some(GlyphLevel::Ascii),
-            Glyphs::Blocks => Some(GlyphLevel::Blocks),
-            Glyphs::Braille => Some(GlyphLevel::Braille),
-        };
-        let options = tui::Options {
-            attached,
-            glyphs,
-            theme: settings.ui.theme.clone(),
-            bell: settings.ui.bell,
-            ..tui::Options::default()
-        };
+        let options = tui::Options { attached, ..screen_options(settings) };
+        // However the user left, or the runtime ended: what follows is the same.
         tui::run(handle, options).await.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+/// The settings as the screen takes them.
+fn screen_options(settings: &Settings) -> tui::Options {
+    let glyphs = match settings.ui.glyphs {
+        Glyphs::Auto => None,
+        Glyphs::Ascii => Some(GlyphLevel::Ascii),
+        Glyphs::Blocks => Some(GlyphLevel::Blocks),
+        Glyphs::Braille => Some(GlyphLevel::Braille),
+    };
+    let (theme, user_themes) = theme(&settings.ui.theme);
+    tui::Options { glyphs, theme, user_themes, bell: settings.ui.bell, ..tui::Options::default() }
+}
+
+/// A theme is named, or is the path of a file; a file that cannot be read is reported as an unknown name.
+fn theme(named: &str) -> (String, Vec<(String, String)>) {
+    match std::fs::read_to_string(named) {
+        Ok(text) if named.ends_with(".toml") => (named.to_owned(), vec![(named.to_owned(), text)]),
+        Ok(_) | Err(_) => (named.to_owned(), Vec::new()),
     }
 }
 

@@ -7,7 +7,6 @@ use super::{
     Console, Exit, Launcher, Purpose, ScreenOver,
     exit::Failure,
     session::{Reached, Session, attach_or_start},
-    words,
 };
 use crate::{
     config::{self, Origin, Settings},
@@ -18,7 +17,9 @@ pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: 
     needs_terminal(console)?;
     let mut settings = settings.clone();
     if is_first_start(&settings) && !runs(&settings).await {
-        ask_for_library(&mut settings, console)?;
+        if !ask_for_library(&mut settings, launcher).await? {
+            return Ok(Exit::Done);
+        }
     }
     let (session, over) = match attach_or_start(&settings, launcher, Purpose::Screen).await? {
         Reached::Attached(session) => (session, ScreenOver::Attached),
@@ -65,21 +66,18 @@ async fn runs(settings: &Settings) -> bool {
     client::snapshot(&settings.places.socket).await.is_ok()
 }
 
-/// The answer is remembered in the config file, so that it is asked only once.
-fn ask_for_library(settings: &mut Settings, console: &mut Console) -> Result<(), Failure> {
-    let free =
-        free_below(&settings.library).map_or_else(String::new, |bytes| format!(" ({} free)", words::size(bytes)));
-    let question = format!("Games go to {}{free}   Enter OK   e Other folder  ", settings.library.display());
-    let answer = console.ask(&question)?;
-    let chosen = match answer.trim() {
-        "" | "y" | "ok" => settings.library.clone(),
-        "e" => folder(&console.ask("Folder: ")?)?,
-        // Somebody who types the folder right away means just that.
-        path => folder(path)?,
-    };
+/// The answer is remembered in the config file, so that it is asked only once. False when the user
+/// would rather not start.
+async fn ask_for_library(settings: &mut Settings, launcher: &impl Launcher) -> Result<bool, Failure> {
+    let free = free_below(&settings.library);
+    let asked = launcher.ask_library(settings, free).await;
+    let Some(answer) = asked.map_err(|message| Failure::new(Exit::Failed, message))? else { return Ok(false) };
+    let chosen = folder(&answer)?;
+    let made = std::fs::create_dir_all(&chosen);
+    made.map_err(|error| Failure::new(Exit::Failed, format!("cannot make {}: {error}", chosen.display())))?;
     config::remember_library(settings, &chosen)?;
     settings.library = chosen;
-    Ok(())
+    Ok(true)
 }
 
 fn folder(text: &str) -> Result<PathBuf, Failure> {

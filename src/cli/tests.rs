@@ -434,6 +434,10 @@ impl Launcher for Party {
         Err(LaunchError::Failed { message: "no demo".into() })
     }
 
+    async fn ask_library(&self, _: &Settings, _: Option<u64>) -> Result<Option<String>, String> {
+        Ok(None)
+    }
+
     async fn screen(&self, _: &Settings, _: Handle, _: ScreenOver) -> Result<(), String> {
         Ok(())
     }

@@ -19,7 +19,7 @@ use crate::{
     },
     runtime::tasks::PoolError,
     types::{ChunkHash, FileNo, GameId, Manifest, PeerId},
-    wire::fetch::HASHES_MAX,
+    wire::{self, fetch::HASHES_MAX},
 };
 
 /// Ranges of one request for hashes, well below what a request may carry.
@@ -54,7 +54,17 @@ impl Getting {
             let source = self.next_source(&mut failed).await?;
             self.show(StateWord::Checking, "asking for the list of files");
             let asked = fetch::manifest(&source.link, content);
-            let (manifest, bytes) = match self.attend(asked).await? {
+            let fetched = match self.attend(asked).await? {
+                Ok(bytes) => {
+                    let copy = bytes.clone();
+                    let decoded = self.work(move || wire::manifest::decode(&copy, content)).await?;
+                    decoded
+                        .map(|manifest| (manifest, bytes))
+                        .map_err(|error| FetchError::WrongManifest { detail: error.to_string() })
+                }
+                Err(error) => Err(error),
+            };
+            let (manifest, bytes) = match fetched {
                 Ok(found) => found,
                 Err(error) => {
                     self.on_failed_source(&source, &error, &mut failed);
