@@ -16,10 +16,9 @@ use crate::{
 pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: &mut Console) -> Result<Exit, Failure> {
     needs_terminal(console)?;
     let mut settings = settings.clone();
-    if is_first_start(&settings) && !runs(&settings).await {
-        if !ask_for_library(&mut settings, launcher).await? {
-            return Ok(Exit::Done);
-        }
+    let asks = is_first_start(&settings) && !runs(&settings).await;
+    if asks && !ask_for_library(&mut settings, launcher).await? {
+        return Ok(Exit::Done);
     }
     let (session, over) = match attach_or_start(&settings, launcher, Purpose::Screen).await? {
         Reached::Attached(session) => (session, ScreenOver::Attached),

@@ -235,10 +235,7 @@ fn once<E: std::fmt::Display + Send + 'static>(
     actor: impl Future<Output = Result<(), E>> + Send + 'static,
 ) {
     let mut actor = Some(actor);
-    tasks.supervise(name, Policy::Required, move |_| {
-        let actor = actor.take().expect("a required service is made once");
-        actor
-    });
+    tasks.supervise(name, Policy::Required, move |_| actor.take().expect("a required service is made once"));
 }
 
 struct Driver {

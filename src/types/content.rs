@@ -15,7 +15,7 @@ pub const CHUNK_BYTES: u32 = 1 << 20;
 pub const MANIFEST_ENTRIES_MAX: usize = 150_000;
 /// Folders of one manifest, listed or implied: as many as entries. Each costs memory wherever a
 /// manifest is looked at, and 150,000 paths could imply thirty times as many.
-pub const MANIFEST_FOLDERS_MAX: usize = MANIFEST_ENTRIES_MAX;
+const MANIFEST_FOLDERS_MAX: usize = MANIFEST_ENTRIES_MAX;
 /// Chunks of one manifest: 2 TiB.
 pub const MANIFEST_CHUNKS_MAX: u32 = 1 << 21;
 

@@ -54,7 +54,23 @@ fn check(old: Option<&Manifest>, new: &Manifest, survey: &Survey, expect: &[&str
             Step::Place { path, .. } => format!("place {path}"),
             Step::SetMode { path, .. } => format!("mode {path}"),
             Step::Link { path, target } => format!("link {path} {target}"),
-            other => format!("{other:?}"),
+            plain @ (Step::Sync
+            | Step::JournalCommit { .. }
+            | Step::ParkSentinel
+            | Step::MarkRemoval
+            | Step::Discard { .. }
+            | Step::WriteHashes
+            | Step::WriteManifest
+            | Step::WriteSentinel
+            | Step::DropParked
+            | Step::DropMark
+            | Step::RestoreSentinel
+            | Step::DropDownload { .. }
+            | Step::DropDownloads
+            | Step::DropJournal
+            | Step::SetAsideJournal
+            | Step::DropManifest
+            | Step::RemoveRoot) => format!("{plain:?}"),
         })
         .collect();
     assert_eq!(shown, expect);

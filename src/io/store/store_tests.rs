@@ -273,7 +273,8 @@ fn an_update_uses_what_is_there() {
 
 #[test]
 fn a_reader_notices_every_change() {
-    let change: [(&str, fn(&Path), bool); 5] = [
+    type Change = (&'static str, fn(&Path), bool);
+    let change: [Change; 5] = [
         ("rewritten", |path| fs::write(path, bytes(8, 3 * MIB + 9)).unwrap(), false),
         ("shorter", |path| fs::write(path, b"x").unwrap(), false),
         ("gone", |path| fs::remove_file(path).unwrap(), true),
