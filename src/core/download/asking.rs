@@ -189,7 +189,9 @@ impl Download {
                 self.starved.insert(no);
                 return;
             }
-            let room = Room { askable, complete, piece_bytes };
+            let unnamed = source.requests.iter().filter_map(|request| self.requests.get(request));
+            let unnamed = unnamed.map(|known| known.left as usize).sum();
+            let room = Room { askable, complete, piece_bytes, unnamed };
             if let Some(pick) = self.picker.pick(source, &self.pieces, room) {
                 self.ask(no, pick, false, now);
             } else if let Some(pick) = self.endgame(no, complete, now) {

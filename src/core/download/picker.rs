@@ -60,6 +60,9 @@ pub(super) struct Room {
     pub(super) askable: usize,
     pub(super) complete: usize,
     pub(super) piece_bytes: u64,
+    /// Chunks the source was asked for and has not named yet. It will choose them among the candidates
+    /// it knows, so as many of those are as good as gone: a request beyond them would come back empty.
+    pub(super) unnamed: usize,
 }
 
 impl Picker {
@@ -127,6 +130,7 @@ impl Picker {
         } else {
             (share / 2).clamp(2 * take, CLAIM_CHUNKS.max(2 * take))
         };
+        let width = width + room.unnamed;
         // Claimed when there were fewer sources: the others want a part of it now.
         if source.claim.len() > 2 * width {
             self.release_tail(source, width);
@@ -144,7 +148,8 @@ impl Picker {
         }
         // What was rare when it was claimed may be so no longer. Stable, and cheap where little moved.
         source.claim.sort_by_key(|chunk| rarity(self.holders[chunk.index()]));
-        Some(of_chunks(&source.claim, take, pieces))
+        let free = source.claim.len().saturating_sub(room.unnamed);
+        (free > 0).then(|| of_chunks(&source.claim, take.min(free), pieces))
     }
 
     /// Frees what `source` has claimed.
@@ -188,8 +193,9 @@ impl Picker {
         let len = u64::from(pieces.len_of(first)).max(1);
         let share = pieces.wanted().len() as usize / room.askable.max(1);
         let take = ((room.piece_bytes / len) as usize).clamp(1, TAKE_MAX).min(share.max(1));
-        let chunks = self.scan(source, pieces, Some(pieces.of_size_like(first)), false, 2 * take);
-        Some(of_chunks(&chunks, take, pieces))
+        let chunks = self.scan(source, pieces, Some(pieces.of_size_like(first)), false, 2 * take + room.unnamed);
+        let free = chunks.len().saturating_sub(room.unnamed);
+        (free > 0).then(|| of_chunks(&chunks, take.min(free), pieces))
     }
 
     /// Up to `count` wanted chunks that `source` holds, rarest first, from its own starting point

@@ -363,6 +363,21 @@ fn the_sole_seeder_is_not_asked_twice() {
 }
 
 #[test]
+fn a_source_is_never_asked_for_more_than_it_can_still_choose() {
+    for sources in [1, 2, 3] {
+        let mut scene = Scene::with(vec![1_024; 300], ChunkSet::empty(300), ChunkSet::full(300));
+        for who in 1..=sources {
+            scene.up(who, ChunkSet::full(300));
+        }
+        for who in 1..=sources {
+            let asked: u32 = scene.open.values().filter(|(to, ..)| *to == peer(who)).map(|(_, _, take)| take).sum();
+            let choice = scene.offered_to(who).len() as u32;
+            assert!(asked > 0 && asked <= choice, "source {who} of {sources}: {asked} asked of {choice}");
+        }
+    }
+}
+
+#[test]
 fn a_room_full_of_getters_does_not_hide_the_seeder() {
     let mut scene = Scene::of(10);
     for who in 1..=200 {
