@@ -7,7 +7,6 @@ pub mod hash;
 pub mod identity;
 pub mod index;
 pub mod interfaces;
-pub mod limits;
 pub mod lock;
 pub mod mdns;
 pub mod process;

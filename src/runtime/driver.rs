@@ -20,7 +20,7 @@ use super::{
     view::{self, Shows, Teller},
 };
 use crate::{
-    api::{self, Call, Command, EventKind, Handle, HandleEnd, Level, MeView, Phase, Reply, Snapshot},
+    api::{self, Call, Command, EventKind, Handle, HandleEnd, Level, MeView, Phase, Reply, Snapshot, Totals},
     config::{Origin, Settings},
     io::{
         clock,
@@ -32,6 +32,7 @@ use crate::{
         quic::{Endpoint, Incoming, Listen},
         random,
     },
+    types::Rate,
 };
 
 /// Snapshots a second at most: what an eye can follow, and little work with 10,000 games.
@@ -54,7 +55,6 @@ pub struct Runtime {
 
 /// Starts a runtime and returns once it listens. `Handle` ends are for the faces.
 pub async fn start(settings: Settings) -> Result<(Handle, Runtime), StartError> {
-    crate::io::process::raise_open_files();
     let settings = Arc::new(settings);
     let places = &settings.places;
     for folder in [&places.state, &places.config] {
@@ -190,7 +190,13 @@ impl Started {
             mdns: settings.mdns,
             demo: settings.demo,
         };
-        let (handle, end) = api::channel(Snapshot { me: Arc::new(me.clone()), ..Snapshot::default() });
+        let totals = Totals {
+            up_limit_bps: settings.up_limit.map(Rate::as_bps),
+            down_limit_bps: settings.down_limit.map(Rate::as_bps),
+            ..Totals::default()
+        };
+        let first = Snapshot { me: Arc::new(me.clone()), totals: Arc::new(totals), ..Snapshot::default() };
+        let (handle, end) = api::channel(first);
         let teller = Teller::new(end.events.clone());
         let (index, trouble) = Index::open(&settings.places.state.join("index.redb"), &settings.library);
         if let Some(trouble) = trouble {

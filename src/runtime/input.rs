@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::links::Link;
 use crate::{
     api::{CommandError, GetRequest, Reply},
-    types::{ChunkNo, ContentId, EntryState, GameId, LibraryDigest, Manifest, PeerId, PeerName, Rate, Version},
+    types::{ChunkNo, ContentId, EntryState, GameId, LibraryDigest, Manifest, PeerId, PeerName, Version},
     wire::{
         library::LibraryDelta,
         message::{Control, Request},
@@ -67,13 +67,13 @@ pub(crate) enum LibraryInput {
     /// The peer's library changed.
     Delta { peer: PeerId, delta: LibraryDelta },
     /// A peer asks for our library: the JSON of a snapshot.
-    SnapshotWanted { peer: PeerId, reply: oneshot::Sender<Bytes> },
+    SnapshotWanted { reply: oneshot::Sender<Bytes> },
     /// One of our own chunks does not have its hash any more; the shelf knows already.
     OwnChunkBad { content: ContentId, chunk: ChunkNo },
     /// A file of ours changed while it was served; look again.
     OwnChanged { game: GameId },
     /// A transfer exists: announce it as growing once its manifest is known.
-    Growing { game: GameId, title: String, version: Version, content: ContentId, manifest: Arc<Manifest>, have: u32 },
+    Growing { game: GameId, title: String, content: ContentId, manifest: Arc<Manifest>, have: u32 },
     /// A transfer ended without a commit (cancelled, failed): no longer growing.
     NotGrowing { game: GameId, content: ContentId },
     /// A transfer committed: the game root is the new build.
@@ -142,14 +142,13 @@ pub(crate) struct Wanted {
     pub(crate) version: Version,
     pub(crate) content: ContentId,
     pub(crate) size: u64,
-    /// Fetch only what is missing or bad of the build that is here (`verify --repair`).
-    pub(crate) repair: bool,
     /// Nobody asked on a face when the mirror did.
     pub(crate) reply: Option<ReplyTo>,
 }
 
 /// What the serving actor is told.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub(crate) enum ServingInput {
     /// A peer opened a stream with this request; all but Hello come here.
     Request { peer: PeerId, request: Request, stream: BidirectionalStream },
@@ -157,8 +156,6 @@ pub(crate) enum ServingInput {
     PeerDown { peer: PeerId },
     /// A peer says a chunk of ours was bad.
     BadChunk { peer: PeerId, content: ContentId, chunk: ChunkNo },
-    /// New limits; `None` lifts one.
-    Limits { up: Option<Rate>, up_per_peer: Option<Rate> },
 }
 
 /// The senders of every actor's channel; cheap to clone.

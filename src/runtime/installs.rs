@@ -42,8 +42,6 @@ pub(crate) enum Recovered {
     Nothing,
     /// A commit was finished.
     Committed {
-        /// The build that is there now.
-        content: ContentId,
         /// As in [`Committed`].
         set_aside: Vec<String>,
     },
@@ -214,7 +212,7 @@ fn recover_root(root: &GameRoot, memory: &mut Memory) -> Result<Recovered, Insta
             let new = stored.as_ref().map(|stored| &stored.manifest);
             Machine::new(root, None, new, None).run(&steps)?;
             Ok(match manifest {
-                Some(content) => Recovered::Committed { content, set_aside: Vec::new() },
+                Some(_) => Recovered::Committed { set_aside: Vec::new() },
                 None => Recovered::Nothing,
             })
         }
@@ -265,7 +263,7 @@ fn finish_commit(
     let plan = Commit { old: old.as_ref().map(|old| (old.content, &old.manifest)), new: (to, new) };
     let mut machine = Machine::new(root, old.as_ref().map(|old| &old.manifest), Some(new), Some(to)).with_ours(ours);
     machine.run(&install::commit(plan, &survey, true))?;
-    Ok(Recovered::Committed { content: to, set_aside: machine.set_aside })
+    Ok(Recovered::Committed { set_aside: machine.set_aside })
 }
 
 fn remove_payload(root: &GameRoot) -> Result<Removed, InstallError> {

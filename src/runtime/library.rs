@@ -239,7 +239,7 @@ impl Actor {
             self.ask_for_space();
         }
         for wish in self.mirroring.take(&self.core, now) {
-            self.enqueue(wish, false, None);
+            self.enqueue(wish, None);
         }
         if self.rows.due(now).is_some_and(|due| due <= now) {
             self.show(now);
@@ -304,7 +304,7 @@ impl Actor {
             }
             LibraryInput::Summary { peer, digest } => self.core.handle_summary(&peer, digest, now),
             LibraryInput::Delta { peer, delta } => self.core.handle_delta(&peer, &sync::from_wire(delta), now),
-            LibraryInput::SnapshotWanted { peer: _, reply } => {
+            LibraryInput::SnapshotWanted { reply } => {
                 if let Some(json) = self.own_snapshot.get(&self.core) {
                     // A peer that is gone no longer waits.
                     let _ = reply.send(json);
@@ -312,7 +312,7 @@ impl Actor {
             }
             LibraryInput::OwnChunkBad { content, chunk } => self.on_own_chunk_bad(content, chunk, now),
             LibraryInput::OwnChanged { game } => self.looks.want(&game, now),
-            LibraryInput::Growing { game, title, version: _, content, manifest, have } => {
+            LibraryInput::Growing { game, title, content, manifest, have } => {
                 self.on_growing(&game, &title, content, &manifest, have, now);
             }
             LibraryInput::NotGrowing { game, content } => {
@@ -417,7 +417,7 @@ impl Actor {
 
     fn get(&mut self, request: &GetRequest, reply: ReplyTo) {
         match self.gettable(request) {
-            Ok((wish, false)) if wish.ours == Some(EntryState::Ready) => {
+            Ok(wish) if wish.ours == Some(EntryState::Ready) => {
                 let Resolved { key, facts, .. } = wish;
                 let here = Reply::AlreadyHere {
                     game: key.game.to_string(),
@@ -426,20 +426,16 @@ impl Actor {
                 };
                 answer(reply, Ok(here));
             }
-            Ok((wish, repair)) => self.enqueue(wish, repair, Some(reply)),
+            Ok(wish) => self.enqueue(wish, Some(reply)),
             Err(error) => answer(reply, Err(error)),
         }
     }
 
-    /// The build meant, and whether getting it is repairing what is here.
-    fn gettable(&self, request: &GetRequest) -> Result<(Resolved, bool), CommandError> {
+    /// The build meant. Getting one that is here and modified repairs it.
+    fn gettable(&self, request: &GetRequest) -> Result<Resolved, CommandError> {
         let wish = resolve(&self.core, request, &self.names)?;
-        let local = self.core.local(&wish.key.game);
-        let modified = local
-            .and_then(|local| local.held())
-            .is_some_and(|(build, state)| build.content == wish.key.content && state != EntryState::Ready);
         if wish.ours == Some(EntryState::Ready) {
-            return Ok((wish, false));
+            return Ok(wish);
         }
         if self.looks.is_taken(&wish.key.game) {
             return Err(refusal(
@@ -451,21 +447,14 @@ impl Actor {
             let path = self.folder.library.path().display();
             return Err(refusal(ErrorCode::Refused, format_args!("nothing can be put into {path}: {reason}")));
         }
-        Ok((wish, modified))
+        Ok(wish)
     }
 
-    fn enqueue(&mut self, wish: Resolved, repair: bool, reply: Option<ReplyTo>) {
+    fn enqueue(&mut self, wish: Resolved, reply: Option<ReplyTo>) {
         let Resolved { key, facts, .. } = wish;
         let title = self.core.title(&key.game);
-        let wanted = Wanted {
-            title,
-            game: key.game,
-            version: facts.version,
-            content: key.content,
-            size: facts.size,
-            repair,
-            reply,
-        };
+        let wanted =
+            Wanted { title, game: key.game, version: facts.version, content: key.content, size: facts.size, reply };
         self.to_transfers.send(TransfersInput::Enqueue(Box::new(wanted)));
     }
 

@@ -9,7 +9,7 @@ mod sending;
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Instant,
 };
 
@@ -147,11 +147,6 @@ impl Serving {
             ServingInput::Request { peer, request, stream } => self.on_request(peer, request, stream),
             ServingInput::PeerDown { peer } => self.each_offer(|| Input::PeerGone { peer }),
             ServingInput::BadChunk { peer, content, chunk } => self.on_bad_chunk(peer, content, chunk),
-            ServingInput::Limits { up, up_per_peer } => {
-                let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-                limits.set_everybody(up, clock::now());
-                limits.set_each(up_per_peer, clock::now());
-            }
         }
     }
 
@@ -161,7 +156,7 @@ impl Serving {
             // The links actor keeps these; one that slipped through is refused like any other nonsense.
             Request::Hello(_) => self.refuse(stream, Status::BadRequest),
             Request::Library {} => {
-                tasks.spawn("serve a library", answer::library(stream, peer, inputs.library.clone()));
+                tasks.spawn("serve a library", answer::library(stream, inputs.library.clone()));
             }
             Request::Manifest { content } => match shelf.get(content) {
                 Some(shelved) => tasks.spawn("serve a manifest", answer::manifest(stream, shelved)),

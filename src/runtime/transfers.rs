@@ -250,7 +250,7 @@ impl Transfers {
     }
 
     async fn on_enqueue(&mut self, wanted: Wanted) {
-        let Wanted { game, title, version, content, size, repair: _, reply } = wanted;
+        let Wanted { game, title, version, content, size, reply } = wanted;
         let wish = Wish { game, title, version, content, size };
         let other = self.entries.values().find(|entry| entry.wish.game == wish.game && entry.wish.content != content);
         if let Some(other) = other.filter(|other| other.failed.is_none()) {

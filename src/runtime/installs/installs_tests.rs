@@ -1,6 +1,8 @@
 //! Every change of a root is stopped before each of its disk operations in turn; recovery then leaves
 //! the old state or the new one, byte for byte, and a second recovery has nothing to do.
 
+#![expect(clippy::print_stdout, reason = "says how many points were tried, and what could not be")]
+
 use std::{
     collections::BTreeMap,
     fs,

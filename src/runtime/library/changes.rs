@@ -281,7 +281,7 @@ impl Actor {
                 if repairing {
                     let key = BuildKey { game: game.clone(), content: found.content };
                     let facts = Facts::of_manifest(&found.manifest, &self.core.title(game));
-                    self.enqueue(Resolved { key, facts, ours: Some(EntryState::Ready) }, true, None);
+                    self.enqueue(Resolved { key, facts, ours: Some(EntryState::Ready) }, None);
                 }
                 Ok(Reply::Verified(VerifyReport {
                     game: game.to_string(),

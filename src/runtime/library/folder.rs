@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
 use crate::{
     config::Settings,
-    io::{catalog::Catalog, disk::Library, limits},
+    io::{catalog::Catalog, disk::Library, process},
     runtime::{error::StartError, tasks::Pool},
 };
 
@@ -39,7 +39,7 @@ impl Folder {
     /// gate would stand open.
     pub(crate) fn prepare(settings: &Settings, library: Library) -> Result<Self, StartError> {
         let catalog = Catalog::read(&settings.catalog)?.unwrap_or_default();
-        let files = limits::raise_open_files().unwrap_or(u64::MAX);
+        let files = process::raise_open_files();
         let open_max = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX).max(1);
         let threads = thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2)).min(HASHING_THREADS_MAX);
         let count = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);

@@ -135,14 +135,10 @@ impl Bench {
         find(&self.wait(id, |shown| find(shown).is_some()).await).unwrap()
     }
 
-    fn enqueued(&self) -> Vec<(String, bool)> {
+    fn enqueued(&self) -> Vec<String> {
         let told = self.transfers.lock().unwrap();
         let wanted = told.iter().filter_map(|input| {
-            if let TransfersInput::Enqueue(wanted) = input {
-                Some((wanted.game.to_string(), wanted.repair))
-            } else {
-                None
-            }
+            if let TransfersInput::Enqueue(wanted) = input { Some(wanted.game.to_string()) } else { None }
         });
         wanted.collect()
     }
@@ -258,7 +254,7 @@ async fn a_changed_file_makes_the_game_modified_and_a_check_names_it() {
     assert_eq!((report.bad, report.bad_chunks, report.repairing), (vec!["data/pak.pk3".to_owned()], 1, false));
     let Reply::Verified(report) = bench.ask(verify(true)).await.unwrap() else { panic!("no report") };
     assert!(report.repairing);
-    assert_eq!(bench.enqueued(), [("xonotic".to_owned(), true)]);
+    assert_eq!(bench.enqueued(), ["xonotic"]);
     let get =
         |reply| LibraryInput::Get { request: GetRequest { game: "xonotic".into(), ..GetRequest::default() }, reply };
     let (reply, _answer) = oneshot::channel();
@@ -485,7 +481,7 @@ async fn a_peer_asks_for_our_snapshot_and_transfers_hear_who_has_what() {
     let game = bench.game("xonotic", |game| game.state == StateWord::Downloaded).await;
     let snapshot = loop {
         let (reply, answer) = oneshot::channel();
-        bench.tell(LibraryInput::SnapshotWanted { peer: PeerId::from_bytes([1; 32]), reply }).await;
+        bench.tell(LibraryInput::SnapshotWanted { reply }).await;
         let snapshot = crate::wire::library::LibrarySnapshot::decode(&answer.await.unwrap()).unwrap();
         if !snapshot.games.entries.is_empty() {
             break snapshot;

@@ -19,7 +19,7 @@ use crate::{
         input::LibraryInput,
         shelf::{Files, Shelf, Shelved},
     },
-    types::{ChunkNo, ChunkRanges, ChunkSet, PeerId},
+    types::{ChunkNo, ChunkRanges, ChunkSet},
     wire::{
         fetch::{ChunkPairs, HASHES_MAX, Status},
         frame,
@@ -41,12 +41,12 @@ pub(super) async fn refuse(stream: BidirectionalStream, status: Status) {
     finish(&mut send, [status_byte(status)]).await;
 }
 
-/// The library as the library actor tells it to this peer.
-pub(super) async fn library(stream: BidirectionalStream, peer: PeerId, library: mpsc::Sender<LibraryInput>) {
+/// The library as the library actor tells it.
+pub(super) async fn library(stream: BidirectionalStream, library: mpsc::Sender<LibraryInput>) {
     let (_receive, mut send) = stream.split();
     let (reply, snapshot) = oneshot::channel();
     // An actor that ended drops the reply, which is refused below.
-    let _ = library.send(LibraryInput::SnapshotWanted { peer, reply }).await;
+    let _ = library.send(LibraryInput::SnapshotWanted { reply }).await;
     match snapshot.await {
         Ok(json) => finish(&mut send, [status_byte(Status::Ok), len_bytes(json.len()), json]).await,
         Err(_) => finish(&mut send, [status_byte(Status::Busy)]).await,

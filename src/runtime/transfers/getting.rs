@@ -169,10 +169,10 @@ impl Getting {
 
     /// Tells the library, and so the room, how much is here.
     pub(super) async fn announce(&self, shelved: &Shelved) {
-        let Wish { game, title, version, content, .. } = self.wish.clone();
+        let Wish { game, title, content, .. } = self.wish.clone();
         let manifest = Arc::clone(shelved.manifest());
         let have = shelved.have_map().len();
-        self.tell_library(LibraryInput::Growing { game, title, version, content, manifest, have }).await;
+        self.tell_library(LibraryInput::Growing { game, title, content, manifest, have }).await;
     }
 
     /// Puts the download in its place; false when it is not whole after all.

@@ -176,7 +176,6 @@ impl Machine {
             version: manifest.version().clone(),
             content,
             size: manifest.size(),
-            repair: false,
             reply: None,
         };
         self.tell(TransfersInput::Enqueue(Box::new(wanted))).await;
