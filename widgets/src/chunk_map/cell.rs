@@ -142,8 +142,19 @@ impl Cell {
     /// not touch means nothing.
     #[must_use]
     pub(super) fn merged(&self, other: &Self) -> Self {
-        if self.chunks().contains(&other.first) {
-            return *self;
+        let (mine, theirs) = (self.chunks(), other.chunks());
+        if mine.contains(&theirs.start) {
+            if theirs.end <= mine.end {
+                return *self;
+            }
+            // Both begin or end with a stretched cell: what they share is counted in both. Which chunks
+            // are here is then known exactly only at the ends of the scale, which is all a character claims.
+            let len = theirs.end - mine.start;
+            let shared = mine.end - theirs.start;
+            let counts = self.counts.plus(other.counts);
+            let all = self.counts.here >= self.len && other.counts.here >= other.len;
+            let some = counts.here.saturating_sub(shared).clamp(counts.here.min(1), (len - 1).max(1));
+            return Self { first: mine.start, len, counts: Counts { here: if all { len } else { some }, ..counts } };
         }
         Self {
             first: self.first.min(other.first),
