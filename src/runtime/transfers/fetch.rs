@@ -44,9 +44,11 @@ use crate::{
     },
 };
 
-/// The most a manifest or a list of hashes may take: the largest at 300 kB/s. A slower source makes
-/// room for another.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
+/// A source that has said nothing for so long makes room for another; a LAN answers in milliseconds,
+/// this is for a disk that has to wake up.
+const FIRST_WORD_TIME: Duration = Duration::from_secs(5);
+/// The rest of a manifest or a list of hashes comes at this rate at least.
+const ANSWER_BPS_MIN: u64 = 300_000;
 /// Bytes of a chunk's hash on the wire.
 const HASH_BYTES: usize = 32;
 
@@ -96,16 +98,23 @@ impl FetchError {
 /// The bytes of a manifest, bounded but not looked at: a large one takes longer to check than the
 /// thread of the links may stand still, so the caller decodes it elsewhere.
 pub(super) async fn manifest(link: &Link, content: ContentId) -> Result<Bytes, FetchError> {
-    let reading = async {
+    let asking = async {
         let mut reader = Reader::ask(link, &Request::Manifest { content }).await?;
         let len = reader.u32().await? as usize;
-        if len > MANIFEST_BYTES_MAX {
-            return Err(FetchError::Breach { what: "the manifest is longer than a manifest may be" });
-        }
-        // Grows with what comes: an announced length alone reserves nothing.
-        Ok(Bytes::from(reader.vec(len).await?))
+        Ok((reader, len))
     };
-    timeout(ANSWER_TIME_MAX, reading).await.unwrap_or(Err(FetchError::Slow))
+    let (mut reader, len) = in_time(0, asking).await?;
+    if len > MANIFEST_BYTES_MAX {
+        return Err(FetchError::Breach { what: "the manifest is longer than a manifest may be" });
+    }
+    // Grows with what comes: an announced length alone reserves nothing.
+    in_time(len, reader.vec(len)).await.map(Bytes::from)
+}
+
+/// What comes of `answer`, of which `len` bytes are to come.
+async fn in_time<T>(len: usize, answer: impl Future<Output = Result<T, FetchError>>) -> Result<T, FetchError> {
+    let time = FIRST_WORD_TIME + Duration::from_millis(len as u64 * 1_000 / ANSWER_BPS_MIN);
+    timeout(time, answer).await.unwrap_or(Err(FetchError::Slow))
 }
 
 /// The hashes of `ranges`, in order. The caller checks them against the file's hash.
@@ -116,13 +125,10 @@ pub(super) async fn hashes(
 ) -> Result<Vec<ChunkHash>, FetchError> {
     let pairs = ChunkPairs(ranges.iter().map(|range| (range.start, range.end)).collect());
     let count: usize = ranges.iter().map(ExactSizeIterator::len).sum();
-    let reading = async {
-        let mut reader = Reader::ask(link, &Request::Hashes { content, ranges: pairs }).await?;
-        let bytes = reader.vec(count * HASH_BYTES).await?;
-        let (hashes, _) = bytes.as_chunks::<HASH_BYTES>();
-        Ok(hashes.iter().map(|hash| ChunkHash::from_bytes(*hash)).collect())
-    };
-    timeout(ANSWER_TIME_MAX, reading).await.unwrap_or(Err(FetchError::Slow))
+    let mut reader = in_time(0, Reader::ask(link, &Request::Hashes { content, ranges: pairs })).await?;
+    let bytes = in_time(count * HASH_BYTES, reader.vec(count * HASH_BYTES)).await?;
+    let (hashes, _) = bytes.as_chunks::<HASH_BYTES>();
+    Ok(hashes.iter().map(|hash| ChunkHash::from_bytes(*hash)).collect())
 }
 
 /// Follows a have-map until it ends or is cancelled. `turn` tells this subscription from later ones.
