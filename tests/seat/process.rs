@@ -96,13 +96,14 @@ impl Seat {
                 command.env_remove(&name);
             }
         }
-        command
-            .args(["--home".as_ref(), self.home().as_os_str(), "--library".as_ref(), self.library().as_os_str()])
-            .args(["--listen", "127.0.0.1:0", "--no-mdns"])
-            .args(words)
-            .env("HOME", self.folder.path())
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null());
+        command.arg("--home").arg(self.home()).arg("--no-mdns");
+        if !words.contains(&"--library") {
+            command.arg("--library").arg(self.library());
+        }
+        if !words.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        command.args(words).env("HOME", self.folder.path()).env("NO_COLOR", "1").stdin(Stdio::null());
         command
     }
 
