@@ -29,6 +29,8 @@ use visitor::{Visitor, hello, link};
 const CHUNK: usize = 1 << 20;
 /// A request must be whole within this, by the protocol.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// A `get` that cannot succeed may wait for better sources; after this it is ended by Ctrl-C.
+const GIVEN_UP: Duration = Duration::from_secs(10);
 /// The reset code for a breach of the protocol.
 const PROTOCOL: u64 = 5;
 
@@ -444,11 +446,21 @@ async fn a_thousand_connections_at_once_leave_room_for_an_honest_peer() {
     assert_serves_an_honest_peer(&mut seat).await;
 }
 
+/// Runs the cases side by side: each has seats of its own, and most of its time is waiting.
+async fn all_at_once<F: Future<Output = ()> + Send + 'static>(cases: impl IntoIterator<Item = F>) {
+    let mut running: tokio::task::JoinSet<()> = cases.into_iter().collect();
+    while let Some(ended) = running.join_next().await {
+        if let Err(failed) = ended {
+            std::panic::resume_unwind(failed.into_panic());
+        }
+    }
+}
+
 /// What a `get` from a bad host leaves behind must be nothing that counts.
 async fn assert_gets_nothing(dish: Dish, treats: Treats) {
     let host = Host::new(dish.clone(), treats);
     let seat = Seat::new();
-    let ended = get_for(&seat, &host.addr.to_string(), &dish.game, Duration::from_secs(12)).await;
+    let ended = get_for(&seat, &host.addr.to_string(), &dish.game, GIVEN_UP).await;
     assert_ne!(ended.code, Some(0), "{treats:?}: {ended:#?}");
     assert!(!ended.stderr.contains("panicked"), "{treats:?}: {ended:#?}");
     assert!(!seat.game(&dish.game).join("version.ini").exists(), "{treats:?}: called downloaded");
@@ -492,7 +504,7 @@ async fn a_game_is_got_from_a_host_of_another_make() {
 async fn hostile_manifests_are_refused() {
     let hash = "ab".repeat(32);
     let one = |path: &str, size: &str| format!(r#"{{"p":"{path}","s":{size},"h":"{hash}"}}"#);
-    for entries in [
+    let hostile = [
         one("../x", "5"),
         one("/etc/cron.d/x", "5"),
         one(".potluck/manifest.json", "5"),
@@ -501,9 +513,9 @@ async fn hostile_manifests_are_refused() {
         one("a", "99999999999999999999999"),
         format!("{},{}", one("a", "9223372036854775807"), one("b", "9223372036854775807")),
         format!("{},{}", one("A", "5"), one("a", "5")),
-    ] {
-        assert_gets_nothing(Dish::of_manifest("quux", "1.0", &entries), Treats::Well).await;
-    }
+    ];
+    let dishes = hostile.map(|entries| Dish::of_manifest("quux", "1.0", &entries));
+    all_at_once(dishes.map(|dish| assert_gets_nothing(dish, Treats::Well))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -518,7 +530,7 @@ async fn a_manifest_of_ten_million_entries_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_lies_or_stalls_gives_nothing_that_counts() {
-    for treats in [
+    let badly = [
         Treats::OtherManifest,
         Treats::EndlessManifest,
         Treats::WrongHashes,
@@ -529,14 +541,13 @@ async fn a_host_that_lies_or_stalls_gives_nothing_that_counts() {
         Treats::Silently,
         Treats::EndlessLibrary,
         Treats::GarbledLibrary,
-    ] {
-        assert_gets_nothing(dish(), treats).await;
-    }
+    ];
+    all_at_once(badly.map(|treats| assert_gets_nothing(dish(), treats))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_honest_host_helps_out_where_a_bad_one_fails() {
-    for treats in [
+    let badly = [
         Treats::WrongChunks,
         Treats::WrongHashes,
         Treats::UnaskedChunks,
@@ -545,19 +556,23 @@ async fn an_honest_host_helps_out_where_a_bad_one_fails() {
         Treats::OtherManifest,
         Treats::OneByteASecond,
         Treats::Silently,
-    ] {
-        let dish = dish();
-        let (bad, good) = (Host::new(dish.clone(), treats), Host::new(dish.clone(), Treats::Well));
-        let seat = Seat::new();
-        let words = ["--peer", &bad.addr.to_string(), "--peer", &good.addr.to_string(), "get", "quux"];
-        let child = seat.start(&words);
-        let ended = tokio::task::spawn_blocking(move || finish(child, process::PATIENCE)).await.unwrap();
-        assert_eq!(ended.code, Some(0), "{treats:?}: {ended:#?}");
-        assert_eq!(files_below(&seat.game("quux"))["a.bin"], bytes_of(5, 3 * CHUNK + 17), "{treats:?}");
-        if treats == Treats::WrongChunks && !bad.asked("chunks").is_empty() {
-            assert!(!bad.asked("bad_chunk").is_empty(), "the bad host was not told of its bad chunk");
-            assert!(bad.asked("chunks").len() <= 8, "asked {} times in spite of it", bad.asked("chunks").len());
-        }
+    ];
+    all_at_once(badly.map(assert_gets_it_in_spite_of)).await;
+}
+
+/// `get` with a bad host and a good one must end with the right files.
+async fn assert_gets_it_in_spite_of(treats: Treats) {
+    let dish = dish();
+    let (bad, good) = (Host::new(dish.clone(), treats), Host::new(dish.clone(), Treats::Well));
+    let seat = Seat::new();
+    let child = seat.start(&["--peer", &bad.addr.to_string(), "--peer", &good.addr.to_string(), "get", "quux"]);
+    let ended = tokio::task::spawn_blocking(move || finish(child, process::PATIENCE)).await;
+    let ended = ended.unwrap_or_else(|failed| panic!("{treats:?}: {failed}"));
+    assert_eq!(ended.code, Some(0), "{treats:?}: {ended:#?}");
+    assert!(files_below(&seat.game("quux"))["a.bin"] == bytes_of(5, 3 * CHUNK + 17), "{treats:?}: wrong bytes");
+    if treats == Treats::WrongChunks && !bad.asked("chunks").is_empty() {
+        assert!(!bad.asked("bad_chunk").is_empty(), "the bad host was not told of its bad chunk");
+        assert!(bad.asked("chunks").len() <= 8, "asked {} times in spite of it", bad.asked("chunks").len());
     }
 }
 
