@@ -96,12 +96,16 @@ impl Seat {
                 command.env_remove(&name);
             }
         }
-        command.arg("--home").arg(self.home()).arg("--no-mdns");
-        if !words.contains(&"--library") {
-            command.arg("--library").arg(self.library());
-        }
-        if !words.contains(&"--listen") {
-            command.args(["--listen", "127.0.0.1:0"]);
+        command.arg("--home").arg(self.home());
+        // What a runtime takes only at its start says nothing to one that runs.
+        if self.serving.is_none() {
+            command.arg("--no-mdns");
+            if !words.contains(&"--library") {
+                command.arg("--library").arg(self.library());
+            }
+            if !words.contains(&"--listen") {
+                command.args(["--listen", "127.0.0.1:0"]);
+            }
         }
         command.args(words).env("HOME", self.folder.path()).env("NO_COLOR", "1").stdin(Stdio::null());
         command
