@@ -31,6 +31,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub(crate) struct Seat {
     folder: TempDir,
     serving: Option<Serving>,
+    /// The network namespace it is in; else it keeps to loopback.
+    host: Option<String>,
 }
 
 /// A `serve` that said it is ready.
@@ -55,7 +57,14 @@ impl Seat {
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("potluck-seat-").tempdir().expect("a temporary folder");
         fs::create_dir(folder.path().join("library")).expect("an empty temporary folder");
-        Self { folder, serving: None }
+        Self { folder, serving: None, host: None }
+    }
+
+    /// A seat on a host of a lab, which listens and looks for peers as it would on any machine.
+    pub(crate) fn on_host(namespace: &str) -> Self {
+        let mut seat = Self::new();
+        seat.host = Some(namespace.to_owned());
+        seat
     }
 
     /// Where the key, the index and the socket are.
@@ -89,7 +98,11 @@ impl Seat {
 
     /// A command on this seat that is not started yet.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_potluck"));
+        let binary = env!("CARGO_BIN_EXE_potluck");
+        let mut command = Command::new(if self.host.is_some() { "ip" } else { binary });
+        if let Some(host) = &self.host {
+            command.args(["netns", "exec", host, binary]);
+        }
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("POTLUCK_") || text.starts_with("XDG_") || text == "RUST_LOG" {
@@ -99,11 +112,13 @@ impl Seat {
         command.arg("--home").arg(self.home());
         // What a runtime takes only at its start says nothing to one that runs.
         if self.serving.is_none() {
-            command.arg("--no-mdns");
             if !words.contains(&"--library") {
                 command.arg("--library").arg(self.library());
             }
-            if !words.contains(&"--listen") {
+            if self.host.is_none() {
+                command.arg("--no-mdns");
+            }
+            if self.host.is_none() && !words.contains(&"--listen") {
                 command.args(["--listen", "127.0.0.1:0"]);
             }
         }

@@ -1,0 +1,112 @@
+//! Hosts that know no address of each other: discovery by multicast, one address that brings in the
+//! rest, pulled cables, a host without IPv6. Each host is a network namespace; without root and
+//! iproute2 these tests say so and pass.
+
+#![allow(clippy::disallowed_methods, reason = "tests of the whole have real clocks, threads and processes")]
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
+#[path = "seat/process.rs"]
+mod process;
+#[path = "lan/switch.rs"]
+mod switch;
+
+use std::time::{Duration, Instant};
+
+use process::{Seat, files_below, make_game, until, wait_until};
+use serde_json::Value;
+use switch::Lab;
+
+const CHUNK: usize = 1 << 20;
+
+fn seat(lab: &Lab, host: usize) -> Seat {
+    Seat::on_host(&lab.host(host))
+}
+
+fn add(seat: &Seat, id: &str, size: usize) {
+    let folder = seat.around().join(id);
+    make_game(&folder, size as u64, &[("a.bin", size), ("b/c.bin", 1_000)]);
+    seat.does(&["add", folder.to_str().unwrap(), "--version", "1.0", "--move"]);
+}
+
+fn game(seat: &Seat, id: &str) -> Value {
+    let games = seat.asks(&["games"]);
+    games.as_array().unwrap().iter().find(|game| game["id"] == id).cloned().unwrap_or(Value::Null)
+}
+
+#[test]
+fn hosts_find_each_other_and_one_address_brings_in_the_rest() {
+    let Some(lab) = Lab::up(3) else { return };
+    let mut first = seat(&lab, 0);
+    add(&first, "quux", 5 * CHUNK);
+    first.serve(&[]);
+
+    let second = seat(&lab, 1);
+    second.does(&["get", "quux"]);
+    assert_eq!(files_below(&second.game("quux")), files_below(&first.game("quux")));
+
+    let mut second = second;
+    let started = Instant::now();
+    second.serve(&[]);
+    wait_until("the first host is seen", || second.asks(&["peers"]).to_string().contains(first.peer()));
+    assert!(started.elapsed() < Duration::from_secs(5), "it took {:?}", started.elapsed());
+
+    // The third hears no multicast; it knows the second, and learns of the first.
+    let mut third = seat(&lab, 2);
+    let addr = format!("{}:{}", Lab::address(1), second.addr().port());
+    third.serve(&["--no-mdns", "--peer", &addr]);
+    wait_until("the first host is told of", || {
+        let peers = third.asks(&["peers"]);
+        peers.as_array().unwrap().iter().any(|peer| peer["id"] == first.peer() && peer["online"] == true)
+    });
+    wait_until("both have the game", || game(&third, "quux")["have"] == 2);
+    third.does(&["get", "quux"]);
+    wait_until("the others see that the third has it", || game(&first, "quux")["have"] == 3);
+    first.assert_well();
+    second.assert_well();
+    third.assert_well();
+}
+
+#[test]
+fn a_pulled_cable_is_noticed_and_a_transfer_goes_on_after_it() {
+    let Some(lab) = Lab::up(2) else { return };
+    let mut first = seat(&lab, 0);
+    add(&first, "quux", 200 * CHUNK);
+    first.serve(&[]);
+    let mut second = seat(&lab, 1);
+    second.serve(&[]);
+    wait_until("the game is seen", || !game(&second, "quux").is_null());
+    second.does(&["get", "quux", "--no-wait"]);
+    wait_until("it arrives", || game(&second, "quux")["percent"].as_u64().is_some_and(|percent| percent > 0));
+    lab.cut(1);
+    let cut = Instant::now();
+    let peer = first.peer().to_owned();
+    let gone = until(Duration::from_secs(15), || {
+        let peers = second.asks(&["peers"]);
+        let online = peers.as_array().unwrap().iter().any(|row| row["id"] == peer.as_str() && row["online"] == true);
+        (!online).then_some(())
+    });
+    assert!(gone.is_some(), "the peer is not missed");
+    assert!(cut.elapsed() < Duration::from_secs(7), "missed only after {:?}", cut.elapsed());
+    lab.mend(1);
+    wait_until("the transfer is done", || game(&second, "quux")["state"] == "ready");
+    assert_eq!(files_below(&second.game("quux")), files_below(&first.game("quux")));
+    first.assert_well();
+    second.assert_well();
+}
+
+#[test]
+fn a_host_without_ipv6_is_a_full_guest() {
+    let Some(lab) = Lab::up(2) else { return };
+    lab.without_ipv6(1);
+    let mut first = seat(&lab, 0);
+    add(&first, "quux", CHUNK);
+    first.serve(&[]);
+    let mut second = seat(&lab, 1);
+    add(&second, "other", CHUNK);
+    second.serve(&[]);
+    wait_until("the one without IPv6 sees the other", || !game(&second, "quux").is_null());
+    wait_until("and is seen", || !game(&first, "other").is_null());
+    second.does(&["get", "quux"]);
+    first.does(&["get", "other"]);
+    second.assert_well();
+}
