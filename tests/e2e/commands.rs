@@ -46,9 +46,9 @@ fn exit_codes_say_what_happened() {
     let refused = guest.run(&["remove", "quux"]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(guest.game("quux").join("version.ini").exists());
-    // What is not in the room would have to be waited for.
+    // Nobody is there who could go on with it after the command has ended.
     let lonely = Seat::new();
-    assert_eq!(lonely.run(&["get", "quux", "--no-wait"]).code, Some(3));
+    assert_eq!(lonely.run(&["get", "quux", "--no-wait"]).code, Some(4));
     drop((host, addr));
 }
 
