@@ -97,12 +97,17 @@ fn a_library_that_cannot_be_used_is_named() {
 }
 
 #[test]
-fn a_missing_library_is_made() {
-    let mut seat = Seat::new();
+fn a_library_that_is_named_must_be_there_and_the_default_one_is_made() {
+    let seat = Seat::new();
     fs::remove_dir(seat.library()).unwrap();
-    seat.serve(&[]);
-    assert!(seat.library().is_dir());
-    seat.assert_well();
+    let ended = seat.run(&["games", "--wait", "0"]);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(ended.stderr.contains(text(&seat.library())), "{ended:#?}");
+    assert!(!seat.library().exists());
+
+    let default = Seat::by_default();
+    default.does(&["games", "--wait", "0"]);
+    assert!(default.around().join("Games").is_dir(), "{:?}", default.folders_around());
 }
 
 #[test]

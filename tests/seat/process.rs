@@ -33,6 +33,8 @@ pub(crate) struct Seat {
     serving: Option<Serving>,
     /// The network namespace it is in; else it keeps to loopback.
     host: Option<String>,
+    /// Whether it names its library, instead of leaving the choice to the program.
+    names_library: bool,
 }
 
 /// A `serve` that said it is ready.
@@ -57,7 +59,14 @@ impl Seat {
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("potluck-seat-").tempdir().expect("a temporary folder");
         fs::create_dir(folder.path().join("library")).expect("an empty temporary folder");
-        Self { folder, serving: None, host: None }
+        Self { folder, serving: None, host: None, names_library: true }
+    }
+
+    /// A seat that leaves to the program where games go.
+    pub(crate) fn by_default() -> Self {
+        let mut seat = Self::new();
+        seat.names_library = false;
+        seat
     }
 
     /// A seat on a host of a lab, which listens and looks for peers as it would on any machine.
@@ -112,7 +121,7 @@ impl Seat {
         command.arg("--home").arg(self.home());
         // What a runtime takes only at its start says nothing to one that runs.
         if self.serving.is_none() {
-            if !words.contains(&"--library") {
+            if self.names_library && !words.contains(&"--library") {
                 command.arg("--library").arg(self.library());
             }
             if self.host.is_none() {
