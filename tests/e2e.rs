@@ -28,6 +28,9 @@ use serde_json::Value;
 /// Bytes of a chunk.
 const CHUNK: usize = 1 << 20;
 
+/// The state of a game that is here, verified, and not installed.
+const HERE: &str = "downloaded";
+
 /// A seat that serves `games`: ids, each with files and their sizes, of version 1.0.
 fn host_of(games: &[(&str, &[(&str, usize)])]) -> Seat {
     let mut seat = Seat::new();

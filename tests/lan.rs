@@ -88,7 +88,7 @@ fn a_pulled_cable_is_noticed_and_a_transfer_goes_on_after_it() {
     assert!(gone.is_some(), "the peer is not missed");
     assert!(cut.elapsed() < Duration::from_secs(7), "missed only after {:?}", cut.elapsed());
     lab.mend(1);
-    wait_until("the transfer is done", || game(&second, "quux")["state"] == "ready");
+    wait_until("the transfer is done", || game(&second, "quux")["state"] == "downloaded");
     assert_eq!(files_below(&second.game("quux")), files_below(&first.game("quux")));
     first.assert_well();
     second.assert_well();

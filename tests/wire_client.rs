@@ -327,20 +327,20 @@ async fn requests_that_cannot_be_met_get_a_status_and_keep_the_link() {
 async fn what_a_peer_says_of_its_library_changes_nothing_of_ours() {
     let mut seat = serving_seat();
     let entry = |game: &str, version: &str| {
-        json!({"game": game, "title": "\u{1b}]0;owned\u{7}\u{202e}", "version": version, "content": "cd".repeat(32),
-            "size": u64::MAX, "files": u32::MAX, "state": "ready"})
+        json!({"game": game, "title": "\u{1b}]0;owned\u{7}\u{202e}", "version": version, "content": hex(blake3::hash(game.as_bytes()).as_bytes()),
+            "size": 7_000_000, "files": 3, "state": "ready"})
     };
     let mut library = vec![entry("quux", "99999999"), entry("../../etc", "1"), entry("x\ny", "1"), entry(".ssh", "1")];
     library.push(
         json!({"game": "odd", "title": "", "version": "1", "content": "zz", "size": 1, "files": 1, "state": "ready"}),
     );
     library.extend((0..5_000).map(|number| entry(&format!("g{number}"), "99999999")));
-    // 5,005 entries and more than 1 MiB: a breach of its own. First one that keeps the limits.
+    // 5,006 entries and more than 1 MiB: a breach of its own. First one that keeps the limits.
     let small = library[..40].to_vec();
     let _visitor = Visitor::with(&Key::new(), seat.addr(), seat.peer(), hello(7), small).await.expect("welcome");
     wait_until("the stranger's games are shown", || seat.asks(&["games"]).to_string().contains("g3"));
     let shown = seat.asks(&["games"]).to_string();
-    for hostile in ["etc", "ssh", "\\u001b", "\u{1b}", "\u{202e}", "\"odd\""] {
+    for hostile in ["etc", "ssh", "\\u001b", "\u{1b}", "\u{202e}", "\"odd\"", "whopper"] {
         assert!(!shown.contains(hostile), "{hostile:?} in {shown}");
     }
     let ours = find_game(&seat, "quux");

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    CHUNK, add, game, guest_of, host_of,
+    CHUNK, HERE, add, game, guest_of, host_of,
     process::{Seat, bytes_of, files_below, wait_until},
     text, wait_for_game, wait_for_state,
 };
@@ -54,7 +54,7 @@ fn odd_games_are_private_or_named_and_the_others_are_shared() {
 
     let outside = files_below(host.around()).into_iter().filter(|(path, _)| !path.starts_with("home")).count();
     host.serve(&[]);
-    wait_for_state(&host, "good", "ready");
+    wait_for_state(&host, "good", HERE);
     let guest = guest_of(&host);
     wait_for_game(&guest, "good");
     guest.does(&["get", "good"]);
@@ -124,6 +124,7 @@ fn a_port_in_use_is_named() {
 #[test]
 fn corrupt_state_costs_time_and_never_data() {
     let mut host = host_of(&[("quux", &[("a.bin", 3 * CHUNK), ("b.bin", 10)])]);
+    wait_for_state(&host, "quux", HERE);
     let files = files_below(&host.game("quux"));
     let content = game(&host, "quux")["content"].clone();
     host.stop();
@@ -139,7 +140,7 @@ fn corrupt_state_costs_time_and_never_data() {
         let mut last = serde_json::Value::Null;
         let well = super::process::until(super::process::PATIENCE, || {
             last = game(&host, "quux");
-            (last["state"] == "ready" && last["content"] == content).then_some(())
+            (last["state"] == HERE && last["content"] == content).then_some(())
         });
         assert!(well.is_some(), "with {what} spoiled: {last}\n{}", host.log());
         assert_eq!(files_below(&host.game("quux")), files, "with {what} spoiled, files changed");

@@ -4,7 +4,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use super::{
-    CHUNK, document, game, host_of,
+    CHUNK, HERE, document, game, host_of,
     process::{Seat, bytes_of, files_below, finish, signal, until, wait_for, wait_until},
     received,
 };
@@ -23,16 +23,17 @@ fn flip(path: &Path, at: usize) {
 
 #[test]
 fn a_rotten_chunk_is_refused_noticed_and_got_elsewhere() {
-    let files: &[(&str, usize)] = &[("a.bin", 4 * CHUNK + 9)];
+    let files: &[(&str, usize)] = &[("data/a.bin", 4 * CHUNK + 9)];
     let rotten = host_of(&[("quux", files)]);
-    flip(&rotten.game("quux").join("a.bin"), 2 * CHUNK + 1);
+    super::wait_for_state(&rotten, "quux", HERE);
+    flip(&rotten.game("quux").join("data/a.bin"), 2 * CHUNK + 1);
 
     let guest = Seat::new();
     let rotten_addr = rotten.addr().to_string();
     let mut child = guest.start(&["--peer", &rotten_addr, "get", "quux"]);
     wait_until("the server notices what was reported", || {
         let state = game(&rotten, "quux");
-        state["state"] != "ready"
+        state["state"] != HERE
             || state["reason"].as_str().is_some_and(|reason| !reason.is_empty())
             || state["private"].is_string()
     });
@@ -78,13 +79,12 @@ fn verify_names_what_is_bad_and_repair_fetches_only_that() {
 #[test]
 fn a_saved_game_or_a_mod_forks_nothing() {
     let mut host = host_of(&[("quux", &[("a.bin", 2 * CHUNK), ("settings.cfg", 300)])]);
+    super::wait_for_state(&host, "quux", HERE);
     let content = game(&host, "quux")["content"].clone();
     fs::write(host.game("quux").join("settings.cfg"), "changed by playing").unwrap();
     fs::write(host.game("quux").join("save.dat"), bytes_of(8, 1_000)).unwrap();
     host.kill();
     host.serve(&[]);
-    wait_until("the change is noticed", || {
-        game(&host, "quux")["reason"] != "" || game(&host, "quux")["state"] != "ready"
-    });
+    wait_until("the change is noticed", || game(&host, "quux")["reason"] != "" || game(&host, "quux")["state"] != HERE);
     assert_eq!(game(&host, "quux")["content"], content, "a changed file made another build");
 }

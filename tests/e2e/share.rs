@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    CHUNK, add, document, game, guest_of, host_of,
+    CHUNK, HERE, add, document, game, guest_of, host_of,
     process::{Seat, bytes_of, files_below, wait_until},
     received, text, transfer, wait_for_game, wait_for_state,
 };
@@ -154,13 +154,13 @@ fn a_serve_gets_games_by_command_and_by_mirror() {
     let guest = guest_of(&host);
     wait_for_game(&guest, "one");
     guest.does(&["get", "one"]);
-    wait_for_state(&guest, "one", "ready");
+    wait_for_state(&guest, "one", HERE);
     assert!(!guest.game("two").exists());
 
     let mut mirror = Seat::new();
     mirror.serve(&["--mirror", "all", "--peer", &host.addr().to_string()]);
-    wait_for_state(&mirror, "one", "ready");
-    wait_for_state(&mirror, "two", "ready");
+    wait_for_state(&mirror, "one", HERE);
+    wait_for_state(&mirror, "two", HERE);
     assert_eq!(files_below(&mirror.game("two")), files_below(&host.game("two")));
 }
 
@@ -173,14 +173,14 @@ fn a_transfer_waits_for_its_source_and_goes_on_when_it_returns() {
     guest.does(&["get", "quux", "--no-wait"]);
     wait_until("chunks arrive", || {
         let transfer = transfer(&guest, "quux");
-        transfer["done"].as_u64().is_some_and(|done| done > 0) || game(&guest, "quux")["state"] == "ready"
+        transfer["done"].as_u64().is_some_and(|done| done > 0) || game(&guest, "quux")["state"] == HERE
     });
     host.kill();
-    if game(&guest, "quux")["state"] != "ready" {
+    if game(&guest, "quux")["state"] != HERE {
         wait_until("the transfer waits", || transfer(&guest, "quux")["state"] == "waiting");
         assert_ne!(transfer(&guest, "quux")["reason"], "", "waiting without a reason");
         host.serve(&["--listen", &addr.to_string()]);
-        wait_for_state(&guest, "quux", "ready");
+        wait_for_state(&guest, "quux", HERE);
     }
     assert_eq!(files_below(&guest.game("quux")), files_below(&host.game("quux")));
 }

@@ -363,7 +363,8 @@ pub(crate) fn files_below(folder: &Path) -> std::collections::BTreeMap<String, V
                     let target = fs::read_link(&path).expect("a link");
                     files.insert(name, format!("-> {}", target.display()).into_bytes());
                 }
-                _ => drop(files.insert(name, fs::read(&path).expect("a readable file"))),
+                kind if kind.is_file() => drop(files.insert(name, fs::read(&path).expect("a readable file"))),
+                _ => drop(files.insert(name, b"no file, folder or link".to_vec())),
             }
         }
     }
