@@ -143,7 +143,9 @@ pub(crate) fn listener(key: &Key) -> Server {
 }
 
 fn limits() -> Limits {
-    Limits::new().with_max_keep_alive_period(Duration::from_secs(1)).expect("a period below the idle timeout")
+    // A TLS failure of the other side shows only as silence: wait no longer for it than a LAN needs.
+    let limits = Limits::new().with_max_handshake_duration(Duration::from_secs(4)).expect("a duration");
+    limits.with_max_keep_alive_period(Duration::from_secs(1)).expect("a period below the idle timeout")
 }
 
 pub(crate) fn connect_to(addr: SocketAddr) -> Connect {
