@@ -117,7 +117,7 @@ impl Machine {
         let go_on: &mut crate::io::hash::Watcher<'_> = &mut |_| ControlFlow::Continue(());
         let scanned =
             scan::build(&root, &GameId::new(GAME).unwrap(), sentinel, &tree, &mut Memory::none(), go_on).unwrap();
-        crate::io::store::save_manifest(&root, &scanned.bytes, &scanned.held.hashes).unwrap();
+        store::save_manifest(&root, &scanned.bytes, &scanned.held.hashes).unwrap();
         self.shelve(root, &scanned);
         scanned
     }
