@@ -89,8 +89,11 @@ impl Launcher for Program {
             ScreenOver::Own | ScreenOver::Demo => None,
         };
         let options = tui::Options { attached, ..screen_options(settings) };
-        // However the user left, or the runtime ended: what follows is the same.
-        tui::run(handle, options).await.map(drop).map_err(|error| error.to_string())
+        match tui::run(handle, options).await {
+            Ok(tui::Exit::Quit | tui::Exit::Detached | tui::Exit::Signal) => Ok(()),
+            Ok(tui::Exit::Stopped) => Err("the potluck that this screen showed has ended".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 

@@ -76,8 +76,10 @@ impl<L: Launcher> Reach<'_, L> {
     pub(super) async fn session(&self, console: &mut Console) -> Result<Session, Failure> {
         match attach_or_start(self.settings, self.launcher, Purpose::Command).await? {
             Reached::Attached(session) => {
-                if !self.flags_given.is_empty() {
-                    let flags = self.flags_given.join(", ");
+                let same_library = session.snapshot().me.library == self.settings.library.display().to_string();
+                let unheard = self.flags_given.iter().filter(|flag| **flag != "--library" || !same_library);
+                let flags = unheard.copied().collect::<Vec<_>>().join(", ");
+                if !flags.is_empty() {
                     console.note(&format!("potluck is running here already, without {flags}; end it to change that."));
                 }
                 Ok(session)
