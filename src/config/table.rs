@@ -54,7 +54,7 @@ pub(super) const ROWS: &[Row] = &[
         kind: "a folder",
         default: "~/Games",
         example: "\"~/Games\"",
-        help: "The folder of games: one folder in it for each game. It is made when it does not exist.",
+        help: "The folder of games: one folder in it for each game. The default one is made; one named here must exist.",
         set: |settings, raw, origin| folder(raw, origin).map(|path| settings.library = path),
         show: |settings| quoted(&settings.library.to_string_lossy()),
     },
