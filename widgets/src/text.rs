@@ -134,8 +134,9 @@ pub fn wrap(line: &Line<'_>, columns: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let mut row: Vec<Glyph> = Vec::new();
     // A symbol wider than every line has no place in any.
-    for glyph in glyphs(line).into_iter().filter(|glyph| glyph.columns <= columns) {
-        if used(&row) + glyph.columns > columns {
+    'glyphs: for glyph in glyphs(line).into_iter().filter(|glyph| glyph.columns <= columns) {
+        // Once more where even the word that moved down leaves no room for a wide symbol.
+        while used(&row) + glyph.columns > columns {
             let blank = row.iter().rposition(|glyph| glyph.symbol == " ");
             // A blank that does not fit ends the row itself; else the last word moves down whole.
             let rest = match blank {
@@ -145,7 +146,7 @@ pub fn wrap(line: &Line<'_>, columns: usize) -> Vec<Line<'static>> {
             lines.push(line_of(&row, line.style));
             row = rest;
             if glyph.symbol == " " {
-                continue;
+                continue 'glyphs;
             }
         }
         row.push(glyph);
@@ -317,6 +318,11 @@ mod tests {
         assert_eq!(wrap(&Line::from("abcdefgh"), 3), ["abc", "def", "gh"].map(Line::from));
         assert_eq!(wrap(&Line::from(""), 3), [Line::default()]);
         assert_eq!(wrap(&Line::from("漢字"), 1), [Line::default()]);
+        for line in wrap(&Line::from("🇩🇪word ｶ\u{ff9e}ｶ\u{ff9e}"), 5) {
+            assert!(line_width(&line) <= 5, "{line:?} {}", line_width(&line));
+        }
+        assert_eq!(wrap(&Line::from(" bbb漢"), 5), [Line::from(""), Line::from("bbb漢")]);
+        assert_eq!(wrap(&Line::from(" bbbb漢"), 5), [Line::from(""), Line::from("bbbb"), Line::from("漢")]);
     }
 
     proptest! {
