@@ -7,7 +7,10 @@ mod event;
 mod handle;
 mod snapshot;
 
-pub use command::{Added, Candidate, Command, CommandError, ErrorCode, GetRequest, ManifestFile, Reply, VerifyReport};
+pub use command::{
+    Added, Candidate, Command, CommandError, ErrorCode, GetRequest, LimitTo, LimitTooLow, ManifestFile, Reply,
+    VerifyReport,
+};
 pub use event::{Event, EventKind, Level};
 pub use handle::{COMMANDS_QUEUED_MAX, Call, EVENTS_KEPT_MAX, Events, Handle, HandleEnd, Missed, Stopped, channel};
 pub use snapshot::{

@@ -13,12 +13,16 @@ mod commands;
 mod homes;
 #[path = "e2e/kills.rs"]
 mod kills;
+#[path = "e2e/limits.rs"]
+mod limits;
 #[path = "seat/process.rs"]
 mod process;
 #[path = "e2e/rot.rs"]
 mod rot;
 #[path = "e2e/share.rs"]
 mod share;
+#[path = "e2e/sources.rs"]
+mod sources;
 
 use std::path::Path;
 

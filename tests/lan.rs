@@ -110,3 +110,41 @@ fn a_host_without_ipv6_is_a_full_guest() {
     first.does(&["get", "other"]);
     second.assert_well();
 }
+
+#[test]
+fn four_hosts_feed_one_another() {
+    let Some(lab) = Lab::up(4) else { return };
+    lab.limit("100mbit");
+    const CHUNKS: usize = 40;
+    let size = (CHUNKS * CHUNK + 1_000) as u64;
+    let mut seats: Vec<Seat> = (0..4).map(|host| seat(&lab, host)).collect();
+    add(&seats[0], "quux", CHUNKS * CHUNK);
+    for seat in &mut seats {
+        seat.serve(&[]);
+    }
+    let (seeder, guests) = seats.split_first_mut().unwrap();
+    for guest in &*guests {
+        wait_until("everybody is seen", || {
+            let peers = guest.asks(&["peers"]);
+            let online = peers.as_array().unwrap().iter().filter(|peer| peer["online"] == true).count();
+            online == 3 && !game(guest, "quux").is_null()
+        });
+    }
+    for guest in &*guests {
+        guest.does(&["get", "quux", "--no-wait"]);
+    }
+    for guest in &*guests {
+        wait_until("everybody has it", || game(guest, "quux")["state"] == "downloaded");
+        assert!(files_below(&guest.game("quux")) == files_below(&seeder.game("quux")), "other bytes");
+    }
+    let sent = |seat: &Seat| -> u64 {
+        seat.asks(&["peers"]).as_array().unwrap().iter().map(|peer| peer["up"].as_u64().unwrap()).sum()
+    };
+    // Alone it would have sent three copies.
+    let (seeded, passed_on) = (sent(seeder), guests.iter().map(sent).collect::<Vec<_>>());
+    assert!(seeded < 2 * size, "the seeder sent {:.2} copies", seeded as f64 / size as f64);
+    assert!(passed_on.iter().all(|sent| *sent > size / 10), "of {size} bytes the guests passed on {passed_on:?}");
+    for seat in &mut seats {
+        seat.assert_well();
+    }
+}

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::types::Rate;
+
 /// What a face may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
@@ -102,11 +104,49 @@ pub enum Command {
         /// The address.
         addr: String,
     },
+    /// Change how fast data may move, until the runtime ends; at least one of `up` and `down`.
+    Limit {
+        /// Id, its first characters, or name; everybody together when not given.
+        #[serde(default)]
+        peer: Option<String>,
+        /// What is sent; stays as it is when not given.
+        #[serde(default)]
+        up: Option<LimitTo>,
+        /// What is received; stays as it is when not given.
+        #[serde(default)]
+        down: Option<LimitTo>,
+    },
     /// Look at the whole library again.
     Rescan,
     /// End the runtime, as SIGTERM would.
     Stop,
 }
+
+/// A new value for a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitTo {
+    /// None.
+    Off,
+    /// Bytes a second, at least [`Rate::LIMIT_MIN`].
+    Bps(u64),
+}
+
+impl LimitTo {
+    /// As a rate; `None` when there is to be no limit.
+    pub fn rate(self) -> Result<Option<Rate>, LimitTooLow> {
+        match self {
+            Self::Off => Ok(None),
+            Self::Bps(bps) if bps < Rate::LIMIT_MIN.as_bps() => Err(LimitTooLow),
+            Self::Bps(bps) => Ok(Some(Rate::from_bps(bps))),
+        }
+    }
+}
+
+/// A limit that nothing could work under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("less than 1 MiB/s would make every peer give up; `off` is for no limit")]
+pub struct LimitTooLow;
 
 /// Which build of a game to get.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -374,6 +374,10 @@ pub struct PeerView {
     pub games: u32,
     /// Title of what it is getting, and how far in percent.
     pub getting: Option<(String, u8)>,
+    /// The most that is sent to it, in bytes a second, where it has a limit of its own.
+    pub up_limit_bps: Option<u64>,
+    /// The most that is received from it, likewise.
+    pub down_limit_bps: Option<u64>,
     /// What it announces counts as vouched.
     pub trusted: bool,
     /// The user blocked it.
@@ -391,9 +395,9 @@ pub struct Totals {
     pub up_bps: u64,
     /// Bytes free where games go.
     pub free: Option<u64>,
-    /// Upload limit in bytes a second.
+    /// Upload limit of everybody together, in bytes a second.
     pub up_limit_bps: Option<u64>,
-    /// Download limit in bytes a second.
+    /// Download limit of everybody together, in bytes a second.
     pub down_limit_bps: Option<u64>,
     /// Peers online.
     pub peers: u32,

@@ -6,7 +6,11 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Parser, Subcommand};
 
 use super::exit::Failure;
-use crate::config::Flags;
+use crate::{
+    api::LimitTo,
+    config::Flags,
+    types::{Rate, RateError},
+};
 
 /// Every machine at a LAN party shares its games with every other one.
 ///
@@ -179,6 +183,20 @@ pub(super) enum Order {
         /// Id, the first characters of it, or name
         peer: String,
     },
+    /// Change how fast data may move
+    ///
+    /// Holds until the potluck that runs here ends; `up_limit` and `down_limit` in the config file
+    /// hold from its start. A peer keeps to its own limit and to that of everybody together.
+    Limit {
+        /// Id, the first characters of it, or name; by default everybody together
+        peer: Option<String>,
+        /// The most to send: `20 MB/s`, at least 1 MiB/s, or `off`
+        #[arg(long, value_name = "RATE", value_parser = limit, required_unless_present = "down")]
+        up: Option<LimitTo>,
+        /// The most to receive, likewise
+        #[arg(long, value_name = "RATE", value_parser = limit)]
+        down: Option<LimitTo>,
+    },
     /// Dial an address, HOST:PORT
     Connect {
         /// The address
@@ -238,6 +256,16 @@ pub(super) struct Add {
     /// Move instead of copying
     #[arg(long = "move")]
     pub(super) take: bool,
+}
+
+/// `20 MB/s`, or `off`.
+fn limit(text: &str) -> Result<LimitTo, String> {
+    if matches!(text, "off" | "none") {
+        return Ok(LimitTo::Off);
+    }
+    let rate: Rate = text.parse().map_err(|error: RateError| error.to_string())?;
+    let to = LimitTo::Bps(rate.as_bps());
+    to.rate().map(|_| to).map_err(|error| error.to_string())
 }
 
 impl Add {

@@ -35,6 +35,7 @@ pub(super) async fn run(session: &Session, wait: Wait, console: &mut Console) ->
 const SHORT_CHARS: usize = 8;
 
 fn note(peer: &PeerView) -> String {
+    let limits = limits(peer);
     let mut notes = Vec::new();
     if !peer.online {
         notes.push("Offline");
@@ -45,8 +46,19 @@ fn note(peer: &PeerView) -> String {
     if peer.blocked {
         notes.push("blocked");
     }
+    if !limits.is_empty() {
+        notes.push(&limits);
+    }
     if !peer.note.is_empty() {
         notes.push(&peer.note);
     }
     notes.join(", ")
+}
+
+/// `at most 5.0 MB/s to it`; nothing without limits.
+fn limits(peer: &PeerView) -> String {
+    let ways = [(peer.up_limit_bps, "to it"), (peer.down_limit_bps, "from it")];
+    let word = |(bps, way): (Option<u64>, &str)| bps.map(|bps| format!("{} {way}", words::rate(bps)));
+    let said: Vec<String> = ways.into_iter().filter_map(word).collect();
+    if said.is_empty() { String::new() } else { format!("at most {}", said.join(", ")) }
 }

@@ -35,7 +35,7 @@ pub(super) async fn demo(
 ) -> Result<Exit, Failure> {
     needs_terminal(console)?;
     let running = launcher.demo(settings.clone(), peers).await?;
-    show(Session::own(running), settings, launcher, ScreenOver::Demo).await
+    show(Session::own(running, settings), settings, launcher, ScreenOver::Demo).await
 }
 
 async fn show(

@@ -42,7 +42,7 @@ pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: 
             },
         }
     };
-    Session::own(running).during(serving).await
+    Session::own(running, settings).during(serving).await
 }
 
 async fn start(settings: &Settings, launcher: &impl Launcher) -> Result<Running, LaunchError> {

@@ -31,6 +31,8 @@ const STOP_TIME: Duration = Duration::from_secs(3);
 const HURRIED_STOP_TIME: Duration = Duration::from_millis(60);
 /// A room that has said nothing new for so long is there.
 const QUIET_TIME: Duration = Duration::from_millis(500);
+/// The same where nobody is looked for by mDNS: whom those we dialled know, they say at once.
+const QUIET_TIME_DIALLED: Duration = Duration::from_millis(100);
 
 /// What it takes to reach a runtime.
 pub(super) struct Reach<'a, L> {
@@ -51,6 +53,8 @@ pub(super) struct Session {
     stop: Option<BoxFuture<'static, ()>>,
     /// How long a stop may take before we leave.
     stop_time: Cell<Duration>,
+    /// How long the room must be quiet to be all there.
+    quiet_time: Duration,
 }
 
 impl<L: Launcher> Reach<'_, L> {
@@ -124,7 +128,7 @@ pub(super) async fn attach_or_start(
             Err(error) => return Err(error.into()),
         }
         match launcher.start(settings.clone(), purpose).await {
-            Ok(running) => return Ok(Reached::Started(Session::own(running))),
+            Ok(running) => return Ok(Reached::Started(Session::own(running, settings))),
             Err(LaunchError::Held { .. }) if Instant::now() < deadline => sleep(HELD_PAUSE).await,
             Err(error) => return Err(error.into()),
         }
@@ -134,19 +138,34 @@ pub(super) async fn attach_or_start(
 impl Session {
     pub(super) fn attached(attached: client::Attached) -> Self {
         let stop_time = Cell::default();
-        Self { handle: attached.handle, own: false, background: attached.run, stop: None, stop_time }
+        Self {
+            handle: attached.handle,
+            own: false,
+            background: attached.run,
+            stop: None,
+            stop_time,
+            quiet_time: QUIET_TIME,
+        }
     }
 
-    pub(super) fn own(running: Running) -> Self {
+    pub(super) fn own(running: Running, settings: &Settings) -> Self {
         let stop_time = Cell::new(STOP_TIME);
-        Self { handle: running.handle, own: true, background: running.background, stop: Some(running.stop), stop_time }
+        let quiet_time = if settings.mdns { QUIET_TIME } else { QUIET_TIME_DIALLED };
+        Self {
+            handle: running.handle,
+            own: true,
+            background: running.background,
+            stop: Some(running.stop),
+            stop_time,
+            quiet_time,
+        }
     }
 
     /// Does `work` while the background runs, then ends a runtime of our own.
     pub(super) async fn during<T>(self, work: impl AsyncFnOnce(&Session) -> T) -> T {
-        let Self { handle, own, background, stop, stop_time } = self;
+        let Self { handle, own, background, stop, stop_time, quiet_time } = self;
         let nothing = Box::pin(std::future::pending());
-        let session = Self { handle, own, background: nothing, stop: None, stop_time };
+        let session = Self { handle, own, background: nothing, stop: None, stop_time, quiet_time };
         let mut background = background.fuse();
         let result = {
             let mut work = pin!(work(&session));
@@ -204,14 +223,14 @@ impl Session {
         let mut handle = self.handle.clone();
         let deadline = Instant::now() + LOOK_TIME;
         let mut seen = handle.snapshot();
-        let mut quiet = Instant::now() + QUIET_TIME;
+        let mut quiet = Instant::now() + self.quiet_time;
         loop {
             let ready = !is_scanning(&seen) && seen.peers.iter().any(|peer| peer.online && peer.games > 0);
             let until = if ready { quiet.min(deadline) } else { deadline };
             match timeout_at(until, handle.changed()).await {
                 Ok(Ok(now)) => {
                     if now.games != seen.games || now.peers.len() != seen.peers.len() {
-                        quiet = Instant::now() + QUIET_TIME;
+                        quiet = Instant::now() + self.quiet_time;
                     }
                     seen = now;
                 }

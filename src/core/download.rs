@@ -6,6 +6,7 @@
 //! not queue transfers (`core/queue`), commit files (`core/install`) or look for sources.
 
 mod asking;
+mod near;
 mod picker;
 mod pieces;
 mod sources;
@@ -19,14 +20,17 @@ use std::{
 pub use words::{Input, Output, Plan, RequestEnd, RequestNo, SourceView, State, Wait};
 
 use self::{
+    near::Near,
     picker::Picker,
     pieces::{At, COPIES_MAX, Copy, Pieces},
     sources::{Map, STRIKES_MAX, SourceNo, Sources},
 };
 use crate::types::{ChunkNo, ChunkRanges, ChunkSet, PeerId};
 
-/// Sources asked at the same time: enough to fill any port, few enough that each window is worth having.
-pub const ACTIVE_MAX: usize = 32;
+/// Sources asked at the same time. Each has a line of others: more lines mean more requests that are stale
+/// when their turn comes, fewer mean that free servers are not found (simulated: 8 take half as long again
+/// in a room of 100, 12 to 32 hardly differ).
+pub const ACTIVE_MAX: usize = 16;
 /// Have-maps followed at the same time.
 pub const SUBSCRIPTIONS_MAX: usize = 64;
 /// Of these, at most this many of one kind while the other kind waits: a room full of getters must
@@ -34,8 +38,6 @@ pub const SUBSCRIPTIONS_MAX: usize = 64;
 const SUBSCRIPTIONS_OF_KIND: usize = SUBSCRIPTIONS_MAX / 2;
 /// Sources remembered for one transfer: more than links a runtime has.
 const SOURCES_MAX: usize = 512;
-/// Requests outstanding at one source: far below the streams of a link, which other transfers use too.
-const REQUESTS_PER_SOURCE_MAX: usize = 8;
 /// Least deadline between two chunks of a request.
 const DEADLINE_MIN: Duration = Duration::from_secs(5);
 /// How many times the expected time a source has.
@@ -44,6 +46,8 @@ const DEADLINE_FACTOR: u32 = 4;
 const CANCEL_BYTES_MIN: u32 = 64 << 10;
 /// How often idle sources are looked at for the endgame and for a better use of their subscription.
 const TICK: Duration = Duration::from_millis(250);
+/// Far sources and those of small files that had nothing for us for so long are asked all the same.
+const OVERLAP_AFTER: Duration = Duration::from_secs(3);
 /// A subscribed source that gave nothing for so long makes room for one that waits.
 const ROTATE_AFTER: Duration = Duration::from_secs(5);
 
@@ -70,12 +74,17 @@ pub struct Download {
     look_at: BTreeSet<SourceNo>,
     /// Sources with room and nothing to ask for, until more is wanted or time passes.
     starved: BTreeSet<SourceNo>,
-    /// Somebody starves for the in-flight budget.
-    budget_short: bool,
-    /// Some source is not subscribed and might be.
+    /// Sources that wait until fewer are asked, or until less is outstanding.
+    queued: BTreeSet<SourceNo>,
+    /// Sources with requests.
+    active: usize,
+    /// Some source is not followed and might be.
     unsubscribed: bool,
+    /// Whom to follow is to be decided anew.
+    follow_again: bool,
     tick_at: Option<Instant>,
     outstanding: u64,
+    near: Near,
     in_flight_max: u64,
     paused: bool,
     disk_full: bool,
@@ -93,6 +102,11 @@ struct Request {
     /// Bytes still expected, about.
     bytes: u64,
     named: Vec<ChunkNo>,
+    /// What may still be named, until all was.
+    candidates: Vec<ChunkNo>,
+    /// Other sources are kept from these.
+    claimed: bool,
+    asked: Instant,
     deadline: Instant,
     /// A second copy of something on its way elsewhere.
     second: bool,
@@ -111,6 +125,7 @@ impl Download {
         let sources = Sources::new(plan.seed, plan.chunk_lens.len() as u32);
         let pieces = Pieces::new(plan.chunk_lens, plan.have, plan.wanted);
         let picker = Picker::new(pieces.wanted());
+        let near = Near::new(plan.me, pieces.chunk_count());
         let state = if pieces.is_done() { State::Done } else { State::Waiting(Wait::NoSource) };
         Self {
             pieces,
@@ -121,10 +136,13 @@ impl Download {
             timers: BTreeSet::new(),
             look_at: BTreeSet::new(),
             starved: BTreeSet::new(),
-            budget_short: false,
+            queued: BTreeSet::new(),
+            active: 0,
             unsubscribed: false,
+            follow_again: false,
             tick_at: None,
             outstanding: 0,
+            near,
             in_flight_max: plan.in_flight_max,
             paused: false,
             disk_full: false,
@@ -150,7 +168,7 @@ impl Download {
             Input::ChunkLost { chunk } => {
                 if chunk.0 < self.pieces.chunk_count() && self.pieces.on_lost(chunk) {
                     self.picker.on_wanted(chunk);
-                    self.unsubscribed = true;
+                    self.follow_again = true;
                     self.look_at_all();
                 }
             }
@@ -175,7 +193,7 @@ impl Download {
             }
             Input::Resume => {
                 self.paused = false;
-                self.unsubscribed = true;
+                self.follow_again = true;
                 self.look_at_all();
             }
             Input::InFlightMax { bytes } => self.in_flight_max = bytes,
@@ -195,7 +213,9 @@ impl Download {
         if self.tick_at.is_some_and(|at| at <= now) {
             self.tick_at = None;
             self.look_at.append(&mut self.starved);
+            self.near.refresh(&mut self.sources, &self.pieces);
             self.rotate(now);
+            self.follow_again |= self.unsubscribed;
         }
         self.settle(now);
     }
@@ -255,7 +275,7 @@ impl Download {
     /// How many peers are known to hold `chunk`.
     #[must_use]
     pub fn holders(&self, chunk: ChunkNo) -> usize {
-        usize::from(self.picker.holders(chunk)) + self.complete_count()
+        usize::from(self.picker.holders(chunk)) + self.sources.complete()
     }
 
     /// Every source.
@@ -277,10 +297,6 @@ impl Download {
     fn is_stopped(&self) -> bool {
         self.paused || self.disk_full || self.pieces.is_done()
     }
-
-    fn complete_count(&self) -> usize {
-        self.sources.iter().filter(|(_, source)| matches!(source.map, Map::Complete)).count()
-    }
 }
 
 /// What sources say of themselves.
@@ -290,11 +306,12 @@ impl Download {
             return;
         }
         if let Some(source) = self.sources.no_of(&peer).and_then(|no| self.sources.get_mut(no)) {
+            self.follow_again |= source.complete_hint != complete;
             source.complete_hint = complete;
             source.on_round_trip(round_trip);
-        } else if self.sources.iter().count() < SOURCES_MAX {
+        } else if self.sources.len() < SOURCES_MAX {
             self.sources.add(peer, complete, round_trip, now);
-            self.unsubscribed = true;
+            self.follow_again = true;
         }
     }
 
@@ -305,6 +322,7 @@ impl Download {
         if let Some(source) = self.sources.remove(no) {
             self.look_at.remove(&no);
             self.starved.remove(&no);
+            self.queued.remove(&no);
             if let Some(at) = source.away_until {
                 self.timers.remove(&(at, Timer::Source(no)));
             }
@@ -326,10 +344,14 @@ impl Download {
             self.make_partial(no, now);
         }
         let Some(source) = self.sources.get_mut(no) else { return };
+        let near = !source.far && source.wire_bps.is_some();
         let Map::Partial(have) = &mut source.map else { return };
         for chunk in set.iter() {
             if have.insert(chunk) {
                 self.picker.on_holder(chunk);
+                if near {
+                    self.near.on_holder(chunk);
+                }
             }
         }
         for chunk in clear.iter() {
@@ -349,7 +371,7 @@ impl Download {
         if let Some(source) = self.sources.get_mut(no) {
             source.subscribed = false;
         }
-        self.unsubscribed = true;
+        self.follow_again = true;
         self.send_away(no, BACK_OFF_LINK, now);
     }
 
@@ -361,21 +383,20 @@ impl Download {
     }
 
     fn set_map(&mut self, no: SourceNo, map: Map, now: Instant) {
-        let Some(source) = self.sources.get_mut(no) else { return };
-        self.picker.release(source);
-        if let Map::Partial(have) = &source.map {
-            for chunk in have.iter() {
-                self.picker.on_holder_lost(chunk);
-            }
-        }
         if let Map::Partial(have) = &map {
             for chunk in have.iter() {
                 self.picker.on_holder(chunk);
             }
         }
-        source.map = map;
-        source.idle_since = now;
-        self.look_at.insert(no);
+        if let Some(Map::Partial(have)) = self.sources.set_map(no, map) {
+            for chunk in have.iter() {
+                self.picker.on_holder_lost(chunk);
+            }
+        }
+        if let Some(source) = self.sources.get_mut(no) {
+            source.idle_since = now;
+            self.look_at.insert(no);
+        }
     }
 }
 
@@ -389,7 +410,16 @@ impl Download {
             self.outputs.push_back(Output::CancelRequest { request });
             return;
         }
+        if known.left == known.take
+            && let Some(source) = self.sources.get_mut(known.source)
+        {
+            source.on_answer(now.saturating_duration_since(known.asked));
+            self.look_at.insert(known.source);
+        }
         known.left -= 1;
+        if known.left == 0 {
+            known.release(&mut self.picker);
+        }
         let copy = Copy { request, source: known.source, since: now, arrived: false };
         let second = known.second;
         let small = self.pieces.len_of(chunk) < CANCEL_BYTES_MIN;
@@ -399,6 +429,7 @@ impl Download {
                 known.named.push(chunk);
                 self.pieces.on_named(chunk, copy);
                 self.picker.on_not_wanted(chunk);
+                self.drop_stale(chunk, request);
             }
             At::InFlight if copies < COPIES_MAX && (second || small) => {
                 known.named.push(chunk);
@@ -416,11 +447,28 @@ impl Download {
         }
     }
 
+    /// Requests that wait in a line for little more than what comes another way are taken back, and asked anew.
+    fn drop_stale(&mut self, chunk: ChunkNo, by: RequestNo) {
+        let mut stale = Vec::new();
+        for (request, known) in self.requests.iter_mut().filter(|(request, _)| **request != by) {
+            if let Some(at) = known.candidates.iter().position(|other| *other == chunk) {
+                known.candidates.swap_remove(at);
+                if known.left == known.take && known.candidates.len() < known.take as usize {
+                    stale.push((*request, known.source));
+                }
+            }
+        }
+        for (request, no) in stale {
+            self.cancel(request);
+            self.look_at.insert(no);
+        }
+    }
+
     fn on_arrived(&mut self, request: RequestNo, chunk: ChunkNo, now: Instant) {
         if chunk.0 >= self.pieces.chunk_count() {
             return;
         }
-        self.pieces.on_arrived(chunk, request);
+        let named = self.pieces.on_arrived(chunk, request);
         let len = self.pieces.len_of(chunk);
         let Some(known) = self.requests.get_mut(&request) else { return };
         known.named.retain(|named| *named != chunk);
@@ -434,6 +482,9 @@ impl Download {
         let Some(source) = self.sources.get_mut(no) else { return };
         source.outstanding -= came;
         source.on_arrived(len, now);
+        if let Some(since) = named.filter(|_| len >= CANCEL_BYTES_MIN) {
+            source.on_whole(len, now.saturating_duration_since(since));
+        }
         source.idle_since = now;
         known.deadline = now + (source.expected(source.outstanding) * DEADLINE_FACTOR).max(DEADLINE_MIN);
         self.timers.remove(&(before, Timer::Request(request)));
@@ -528,7 +579,7 @@ impl Download {
         {
             source.away_until = None;
             source.idle_since = now;
-            self.unsubscribed |= !source.subscribed;
+            self.follow_again |= !source.subscribed;
             self.look_at.insert(no);
         }
     }
@@ -552,7 +603,6 @@ impl Download {
             self.timers.remove(&(before, Timer::Source(no)));
         }
         let until = source.back_off(least, now);
-        self.picker.release(source);
         self.timers.insert((until, Timer::Source(no)));
     }
 
@@ -583,7 +633,9 @@ impl Download {
 
     /// What was named and did not arrive is wanted again; what arrived is still being hashed.
     fn forget(&mut self, request: RequestNo) {
-        let Some(known) = self.requests.remove(&request) else { return };
+        let Some(mut known) = self.requests.remove(&request) else { return };
+        known.release(&mut self.picker);
+        self.look_at.append(&mut self.queued);
         self.timers.remove(&(known.deadline, Timer::Request(request)));
         self.outstanding -= known.bytes;
         for chunk in known.named {
@@ -591,10 +643,19 @@ impl Download {
         }
         if let Some(source) = self.sources.get_mut(known.source) {
             source.outstanding -= known.bytes;
+            source.unanswered -= usize::from(known.left == known.take);
             source.requests.remove(&request);
-            if source.requests.is_empty() {
-                self.picker.release(source);
-            }
+            self.active -= usize::from(source.requests.is_empty());
+        }
+    }
+}
+
+impl Request {
+    /// It waits for its candidates no longer.
+    fn release(&mut self, picker: &mut Picker) {
+        let candidates = std::mem::take(&mut self.candidates);
+        if self.claimed {
+            picker.release(&candidates);
         }
     }
 }

@@ -285,6 +285,12 @@ impl Library {
         (self.announcer.digest(), self.announcer.told())
     }
 
+    /// Whether the room has been told of everything that changed here.
+    #[must_use]
+    pub fn is_announced(&self) -> bool {
+        self.announcer.due().is_none()
+    }
+
     /// Games of ours the room is not told of because it would be too many.
     #[must_use]
     pub fn left_out(&self) -> &BTreeSet<GameId> {

@@ -13,6 +13,9 @@ use crate::types::{PeerId, Rate};
 /// average keeps to the limit, long enough that a late wake-up costs no throughput.
 const BURST: Duration = Duration::from_millis(100);
 
+/// The least that is taken at a time: a few packets, so that the work for each part stays small.
+const PART_MIN: u64 = 64 << 10;
+
 /// Peers with a bucket of their own that are remembered. Buckets of peers without a limit of their
 /// own are forgotten when full again, so this is only met by that many peers moving data at once.
 const PEERS_MAX: usize = 1_024;
@@ -33,6 +36,14 @@ impl Limits {
     #[must_use]
     pub fn unlimited() -> Self {
         Self { everybody: None, each: None, own: BTreeMap::new(), peers: BTreeMap::new() }
+    }
+
+    /// Sets or lifts the limit of one peer, or without one of everybody together.
+    pub fn set(&mut self, peer: Option<PeerId>, rate: Option<Rate>, now: Instant) {
+        match peer {
+            Some(peer) => self.set_peer(peer, rate, now),
+            None => self.set_everybody(rate, now),
+        }
     }
 
     /// Sets or lifts the limit of everybody together; below [`Rate::LIMIT_MIN`] it becomes that.
@@ -92,6 +103,14 @@ impl Limits {
             self.peers.entry(peer).or_insert_with(|| Bucket::new(rate, now)).pay(bytes, now);
         }
         Ok(())
+    }
+
+    /// Takes as much of `bytes` as goes at a time, or says when to ask again: all of it where no limit
+    /// holds for `peer`, else a part, so that chunks neither come in gusts nor wait for one another whole.
+    pub fn take_part(&mut self, peer: PeerId, bytes: u64, now: Instant) -> Result<u64, Instant> {
+        let tightest = self.everybody().into_iter().chain(self.of_peer(&peer)).min();
+        let part = tightest.map_or(bytes, |rate| bytes.min(PART_MIN.max((burst(rate) / 8.0) as u64)));
+        self.take(peer, part, now).map(|()| part)
     }
 
     fn refresh_peers(&mut self, now: Instant) {
@@ -204,6 +223,51 @@ mod tests {
             let slack = 2 * MIB * u64::from(peers);
             assert!(total.abs_diff(expect_total) <= slack, "{everybody:?} {each:?}: {total} for {expect_total}");
         }
+    }
+
+    /// Bytes that go to each of `peers` in ten seconds from `start`, every one with `takers` chunks of
+    /// 1 MiB at a time under way.
+    fn ten_seconds(limits: &mut Limits, peers: u8, takers: usize, start: Instant) -> Vec<u64> {
+        let mut got = vec![0; usize::from(peers)];
+        let mut left = vec![vec![MIB; takers]; usize::from(peers)];
+        for millis in 0..10_000 {
+            let now = start + Duration::from_millis(millis);
+            for number in 0..peers {
+                for chunk in &mut left[usize::from(number)] {
+                    if let Ok(part) = limits.take_part(peer(number), *chunk, now) {
+                        got[usize::from(number)] += part;
+                        *chunk = if *chunk == part { MIB } else { *chunk - part };
+                    }
+                }
+            }
+        }
+        got
+    }
+
+    #[test]
+    fn in_any_ten_seconds_a_limit_holds_within_five_percent() {
+        let close = |got: u64, rate: u64| got.abs_diff(10 * rate) * 20 <= 10 * rate;
+        for rate in [MIB, 3 * MIB, 50 * MIB, 1_000 * MIB] {
+            let start = Instant::now();
+            let mut limits = Limits::unlimited();
+            limits.set(None, Some(Rate::from_bps(rate)), start);
+            let got: u64 = ten_seconds(&mut limits, 3, 4, start).iter().sum();
+            assert!(close(got, rate), "everybody at {rate}: {got}");
+            // Four times as much, and another limit for one peer, in the middle.
+            let later = start + Duration::from_secs(10);
+            limits.set(None, Some(Rate::from_bps(4 * rate)), later);
+            limits.set(Some(peer(0)), Some(Rate::from_bps(rate)), later);
+            let got = ten_seconds(&mut limits, 3, 4, later);
+            assert!(close(got[0], rate), "the slowed one at {rate}: {}", got[0]);
+            assert!(close(got.iter().sum(), 4 * rate), "everybody at {}: {got:?}", 4 * rate);
+        }
+    }
+
+    #[test]
+    fn without_a_limit_everything_goes_at_once() {
+        let mut limits = Limits::unlimited();
+        limits.set(Some(peer(2)), Some(Rate::LIMIT_MIN), Instant::now());
+        assert_eq!(limits.take_part(peer(1), 5 * MIB, Instant::now()), Ok(5 * MIB));
     }
 
     #[test]

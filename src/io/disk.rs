@@ -3,6 +3,8 @@
 //! peer or a game's author named can reach outside. Driven by `scan`, `store` and `runtime::installs`
 //! on blocking threads. It knows nothing of manifests, and decides nothing.
 
+mod capacity;
+mod cursor;
 mod error;
 mod fault;
 mod file;
@@ -10,6 +12,7 @@ mod library;
 mod resolve;
 mod root;
 
+pub use cursor::Cursor;
 pub use error::{DiskError, Reason};
 pub use fault::{FaultAction, Faults};
 pub use file::{FileStat, GameFile, Kind, Stamp};

@@ -1,29 +1,38 @@
 //! Remembers the hashes of files, so that a restart rehashes nothing that did not change. A file is
 //! the same while its size, times and inode are. Losing the index costs time, never data: whatever
-//! goes wrong with it is told once, the file is moved aside, and everything is hashed again.
+//! goes wrong with it is told once, the file is moved aside, and everything is hashed again. What one
+//! game's part says, and whether it still holds, is for `scan` to see.
+
+mod record;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
+    ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{PoisonError, RwLock},
+    time::Duration,
 };
 
-use redb::{Database, ReadableDatabase as _, TableDefinition};
+pub use record::{Known, Record, Whole, encode};
+use redb::{Database, ReadableDatabase as _, TableDefinition, TableHandle as _};
 
-use super::{disk::Stamp, hash::FileHashes};
-use crate::types::{CHUNK_BYTES, ChunkHash, FileHash, GameId};
+use crate::types::{CHUNK_BYTES, ChunkHash, GameId};
 
 /// Pages kept in memory; a start reads each page once, so more would not help.
 const CACHE_BYTES: usize = 16 << 20;
 /// Library folder and game in one text, parted by a byte neither has; then the path.
 type Key<'a> = (&'a str, &'a str);
-/// Size, mtime, ctime, inode and file hash.
-const FILES: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("files-1");
+/// One record a game.
+const GAMES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("games-2");
 /// Chunk hashes of files with more than one chunk, one behind the other.
-const CHUNKS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("chunks-1");
-const FILE_RECORD_BYTES: usize = 64;
+const CHUNKS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("chunks-2");
+/// The only table of the former layout that was always there. Such an index is dropped whole.
+const FORMER: &str = "files-1";
 const HASH_BYTES: usize = 32;
+/// File times count in steps, the coarsest (FAT's) of 2 s: a change within the step in which a file was
+/// hashed may not show.
+const TIME_STEP: Duration = Duration::from_secs(2);
 
 /// What is known of the files of one library. Shared by threads.
 #[derive(Debug)]
@@ -32,15 +41,7 @@ pub struct Index {
     database: RwLock<Option<Database>>,
     path: PathBuf,
     library: String,
-}
-
-/// A file as it was when it was hashed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
-    /// The state it was in.
-    pub stamp: Stamp,
-    /// Its hash then.
-    pub hash: FileHash,
+    time_step: Duration,
 }
 
 impl Index {
@@ -52,6 +53,7 @@ impl Index {
             database: RwLock::new(database),
             path: path.to_owned(),
             library: library.to_string_lossy().into_owned(),
+            time_step: TIME_STEP,
         };
         match open_database(path) {
             Ok(database) => (of(Some(database)), None),
@@ -66,117 +68,122 @@ impl Index {
         }
     }
 
-    /// Everything known of a game's files, by path.
-    pub fn game(&self, game: &GameId) -> BTreeMap<String, Known> {
-        let scope = self.scope(game);
-        let read = |database: &Database| -> Result<_, redb::Error> {
-            let mut known = BTreeMap::new();
-            let reading = database.begin_read()?;
-            let files = match reading.open_table(FILES) {
-                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(known),
-                opened => opened?,
-            };
-            for row in files.range((scope.as_str(), "")..)? {
-                let (key, record) = row?;
-                let (of, path) = key.value();
-                if of != scope {
-                    break;
-                }
-                if let Some(file) = decode(record.value()) {
-                    known.insert(path.to_owned(), file);
-                }
-            }
-            Ok(known)
-        };
-        self.with(read).unwrap_or_default()
+    /// The same index on file times that show every change.
+    #[cfg(test)]
+    #[must_use]
+    pub fn with_exact_times(mut self) -> Self {
+        self.time_step = Duration::ZERO;
+        self
     }
 
-    /// The chunk hashes of a file that still has this stamp. `None` for what must be hashed again;
-    /// a file of one chunk has its own hash.
-    pub fn chunk_hashes(&self, game: &GameId, path: &str, stamp: &Stamp) -> Option<Vec<ChunkHash>> {
+    /// How long before it is read a file must have been left alone for a later change to show.
+    #[must_use]
+    pub fn time_step(&self) -> Duration {
+        self.time_step
+    }
+
+    /// What is known of a game.
+    pub fn record(&self, game: &GameId) -> Option<Record> {
         let scope = self.scope(game);
         let read = |database: &Database| -> Result<_, redb::Error> {
             let reading = database.begin_read()?;
-            let key = (scope.as_str(), path);
-            let Some(known) = reading.open_table(FILES)?.get(key)?.and_then(|record| decode(record.value())) else {
-                return Ok(None);
-            };
-            if known.stamp != *stamp {
-                return Ok(None);
-            }
-            if stamp.size == 0 {
-                return Ok(Some(Vec::new()));
-            }
-            if stamp.size <= u64::from(CHUNK_BYTES) {
-                return Ok(Some(vec![ChunkHash::from_bytes(*known.hash.as_bytes())]));
-            }
-            let chunks = reading.open_table(CHUNKS)?.get(key)?.map(|record| hashes_of(record.value()));
-            Ok(chunks.filter(|chunks| chunks.len() as u64 == stamp.size.div_ceil(u64::from(CHUNK_BYTES))))
+            let record = reading.open_table(GAMES)?.get(scope.as_str())?;
+            Ok(record.map(|record| record.value().to_vec()))
         };
-        self.with(read).flatten()
+        Record::decode(self.with(read).flatten()?)
     }
 
-    /// Remembers files of a game. One call is one durable write, so callers gather many files.
-    pub fn remember<'a>(&self, game: &GameId, files: impl IntoIterator<Item = (&'a str, Stamp, &'a FileHashes)>) {
+    /// The chunk hashes that were put with a file of more than one chunk and `size` bytes.
+    pub fn chunk_hashes(&self, game: &GameId, path: &str, size: u64) -> Option<Vec<ChunkHash>> {
         let scope = self.scope(game);
-        let files: Vec<_> = files.into_iter().collect();
-        self.write(|writing| {
-            let (mut known, mut chunks) = (writing.open_table(FILES)?, writing.open_table(CHUNKS)?);
-            for (path, stamp, hashes) in &files {
-                let key = (scope.as_str(), *path);
-                known.insert(key, encode(stamp, &hashes.file).as_slice())?;
-                if hashes.chunks.len() > 1 {
-                    let bytes: Vec<u8> = hashes.chunks.iter().flat_map(|hash| *hash.as_bytes()).collect();
-                    chunks.insert(key, bytes.as_slice())?;
-                } else {
-                    chunks.remove(key)?;
-                }
+        let read = |database: &Database| -> Result<_, redb::Error> {
+            let reading = database.begin_read()?;
+            let chunks = reading.open_table(CHUNKS)?.get((scope.as_str(), path))?;
+            Ok(chunks.map(|record| hashes_of(record.value())))
+        };
+        let chunks = self.with(read).flatten()?;
+        (chunks.len() as u64 == size.div_ceil(u64::from(CHUNK_BYTES))).then_some(chunks)
+    }
+
+    /// Makes `record` all that is known of a game, and adds and removes chunk hashes of files. One call is
+    /// one durable write; says whether it was one.
+    pub fn put<'a>(
+        &self,
+        game: &GameId,
+        record: &[u8],
+        chunks: impl Iterator<Item = (&'a str, &'a [ChunkHash])>,
+        gone: impl Iterator<Item = &'a str>,
+    ) -> bool {
+        let scope = self.scope(game);
+        let written = self.write(|writing| {
+            writing.open_table(GAMES)?.insert(scope.as_str(), record)?;
+            let mut table = writing.open_table(CHUNKS)?;
+            for path in gone {
+                table.remove((scope.as_str(), path))?;
+            }
+            for (path, hashes) in chunks {
+                let bytes: Vec<u8> = hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();
+                table.insert((scope.as_str(), path), bytes.as_slice())?;
             }
             Ok(())
         });
-    }
-
-    /// Forgets every file of a game whose path `keep` does not want.
-    pub fn retain_files(&self, game: &GameId, keep: impl Fn(&str) -> bool) {
-        let scope = self.scope(game);
-        let gone: Vec<String> = self.game(game).into_keys().filter(|path| !keep(path)).collect();
-        if gone.is_empty() {
-            return;
-        }
-        self.write(|writing| {
-            let (mut known, mut chunks) = (writing.open_table(FILES)?, writing.open_table(CHUNKS)?);
-            for path in &gone {
-                known.remove((scope.as_str(), path.as_str()))?;
-                chunks.remove((scope.as_str(), path.as_str()))?;
-            }
-            Ok(())
-        });
+        written.is_some()
     }
 
     /// Forgets every game of this library that is not among `games`.
     pub fn retain_games(&self, games: &BTreeSet<GameId>) {
-        let ours = format!("{}\0", self.library);
         let wanted: BTreeSet<String> = games.iter().map(|game| self.scope(game)).collect();
+        let Some(gone) = self.with(|database| self.scopes(database, &wanted)).filter(|gone| !gone.is_empty()) else {
+            return;
+        };
         self.write(|writing| {
-            for table in [FILES, CHUNKS] {
-                let mut table = writing.open_table(table)?;
-                table.retain(|(scope, _), _| !scope.starts_with(&ours) || wanted.contains(scope))?;
+            let (mut records, mut chunks) = (writing.open_table(GAMES)?, writing.open_table(CHUNKS)?);
+            for scope in &gone {
+                records.remove(scope.as_str())?;
+                let behind = format!("{scope}\0");
+                chunks.retain_in((scope.as_str(), "")..(behind.as_str(), ""), |_, _| false)?;
             }
             Ok(())
         });
+    }
+
+    /// The games of this library that are in the index and not `wanted`, found by leaping from game to game.
+    fn scopes(&self, database: &Database, wanted: &BTreeSet<String>) -> Result<BTreeSet<String>, redb::Error> {
+        let mut gone = BTreeSet::new();
+        let ours = format!("{}\0", self.library);
+        let reading = database.begin_read()?;
+        let (records, chunks) = (reading.open_table(GAMES)?, reading.open_table(CHUNKS)?);
+        for row in records.range(ours.as_str()..)? {
+            let scope = row?.0.value().to_owned();
+            if !scope.starts_with(&ours) {
+                break;
+            }
+            gone.insert(scope);
+        }
+        let mut from = ours.clone();
+        while let Some(row) = chunks.range((Bound::Included((from.as_str(), "")), Bound::Unbounded))?.next() {
+            let scope = row?.0.value().0.to_owned();
+            if !scope.starts_with(&ours) {
+                break;
+            }
+            from = format!("{scope}\0");
+            gone.insert(scope);
+        }
+        gone.retain(|scope| !wanted.contains(scope));
+        Ok(gone)
     }
 
     fn scope(&self, game: &GameId) -> String {
         format!("{}\0{game}", self.library)
     }
 
-    fn write(&self, change: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>) {
+    fn write(&self, change: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>) -> Option<()> {
         self.with(|database| {
             let writing = database.begin_write()?;
             change(&writing)?;
             writing.commit()?;
             Ok(())
-        });
+        })
     }
 
     /// Runs `work`; when it fails, or panics over a file that is garbage inside, the index is given up.
@@ -215,12 +222,21 @@ struct Unusable {
 }
 
 fn open_database(path: &Path) -> Result<Database, Unusable> {
-    let opened = catch_unwind(|| redb::Builder::new().set_cache_size(CACHE_BYTES).create(path));
-    match opened {
+    let open = || -> Result<Database, redb::Error> {
+        let database = redb::Builder::new().set_cache_size(CACHE_BYTES).create(path)?;
+        if !database.begin_read()?.list_tables()?.any(|table| table.name() == FORMER) {
+            return Ok(database);
+        }
+        // Of an earlier potluck: its games are hashed once more.
+        drop(database);
+        std::fs::remove_file(path).map_err(redb::Error::Io)?;
+        Ok(redb::Builder::new().set_cache_size(CACHE_BYTES).create(path)?)
+    };
+    match catch_unwind(AssertUnwindSafe(open)) {
         Ok(Ok(database)) => Ok(database),
         Ok(Err(error)) => {
             let detail = error.to_string();
-            Err(Unusable { detail, damaged: is_damage(&error.into()) })
+            Err(Unusable { detail, damaged: is_damage(&error) })
         }
         Err(_) => Err(Unusable { detail: "its inside is damaged".to_owned(), damaged: true }),
     }
@@ -247,29 +263,6 @@ fn move_aside(path: &Path, detail: String) -> IndexTrouble {
     IndexTrouble { path: path.to_owned(), aside: moved.then_some(aside), detail }
 }
 
-fn encode(stamp: &Stamp, hash: &FileHash) -> [u8; FILE_RECORD_BYTES] {
-    let mut record = [0; FILE_RECORD_BYTES];
-    record[..8].copy_from_slice(&stamp.size.to_le_bytes());
-    record[8..16].copy_from_slice(&stamp.mtime_ns.to_le_bytes());
-    record[16..24].copy_from_slice(&stamp.ctime_ns.to_le_bytes());
-    record[24..32].copy_from_slice(&stamp.inode.to_le_bytes());
-    record[32..].copy_from_slice(hash.as_bytes());
-    record
-}
-
-/// `None` for a record of another length: nothing is known then.
-fn decode(record: &[u8]) -> Option<Known> {
-    let record: &[u8; FILE_RECORD_BYTES] = record.try_into().ok()?; // Another length is another format.
-    let word = |at: usize| -> [u8; 8] { std::array::from_fn(|i| record[at + i]) };
-    let stamp = Stamp {
-        size: u64::from_le_bytes(word(0)),
-        mtime_ns: i64::from_le_bytes(word(8)),
-        ctime_ns: i64::from_le_bytes(word(16)),
-        inode: u64::from_le_bytes(word(24)),
-    };
-    Some(Known { stamp, hash: FileHash::from_bytes(std::array::from_fn(|i| record[32 + i])) })
-}
-
 fn hashes_of(bytes: &[u8]) -> Vec<ChunkHash> {
     bytes.chunks_exact(HASH_BYTES).map(|hash| ChunkHash::from_bytes(std::array::from_fn(|i| hash[i]))).collect()
 }
@@ -292,59 +285,103 @@ pub struct IndexTrouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        io::disk::Stamp,
+        types::{ContentId, FileHash, Sentinel},
+    };
 
-    fn stamp(size: u64) -> Stamp {
-        Stamp { size, mtime_ns: -1, ctime_ns: 2, inode: 3 }
+    fn known(size: u64) -> Known {
+        let stamp = Stamp { size, mtime_ns: -1, ctime_ns: 2, inode: 3 };
+        Known { stamp, hash: FileHash::from_bytes([size as u8; 32]), settled: true }
     }
 
-    fn hashes(chunks: u8) -> FileHashes {
-        FileHashes {
-            file: FileHash::from_bytes([chunks; 32]),
-            chunks: (0..chunks).map(|chunk| ChunkHash::from_bytes([chunk; 32])).collect(),
-        }
+    fn chunks(count: u8) -> Vec<ChunkHash> {
+        (0..count).map(|chunk| ChunkHash::from_bytes([chunk; 32])).collect()
     }
 
     fn game(id: &str) -> GameId {
         GameId::new(id).unwrap()
     }
 
+    /// Puts files that are all of one size, and their chunk hashes.
+    fn put(index: &Index, of: &str, files: &[&str], size: u64) {
+        let known = known(size);
+        let record = encode(None, files.iter().map(|file| (*file, &known)));
+        let hashes = chunks(size.div_ceil(u64::from(CHUNK_BYTES)) as u8);
+        index.put(&game(of), &record, files.iter().map(|file| (*file, hashes.as_slice())), std::iter::empty());
+    }
+
+    fn paths(index: &Index, of: &str) -> Vec<String> {
+        let Some(record) = index.record(&game(of)) else { return Vec::new() };
+        let mut files = record.files();
+        let mut paths = Vec::new();
+        while let Some((path, _)) = files.next() {
+            paths.push(path.to_owned());
+        }
+        paths
+    }
+
+    const BIG: u64 = 2 * CHUNK_BYTES as u64 + 1;
+
     #[test]
-    fn what_is_remembered_is_known_after_a_restart_until_it_changes() {
+    fn what_is_remembered_is_known_after_a_restart_until_it_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index.redb");
-        let big = 2 * u64::from(CHUNK_BYTES) + 1;
         {
             let (index, trouble) = Index::open(&path, Path::new("/games"));
-            assert!(trouble.is_none() && index.game(&game("a")).is_empty());
-            assert_eq!(index.chunk_hashes(&game("a"), "x", &stamp(1)), None);
-            index.remember(&game("a"), [("x", stamp(big), &hashes(3)), ("y", stamp(9), &hashes(1))]);
-            index.remember(&game("ab"), [("z", stamp(0), &hashes(0))]);
+            assert!(trouble.is_none() && index.record(&game("a")).is_none());
+            assert_eq!(index.chunk_hashes(&game("a"), "x", BIG), None);
+            index.retain_games(&BTreeSet::new());
+            put(&index, "a", &["x", "y"], BIG);
+            put(&index, "ab", &["x"], BIG);
         }
         let (index, trouble) = Index::open(&path, Path::new("/games"));
         assert!(trouble.is_none());
-        let known = index.game(&game("a"));
-        assert_eq!(known.keys().collect::<Vec<_>>(), ["x", "y"]);
-        assert_eq!(known["x"], Known { stamp: stamp(big), hash: hashes(3).file });
-        assert_eq!(index.chunk_hashes(&game("a"), "x", &stamp(big)), Some(hashes(3).chunks));
-        assert_eq!(index.chunk_hashes(&game("a"), "x", &Stamp { inode: 4, ..stamp(big) }), None);
-        assert_eq!(index.chunk_hashes(&game("a"), "y", &stamp(9)).map(|hashes| hashes.len()), Some(1));
-        assert_eq!(index.chunk_hashes(&game("ab"), "z", &stamp(0)), Some(Vec::new()));
-        index.retain_files(&game("a"), |path| path == "y");
-        assert_eq!(index.game(&game("a")).len(), 1);
+        assert_eq!(paths(&index, "a"), ["x", "y"]);
+        assert_eq!(index.record(&game("a")).unwrap().files().next(), Some(("x", known(BIG))));
+        assert_eq!(index.chunk_hashes(&game("a"), "x", BIG), Some(chunks(3)));
+        assert_eq!(index.chunk_hashes(&game("a"), "x", BIG * 2), None, "another number of chunks");
+        let record = encode(None, [("y", &known(BIG))].into_iter());
+        assert!(index.put(&game("a"), &record, std::iter::empty(), ["x"].into_iter()));
+        assert_eq!(paths(&index, "a"), ["y"]);
+        assert_eq!(index.chunk_hashes(&game("a"), "x", BIG), None);
         index.retain_games(&BTreeSet::from([game("ab")]));
-        assert!(index.game(&game("a")).is_empty() && index.game(&game("ab")).len() == 1);
+        assert!(index.record(&game("a")).is_none() && index.chunk_hashes(&game("a"), "y", BIG).is_none());
+        assert_eq!((paths(&index, "ab").len(), index.chunk_hashes(&game("ab"), "x", BIG)), (1, Some(chunks(3))));
     }
 
     #[test]
     fn libraries_do_not_mix() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index.redb");
-        Index::open(&path, Path::new("/one")).0.remember(&game("a"), [("x", stamp(1), &hashes(1))]);
+        put(&Index::open(&path, Path::new("/one")).0, "a", &["x"], BIG);
         let (index, _) = Index::open(&path, Path::new("/two"));
-        assert!(index.game(&game("a")).is_empty());
+        assert!(index.record(&game("a")).is_none());
+        put(&index, "a", &["y"], BIG);
         index.retain_games(&BTreeSet::new());
+        assert!(index.record(&game("a")).is_none());
         drop(index);
-        assert_eq!(Index::open(&path, Path::new("/one")).0.game(&game("a")).len(), 1);
+        let (index, _) = Index::open(&path, Path::new("/one"));
+        assert_eq!((paths(&index, "a").len(), index.chunk_hashes(&game("a"), "x", BIG)), (1, Some(chunks(3))));
+    }
+
+    #[test]
+    fn an_index_of_the_former_layout_is_dropped_without_a_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.redb");
+        let former: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new(FORMER);
+        let database = Database::create(&path).unwrap();
+        let writing = database.begin_write().unwrap();
+        writing.open_table(former).unwrap().insert(("/games\0a", "x"), &[0; 64][..]).unwrap();
+        writing.commit().unwrap();
+        drop(database);
+        let (index, trouble) = Index::open(&path, Path::new("/games"));
+        assert!(trouble.is_none(), "{trouble:?}");
+        put(&index, "a", &["x"], 1);
+        drop(index);
+        assert_eq!(paths(&Index::open(&path, Path::new("/games")).0, "a"), ["x"]);
+        let tables = Database::open(&path).unwrap().begin_read().unwrap();
+        assert!(tables.list_tables().unwrap().all(|table| table.name() != FORMER));
     }
 
     #[test]
@@ -356,25 +393,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index.redb");
         let (first, _) = Index::open(&path, Path::new("/games"));
-        first.remember(&game("a"), [("x", stamp(1), &hashes(1))]);
+        put(&first, "a", &["x"], 1);
         let (second, trouble) = Index::open(&path, Path::new("/games"));
-        assert!(trouble.is_some_and(|trouble| trouble.aside.is_none()) && second.game(&game("a")).is_empty());
+        assert!(trouble.is_some_and(|trouble| trouble.aside.is_none()) && second.record(&game("a")).is_none());
         drop(first);
-        assert_eq!(Index::open(&path, Path::new("/games")).0.game(&game("a")).len(), 1);
+        assert_eq!(paths(&Index::open(&path, Path::new("/games")).0, "a"), ["x"]);
     }
 
     #[test]
     fn a_broken_index_is_moved_aside_wherever_it_is_broken() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index.redb");
+        let names: Vec<String> = (0..1_000).map(|file| format!("file{file:04}")).collect();
         for damage in 0..24u64 {
             // A file left by the last round may be broken or whole; begin anew.
             let _ = std::fs::remove_file(&path);
             let (index, _) = Index::open(&path, Path::new("/games"));
-            for round in 0..20 {
-                let names: Vec<String> = (0..50).map(|file| format!("file{round}-{file}")).collect();
-                let file = hashes(4);
-                index.remember(&game("a"), names.iter().map(|name| (name.as_str(), stamp(4 << 20), &file)));
+            for round in (50..=1_000).step_by(50) {
+                let names: Vec<&str> = names[..round].iter().map(String::as_str).collect();
+                put(&index, "a", &names, BIG);
             }
             drop(index);
             let mut bytes = std::fs::read(&path).unwrap();
@@ -391,11 +428,33 @@ mod tests {
             // Nothing here may panic; and after it, the index works again or is gone without.
             let (index, trouble) = Index::open(&path, Path::new("/games"));
             assert!(trouble.is_some() || damage > 1, "damage {damage} goes unnoticed");
-            let known = index.game(&game("a"));
-            assert!(known.len() <= 1_000, "damage {damage} invents files");
-            assert!(index.chunk_hashes(&game("a"), "file0-0", &stamp(5)).is_none(), "another stamp is another file");
-            index.remember(&game("b"), [("x", stamp(1), &hashes(1))]);
+            let found = paths(&index, "a");
+            assert!(found.is_empty() || found == names, "damage {damage} invents files");
+            let hashes = index.chunk_hashes(&game("a"), "file0000", 2 * BIG);
+            assert!(hashes.is_none(), "another size is another file");
+            put(&index, "b", &["x"], 1);
             index.retain_games(&BTreeSet::new());
         }
+    }
+
+    #[test]
+    fn a_record_that_was_tampered_with_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (index, _) = Index::open(&folder.path().join("index.redb"), Path::new("/games"));
+        let whole = Whole {
+            content: ContentId::from_bytes([1; 32]),
+            size: 1,
+            chunks: 1,
+            manifest: known(1).stamp,
+            sentinel: Sentinel::from_bytes(b"1").unwrap(),
+            dirs: Vec::new(),
+            links: Vec::new(),
+        };
+        let mut record = encode(Some(&whole), [("a", &known(1))].into_iter());
+        index.put(&game("a"), &record, std::iter::empty(), std::iter::empty());
+        assert_eq!(index.record(&game("a")).unwrap().whole(), Some(&whole));
+        record[1] ^= 1;
+        index.put(&game("a"), &record, std::iter::empty(), std::iter::empty());
+        assert_eq!(index.record(&game("a")), None);
     }
 }

@@ -2,30 +2,39 @@
 //! build. Driven by `runtime::library` on blocking threads; nothing is changed on disk here.
 
 mod check;
+mod glance;
 mod memory;
 mod walk;
 
 use std::{ops::ControlFlow, sync::Arc};
 
 pub use check::{Check, Difference, DifferenceKind, check};
+pub use glance::{Unchanged, glance, recall};
 pub use memory::Memory;
-pub use walk::{Found, Private, Tree, walk};
+pub use walk::{Found, FoundLink, Private, Tree, walk};
 
 use super::{
+    clock,
     disk::{DiskError, GameRoot, Reason, Stamp},
     hash::{FileHashes, Hashing, Watcher, hash_file},
     store::{ChunkHashes, Held},
 };
 use crate::{
     types::{
-        ChunkSet, DirEntry, FileEntry, FileNo, GameId, LinkEntry, Manifest, PayloadPath, SENTINEL_BYTES_MAX,
-        SENTINEL_NAME, Sentinel, SentinelError,
+        CHUNK_BYTES, ChunkSet, DirEntry, FileEntry, FileHash, FileNo, GameId, LinkEntry, MANIFEST_CHUNKS_MAX, Manifest,
+        PayloadPath, SENTINEL_BYTES_MAX, SENTINEL_NAME, Sentinel, SentinelError, chunks_of_size,
     },
     wire::manifest::{self, ManifestReadError},
 };
 
 /// What is learned is written after this many hashed bytes, so that a kill in a long scan loses little.
 const SAVE_EVERY_BYTES: u64 = 1 << 30;
+/// And this many times what is written, which grows with the game: a large one is not written over and
+/// over.
+const SAVE_EVERY_TIMES: u64 = 256;
+
+/// A tree of this size is checked before it is hashed; a smaller one is hashed as quickly.
+const CHECK_FIRST_BYTES: u64 = 256 << 20;
 
 /// Why a game root cannot be read into a build.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +101,7 @@ pub fn build(
     if !tree.private.is_empty() {
         return Err(ScanError::Private(tree.private.clone()));
     }
+    check_limits(game, &sentinel, tree)?;
     let mut hashed = Vec::with_capacity(tree.files.len());
     let mut saver = Saver::default();
     for found in &tree.files {
@@ -102,18 +112,7 @@ pub fn build(
     }
     let present = |path: &str| tree.files.binary_search_by(|found| found.path.as_str().cmp(path)).is_ok();
     memory.keep_only(present);
-    memory.save();
-    let files = tree.files.iter().zip(&hashed).map(|(found, hashes)| FileEntry {
-        path: found.path.clone(),
-        size: found.stamp.size,
-        hash: hashes.file,
-        executable: found.executable,
-    });
-    let dirs = tree.dirs.iter().map(|path| DirEntry { path: path.clone() }).collect();
-    let links =
-        tree.links.iter().map(|(path, target)| LinkEntry { path: path.clone(), target: target.clone() }).collect();
-    let manifest = Manifest::new(game.clone(), sentinel, files.collect(), dirs, links)
-        .map_err(|error| ScanError::Private(vec![Private::of_game(error.to_string())]))?;
+    let manifest = manifest_of(game, sentinel, tree, hashed.iter().map(|hashes| hashes.file))?;
     let (bytes, content) = encode(&manifest)?;
     let manifest = Arc::new(manifest);
     let mut hashes = ChunkHashes::of(&manifest);
@@ -127,6 +126,42 @@ pub fn build(
     Ok(Scanned { held: Held { content, manifest, hashes, stamps, chunks }, bytes })
 }
 
+/// Whether a tree can be a build at all, where finding that out late would cost minutes of hashing. Names
+/// and sizes alone decide it: every hash is as long as any other.
+fn check_limits(game: &GameId, sentinel: &Sentinel, tree: &Tree) -> Result<(), ScanError> {
+    let chunks = tree.files.iter().map(|found| chunks_of_size(found.stamp.size)).fold(0, u64::saturating_add);
+    if chunks > u64::from(MANIFEST_CHUNKS_MAX) {
+        let (bytes, tebibytes) = (tree.bytes, (u64::from(MANIFEST_CHUNKS_MAX) * u64::from(CHUNK_BYTES)) >> 40);
+        let reason = format!(
+            "it has {bytes} bytes in {chunks} chunks; {tebibytes} TiB, {MANIFEST_CHUNKS_MAX} chunks, is the most"
+        );
+        return Err(ScanError::Private(vec![Private::of_game(reason)]));
+    }
+    if tree.bytes >= CHECK_FIRST_BYTES {
+        let no_hash = FileHash::from_bytes([0; 32]);
+        encode(&manifest_of(game, sentinel.clone(), tree, std::iter::repeat(no_hash))?)?;
+    }
+    Ok(())
+}
+
+fn manifest_of(
+    game: &GameId,
+    sentinel: Sentinel,
+    tree: &Tree,
+    hashes: impl Iterator<Item = FileHash>,
+) -> Result<Manifest, ScanError> {
+    let files = tree.files.iter().zip(hashes).map(|(found, hash)| FileEntry {
+        path: found.path.clone(),
+        size: found.stamp.size,
+        hash,
+        executable: found.executable,
+    });
+    let dirs = tree.dirs.iter().map(|path| DirEntry { path: path.clone() }).collect();
+    let links = tree.links.iter().map(|link| LinkEntry { path: link.path.clone(), target: link.target.clone() });
+    Manifest::new(game.clone(), sentinel, files.collect(), dirs, links.collect())
+        .map_err(|error| ScanError::Private(vec![Private::of_game(error.to_string())]))
+}
+
 fn encode(manifest: &Manifest) -> Result<(Vec<u8>, crate::types::ContentId), ScanError> {
     manifest::encode(manifest)
         .map_err(|error: ManifestReadError| ScanError::Private(vec![Private::of_game(error.to_string())]))
@@ -138,7 +173,7 @@ pub fn hash_path(
     path: &PayloadPath,
     stamp: &Stamp,
     memory: &mut Memory,
-) -> Result<Option<crate::types::FileHash>, ScanError> {
+) -> Result<Option<FileHash>, ScanError> {
     let go_on: &mut Watcher<'_> = &mut |_| ControlFlow::Continue(());
     Ok(hash_stable(root, path, stamp, memory, go_on, &mut Saver::default())?.map(|hashes| hashes.file))
 }
@@ -152,7 +187,7 @@ struct Saver {
 impl Saver {
     fn learned(&mut self, bytes: u64, memory: &mut Memory) {
         self.unsaved_bytes += bytes;
-        if self.unsaved_bytes >= SAVE_EVERY_BYTES {
+        if self.unsaved_bytes >= SAVE_EVERY_BYTES.max(memory.save_bytes() * SAVE_EVERY_TIMES) {
             self.unsaved_bytes = 0;
             memory.save();
         }
@@ -169,6 +204,7 @@ fn hash_stable(
     watcher: &mut Watcher<'_>,
     saver: &mut Saver,
 ) -> Result<Option<FileHashes>, ScanError> {
+    let read_at = clock::unix_ms();
     if let Some(known) = memory.get(path, stamp) {
         return match watcher(stamp.size) {
             ControlFlow::Continue(()) => Ok(Some(known)),
@@ -196,7 +232,7 @@ fn hash_stable(
     if !same {
         return Ok(None);
     }
-    memory.learn(path, *stamp, hashes.clone());
+    memory.learn_read(path, *stamp, hashes.clone(), read_at);
     saver.learned(stamp.size, memory);
     Ok(Some(hashes))
 }

@@ -16,11 +16,12 @@ pub use hashes::{ChunkHashes, WrongHashes};
 pub use held::Held;
 pub use incoming::{Incoming, IncomingError, NotReady, WriteError};
 pub use kept::{
-    Kept, KeptWhat, StoredManifest, free_kept, kept, load_hashes, load_incoming_manifest, load_manifest, save_manifest,
+    Kept, KeptWhat, ManifestBytes, StoredManifest, free_kept, kept, load_hashes, load_incoming_manifest, load_manifest,
+    manifest_bytes, save_hashes, save_manifest,
 };
 pub(crate) use layout::{
-    HASHES, INCOMING, JOURNAL, JOURNAL_BAD, MANIFEST, OWN_FOLDER, PARKED_SENTINEL, REMOVAL_MARK, REPLACED, data_path,
-    incoming_folder, incoming_hashes, incoming_manifest,
+    HASHES, INCOMING, JOURNAL, JOURNAL_BAD, MANIFEST, OWN_FOLDER, PARKED_SENTINEL, REMOVAL_MARK, REPLACED, data_folder,
+    data_path, incoming_folder, incoming_hashes, incoming_manifest,
 };
 pub use reader::{ReadError, RootReader};
 

@@ -71,6 +71,11 @@ impl Buffer {
         &mut self.bytes
     }
 
+    /// All of it, to read.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// How much of it counts.
     pub(crate) fn set_len(&mut self, len: usize) {
         self.len = len.min(BUFFER_BYTES);

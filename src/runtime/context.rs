@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Settings,
-    io::index::Index,
+    io::{index::Index, store::OpenFiles},
     types::{InstanceNonce, PeerId},
 };
 
@@ -37,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) pool: Pool,
     /// The contents that can be served right now.
     pub(crate) shelf: Shelf,
+    /// The files open for reading and writing chunks.
+    pub(crate) files: OpenFiles,
     /// What is known of files that did not change.
     pub(crate) index: Arc<Index>,
     /// The last peer whose link died in silence: discovery asks whether its announcement still holds.

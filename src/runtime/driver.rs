@@ -3,11 +3,13 @@
 //! peers or transfers.
 
 mod compose;
+mod limiting;
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use self::limiting::Limited;
 use super::{
     context::Context,
     discovery,
@@ -31,8 +33,8 @@ use crate::{
         lock::{LockError, LockFile},
         quic::{Endpoint, Incoming, Listen},
         random,
+        store::OpenFiles,
     },
-    types::Rate,
 };
 
 /// Snapshots a second at most: what an eye can follow, and little work with 10,000 games.
@@ -166,6 +168,7 @@ struct Started {
     incoming: Incoming,
     end: HandleEnd,
     me: MeView,
+    limited: Limited,
 }
 
 impl Started {
@@ -190,12 +193,12 @@ impl Started {
             mdns: settings.mdns,
             demo: settings.demo,
         };
-        let totals = Totals {
-            up_limit_bps: settings.up_limit.map(Rate::as_bps),
-            down_limit_bps: settings.down_limit.map(Rate::as_bps),
-            ..Totals::default()
+        let limited = Limited::new(settings.up_limit, settings.down_limit);
+        let first = Snapshot {
+            me: Arc::new(me.clone()),
+            totals: Arc::new(limited.everybody().shown_in(Totals::default())),
+            ..Snapshot::default()
         };
-        let first = Snapshot { me: Arc::new(me.clone()), totals: Arc::new(totals), ..Snapshot::default() };
         let (handle, end) = api::channel(first);
         let teller = Teller::new(end.events.clone());
         let (index, trouble) = Index::open(&settings.places.state.join("index.redb"), &settings.library);
@@ -211,14 +214,15 @@ impl Started {
             tasks: tasks.clone(),
             pool,
             shelf: Shelf::default(),
+            files: OpenFiles::default(),
             index: Arc::new(index),
             doubts: watch::Sender::new(None),
         };
-        Ok((Self { context, outlets, endpoint, incoming, end, me }, handle))
+        Ok((Self { context, outlets, endpoint, incoming, end, me, limited }, handle))
     }
 
     fn spawn_actors(self, folder: library::Folder) -> Driver {
-        let Self { context, outlets, endpoint, incoming, end, me } = self;
+        let Self { context, outlets, endpoint, incoming, end, me, limited } = self;
         let (shown, shows) = view::cells();
         let port = endpoint.local_addr().port();
         let tasks = &context.tasks;
@@ -230,7 +234,7 @@ impl Started {
             let context = context.clone();
             tasks.supervise("discovery", RESTART, move |cancel| discovery::run(context.clone(), port, cancel));
         }
-        Driver { context, end, me, shows, stopped: None }
+        Driver { context, end, me, limited, shows, stopped: None }
     }
 }
 
@@ -248,6 +252,7 @@ struct Driver {
     context: Context,
     end: HandleEnd,
     me: MeView,
+    limited: Limited,
     shows: Shows,
     /// Answered when everything has stopped.
     stopped: Option<input::ReplyTo>,
@@ -305,7 +310,7 @@ impl Driver {
             self.me.phase = Phase::Serving;
         }
         let before = self.end.snapshots.borrow().clone();
-        let next = compose::snapshot(&before, &self.me, &mut self.shows);
+        let next = compose::snapshot(&before, &self.me, &self.limited, &mut self.shows);
         if !next.parts_since(&before).is_empty() {
             self.end.snapshots.send_replace(Arc::new(next));
         }
@@ -339,6 +344,7 @@ impl Driver {
             Command::Reorder { game, by } => transfers_input(inputs, TransfersInput::Reorder { game, by, reply }).await,
             Command::Connect { addr } => links_input(inputs, LinksInput::Connect { addr, reply: Some(reply) }).await,
             Command::Block { peer, block } => links_input(inputs, LinksInput::Block { peer, block, reply }).await,
+            Command::Limit { peer, up, down } => self.limit(peer.as_deref(), (up, down), reply).await,
             Command::Stop => {
                 self.stopped = Some(reply);
                 self.context.tasks.cancelled().cancel();

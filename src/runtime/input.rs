@@ -5,7 +5,7 @@
 //!            discovery ─► links ─► library ─► transfers ─► library
 //!   quic ◄──────────────► links ─► serving              ─► links
 //!                         links ─► transfers    serving ─► library
-//!   driver (commands of the faces) ─► library, transfers, links
+//!   driver (commands of the faces) ─► library, transfers, links, serving
 //! ```
 //!
 //! An actor never waits for an answer from one that may be waiting for it: questions go along the
@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::links::Link;
 use crate::{
     api::{CommandError, GetRequest, Reply},
-    types::{ChunkNo, ContentId, EntryState, GameId, LibraryDigest, Manifest, PeerId, PeerName, Version},
+    types::{ChunkNo, ContentId, EntryState, GameId, LibraryDigest, Manifest, PeerId, PeerName, Rate, Version},
     wire::{
         library::LibraryDelta,
         message::{Control, Request},
@@ -128,6 +128,8 @@ pub(crate) enum TransfersInput {
     Cancel { game: String, discard: bool, reply: ReplyTo },
     /// Sooner (negative) or later.
     Reorder { game: String, by: i32, reply: ReplyTo },
+    /// What may be received from one peer, or from everybody together; `None` is without limit.
+    Limit { peer: Option<PeerId>, rate: Option<Rate> },
     /// A game is about to be removed or added to: is a transfer of it under way?
     Busy { game: GameId, reply: oneshot::Sender<bool> },
     /// The library was looked at for the first time: what an earlier run left half done may go on.
@@ -156,6 +158,8 @@ pub(crate) enum ServingInput {
     PeerDown { peer: PeerId },
     /// A peer says a chunk of ours was bad.
     BadChunk { peer: PeerId, content: ContentId, chunk: ChunkNo },
+    /// What may be sent to one peer, or to everybody together; `None` is without limit.
+    Limit { peer: Option<PeerId>, rate: Option<Rate> },
 }
 
 /// The senders of every actor's channel; cheap to clone.

@@ -101,12 +101,13 @@ pub(crate) fn commit(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) 
     if matches!(read_journal(root)?, JournalFound::Commit { to, .. } if to == incoming.content()) {
         return finish_begun(root, incoming, memory);
     }
-    incoming.prepare()?;
+    let staged = incoming.prepare()?;
     let stays = incoming.stays();
     // A damaged manifest proves nothing ours: then everything in the way is set aside.
     let old = store::load_manifest(root)?.and_then(Result::ok);
     let new = incoming.manifest();
-    let Surveyed { survey, ours } = survey(root, old.as_ref(), (incoming.content(), new.as_ref()), memory)?;
+    let Surveyed { survey, ours } =
+        survey(root, old.as_ref(), (incoming.content(), new.as_ref()), Some(&staged), memory)?;
     let plan =
         Commit { old: old.as_ref().map(|old| (old.content, &old.manifest)), new: (incoming.content(), new.as_ref()) };
     let mut machine =
@@ -114,8 +115,13 @@ pub(crate) fn commit(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) 
             .with_ours(ours);
     machine.run(&install::commit(plan, &survey, false))?;
     let before = |number: usize, path: &PayloadPath| match machine.placed.get(path) {
-        Some(stamp) => Some(Before { stamp: *stamp, touched: true }),
-        None => stays[number].map(|stamp| Before { stamp, touched: survey.wrong_mode.contains(path) }),
+        Some(stamp) => Before::Seen { stamp: *stamp, touched: true },
+        // Moving a folder changes nothing of what is in it; whoever changes it now changes the stamp.
+        None if staged[number].is_some() => staged[number].map_or(Before::Unknown, Before::Moved),
+        None => match stays[number] {
+            Some(stamp) => Before::Seen { stamp, touched: survey.wrong_mode.contains(path) },
+            None => Before::Unknown,
+        },
     };
     let held = held_after(root, incoming, before, memory)?;
     Ok(Committed { held, set_aside: machine.set_aside })
@@ -259,7 +265,7 @@ fn finish_commit(
     new: &Manifest,
     memory: &mut Memory,
 ) -> Result<Recovered, InstallError> {
-    let Surveyed { survey, ours } = survey(root, old.as_ref(), (to, new), memory)?;
+    let Surveyed { survey, ours } = survey(root, old.as_ref(), (to, new), None, memory)?;
     let plan = Commit { old: old.as_ref().map(|old| (old.content, &old.manifest)), new: (to, new) };
     let mut machine = Machine::new(root, old.as_ref().map(|old| &old.manifest), Some(new), Some(to)).with_ours(ours);
     machine.run(&install::commit(plan, &survey, true))?;
@@ -287,22 +293,28 @@ struct Surveyed {
     ours: BTreeMap<PayloadPath, Stamp>,
 }
 
-/// Looks at every path that the plan of a commit wants to know of. Refuses what would stop it halfway.
+/// Looks at every path that the plan of a commit wants to know of; `staged` says which files of the
+/// download are here, when that was looked at just now. Refuses what would stop it halfway.
 fn survey(
     root: &GameRoot,
     old: Option<&StoredManifest>,
     (content, new): (ContentId, &Manifest),
+    staged: Option<&[Option<Stamp>]>,
     memory: &mut Memory,
 ) -> Result<Surveyed, InstallError> {
     let device = root.stat("")?.device;
     let mut ours = BTreeMap::new();
     let old = old.map(|old| &old.manifest);
     let mut survey = Survey::default();
+    let (data, mut in_download, mut in_root) = (store::data_folder(content), root.cursor(), root.cursor());
     for (number, entry) in new.files().iter().enumerate() {
-        let file = FileNo(number as u32);
-        if root.find(&store::data_path(content, file))?.is_some() {
-            survey.staged.insert(file);
-        } else if root.find(entry.path.as_str())?.is_some_and(|stat| stat.executable != entry.executable) {
+        let is_staged = match staged {
+            Some(staged) => staged[number].is_some(),
+            None => in_download.find(&format!("{data}/{}", entry.path))?.is_some(),
+        };
+        if is_staged {
+            survey.staged.insert(FileNo(number as u32));
+        } else if in_root.find(entry.path.as_str())?.is_some_and(|stat| stat.executable != entry.executable) {
             survey.wrong_mode.insert(entry.path.clone());
         }
     }
@@ -311,7 +323,7 @@ fn survey(
         if new.find(&path).is_some_and(|(file, _)| !survey.staged.contains(&file)) {
             continue;
         }
-        let Some(stat) = root.find(path.as_str())? else { continue };
+        let Some(stat) = in_root.find(path.as_str())? else { continue };
         let on_disk = match stat.kind {
             Kind::Folder if stat.device != device => {
                 return Err(DiskError::new("put files into", path, Reason::OtherFileSystem).into());
@@ -349,18 +361,26 @@ fn target_of<'m>(manifest: Option<&'m Manifest>, path: &PayloadPath) -> Option<&
     Some(&links[index].target)
 }
 
-/// A file's state before a commit, when its bytes were known to be the build's.
-struct Before {
-    stamp: Stamp,
-    /// The commit moved it or changed its mode, which changes the time of its last change.
-    touched: bool,
+/// What is known of a file before a commit.
+enum Before {
+    /// The state it was in when its bytes were the build's.
+    Seen {
+        stamp: Stamp,
+        /// The commit moved it or changed its mode, which changes the time of its last change.
+        touched: bool,
+    },
+    /// The state it was in, and still is: nothing was done to it but to its folder.
+    Moved(Stamp),
+    /// Nothing.
+    Unknown,
 }
 
 impl Before {
     fn is_still(&self, now: &FileStat) -> bool {
-        let Stamp { size, mtime_ns, inode, ctime_ns } = self.stamp;
+        let Self::Seen { stamp, touched } = self else { return false };
+        let Stamp { size, mtime_ns, inode, ctime_ns } = *stamp;
         let same = (size, mtime_ns, inode) == (now.stamp.size, now.stamp.mtime_ns, now.stamp.inode);
-        now.kind == Kind::File && same && (self.touched || ctime_ns == now.stamp.ctime_ns)
+        now.kind == Kind::File && same && (*touched || ctime_ns == now.stamp.ctime_ns)
     }
 }
 
@@ -369,30 +389,36 @@ impl Before {
 fn held_after(
     root: &GameRoot,
     incoming: &Incoming,
-    before: impl Fn(usize, &PayloadPath) -> Option<Before>,
+    before: impl Fn(usize, &PayloadPath) -> Before,
     memory: &mut Memory,
 ) -> Result<Held, InstallError> {
     let manifest = Arc::clone(incoming.manifest());
     let mut held = Held { hashes: incoming.chunk_hashes(), ..Held::nothing(incoming.content(), Arc::clone(&manifest)) };
+    let mut cursor = root.cursor();
     for (number, entry) in manifest.files().iter().enumerate() {
         let file = FileNo(number as u32);
-        let Some(stat) = root.find(entry.path.as_str())? else { continue };
-        if stat.kind != Kind::File || stat.stamp.size != entry.size {
-            continue;
-        }
-        let still = before(number, &entry.path).is_some_and(|before| before.is_still(&stat));
-        if !still {
-            let found = hash_path(root, &entry.path, &stat.stamp, memory).map_err(InstallError::Scan)?;
-            if found != Some(entry.hash) {
+        let before = before(number, &entry.path);
+        let stamp = if let Before::Moved(stamp) = before {
+            stamp
+        } else {
+            let Some(stat) = cursor.find(entry.path.as_str())? else { continue };
+            if stat.kind != Kind::File || stat.stamp.size != entry.size {
                 continue;
             }
-        }
-        held.stamps[number] = Some(stat.stamp);
+            if !before.is_still(&stat) {
+                let found = hash_path(root, &entry.path, &stat.stamp, memory).map_err(InstallError::Scan)?;
+                if found != Some(entry.hash) {
+                    continue;
+                }
+            }
+            stat.stamp
+        };
+        held.stamps[number] = Some(stamp);
         manifest.chunks_of(file).for_each(|chunk| {
             held.chunks.insert(ChunkNo(chunk));
         });
         if let Some(hashes) = held.hashes.file_hashes(&manifest, file) {
-            memory.learn(&entry.path, stat.stamp, hashes);
+            memory.learn(&entry.path, stamp, hashes);
         }
     }
     memory.keep_only(|path| PayloadPath::new(path).is_ok_and(|path| manifest.find(&path).is_some()));

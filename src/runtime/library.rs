@@ -19,6 +19,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
+pub(super) use commands::find_peer;
 pub(crate) use folder::Folder;
 
 use std::{
@@ -33,7 +34,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::{
     changes::Op,
-    commands::{find, find_peer, refusal, resolve},
+    commands::{find, refusal, resolve},
     found::Mark,
     jobs::Done,
     look::{Desk, Distrust, Meter},
@@ -48,6 +49,7 @@ use super::{
     context::Context,
     input::{LibraryInput, LinksInput, ReplyTo, TransfersInput, Wanted},
     links::Link,
+    shelf::{Opened, Opener},
     view::LibraryShown,
 };
 use crate::{
@@ -55,7 +57,9 @@ use crate::{
     core::library::{Facts, Growing, Library, LocalBuild, LocalChange, LocalState, Output, Resolved, Rules},
     io::{
         clock,
-        store::OpenFiles,
+        disk::DiskError,
+        scan,
+        store::RootReader,
         watch::{Changed, Watch},
     },
     types::{ChunkNo, ContentId, EntryState, GameId, Manifest, PeerId, PeerName, Tenths},
@@ -66,6 +70,8 @@ use crate::{
 const RESCAN: Duration = Duration::from_secs(300);
 /// How often free space is asked for.
 const SPACE: Duration = Duration::from_secs(5);
+/// How often games are looked for that nobody asked for since the last time.
+const CLOSE: Duration = Duration::from_secs(20);
 /// How often progress is shown while folders are read.
 const PROGRESS: Duration = Duration::from_millis(250);
 /// Jobs that are over and wait to be taken note of.
@@ -97,8 +103,8 @@ enum Stage {
     Recovering { early: Vec<LibraryInput> },
     /// These games have not been looked at yet.
     FirstLooks(BTreeSet<GameId>),
-    /// Every game was looked at.
-    Known,
+    /// Every game was looked at; whether the room was told of what was found.
+    Known { is_announced: bool },
 }
 
 struct Actor {
@@ -109,6 +115,10 @@ struct Actor {
     remembered: Remembered,
     stage: Stage,
     looks: Looks,
+    /// How the shelf takes a game from its folder when somebody asks for it.
+    opener: Opener,
+    /// The games there were at the start: others are forgotten when these have been looked at.
+    forget: Option<BTreeSet<GameId>>,
     /// What not to take from the index at the next look.
     distrust: BTreeMap<GameId, Distrust>,
     /// Changes that wait for a look to be cut short.
@@ -136,6 +146,7 @@ struct Actor {
     told: BTreeSet<String>,
     rescan_at: Instant,
     space_at: Instant,
+    close_at: Instant,
     progress_at: Instant,
     is_listing: bool,
 }
@@ -149,9 +160,11 @@ impl Actor {
         }
         let (done_sender, done) = mpsc::channel(DONE_MAX);
         let library = Arc::clone(&folder.library);
-        let desk =
-            Desk { library, index: Arc::clone(&context.index), files: OpenFiles::default(), quiet: folder.quiet };
+        let (index, files) = (Arc::clone(&context.index), context.files.clone());
+        let desk = Desk { library, index, files, shelf: context.shelf.clone(), quiet: folder.quiet };
         Self {
+            opener: opener(&desk, &context),
+            forget: None,
             desk,
             core: Library::new(remembered.rules(&folder.catalog)),
             remembered,
@@ -178,6 +191,7 @@ impl Actor {
             told: BTreeSet::new(),
             rescan_at: now + RESCAN,
             space_at: now,
+            close_at: now + CLOSE,
             progress_at: now,
             is_listing: false,
             folder,
@@ -221,7 +235,7 @@ impl Actor {
         let core = self.core.poll_timeout().map(|(at, _)| at);
         let progress = (!self.meters.is_empty()).then_some(self.progress_at);
         let others = [core, progress, self.looks.next(), self.rows.due(now), self.mirroring.due()];
-        others.into_iter().flatten().chain([self.rescan_at, self.space_at]).min().unwrap_or(now)
+        others.into_iter().flatten().chain([self.rescan_at, self.space_at, self.close_at]).min().unwrap_or(now)
     }
 
     fn on_timer(&mut self, now: Instant) {
@@ -238,6 +252,10 @@ impl Actor {
             self.space_at = now + SPACE;
             self.ask_for_space();
         }
+        if now >= self.close_at {
+            self.close_at = now + CLOSE;
+            self.context.shelf.close_idle();
+        }
         for wish in self.mirroring.take(&self.core, now) {
             self.enqueue(wish, None);
         }
@@ -251,6 +269,7 @@ impl Actor {
         while let Some(output) = self.core.poll_output() {
             self.on_output(output);
         }
+        self.show_ready();
         self.start_looks();
     }
 
@@ -311,7 +330,13 @@ impl Actor {
                 }
             }
             LibraryInput::OwnChunkBad { content, chunk } => self.on_own_chunk_bad(content, chunk, now),
-            LibraryInput::OwnChanged { game } => self.looks.want(&game, now),
+            LibraryInput::OwnChanged { game } => {
+                // What is on the shelf cannot be served as it is.
+                if let Some((_, mark)) = self.shelved.get_mut(&game) {
+                    *mark = None;
+                }
+                self.looks.want(&game, now);
+            }
             LibraryInput::Growing { game, title, content, manifest, have } => {
                 self.on_growing(&game, &title, content, &manifest, have, now);
             }
@@ -566,6 +591,26 @@ impl Actor {
             }
         });
     }
+}
+
+/// Opens a game that did not change since it was found whole, for whoever asks for it.
+fn opener(desk: &Desk, context: &Context) -> Opener {
+    let desk = desk.clone();
+    let open = move |game: &GameId, content: ContentId| {
+        let recalled = || {
+            let root = desk.library.open_root(game)?;
+            let recalled = scan::recall(&root, &desk.index, game, content)?;
+            Ok(recalled.map(|(held, bytes)| {
+                let reader = RootReader::new(root, &held, &desk.files);
+                Opened { manifest: held.manifest, manifest_bytes: bytes.into(), reader, have: held.chunks }
+            }))
+        };
+        recalled().unwrap_or_else(|error: DiskError| {
+            tracing::debug!(%error, %game, "a game on the shelf cannot be opened");
+            None
+        })
+    };
+    Opener::new(context.pool.clone(), context.inputs.library.clone(), open)
 }
 
 /// Whether a face asks for something, as opposed to a fact that another actor tells.

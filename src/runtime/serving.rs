@@ -9,7 +9,7 @@ mod sending;
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -34,7 +34,7 @@ use crate::{
         limits::Limits,
         offer::{Input, Offer, Output, RequestNo},
     },
-    io::clock,
+    io::{clock, random},
     types::{ChunkNo, ContentId, PeerId},
     wire::{
         fetch::{ChunkPairs, Status, TAKE_MAX},
@@ -50,6 +50,9 @@ const TOLD_MAX: usize = 512;
 const ORDERS_MAX: usize = 4;
 /// Contents whose count of copies given is remembered; idle ones go when there are more.
 const OFFERS_MAX: usize = 64;
+/// Looks at a content that nobody asks for, half a second apart, before what was given of it is forgotten:
+/// longer than any getter pauses.
+const IDLE_TICKS_MAX: u32 = 120;
 /// Reports of bad chunks being looked into. Each costs a read of a chunk, so a flood is dropped.
 const CHECKS_MAX: usize = 8;
 
@@ -58,10 +61,10 @@ const CHECKS_MAX: usize = 8;
 enum Told {
     /// What was ordered last is on its way: the next may be chosen.
     Sending { request: RequestNo },
-    /// The task has ended before the offer said so.
+    /// The task has ended before everything was acknowledged.
     Dropped { request: RequestNo },
     /// The peer's machine has acknowledged everything it was given.
-    Taken { content: ContentId, peer: PeerId, chunks: Vec<ChunkNo> },
+    Taken { request: RequestNo },
     /// A report of a bad chunk was looked into.
     Checked { content: ContentId, chunk: ChunkNo, bad: bool },
 }
@@ -89,11 +92,23 @@ pub(crate) async fn run(
             },
             () = timeout(next) => serving.on_timeout(),
             _ = ticks.tick() => {
+                serving.forget_idle();
                 if let Some(rates) = serving.meter.tick(traffic::TICK) {
                     shown.send_replace(rates);
                 }
             }
         }
+    }
+}
+
+/// The content a request is about.
+fn content_of(request: &Request) -> Option<ContentId> {
+    match request {
+        Request::Hello(_) | Request::Library {} => None,
+        Request::Manifest { content }
+        | Request::Hashes { content, .. }
+        | Request::Have { content }
+        | Request::Chunks { content, .. } => Some(*content),
     }
 }
 
@@ -123,6 +138,8 @@ struct Counter {
     shelved: Arc<Shelved>,
     changes: watch::Receiver<u64>,
     offer: Offer,
+    /// Looks in a row that found nobody asking.
+    idle_ticks: u32,
 }
 
 impl Serving {
@@ -147,11 +164,26 @@ impl Serving {
             ServingInput::Request { peer, request, stream } => self.on_request(peer, request, stream),
             ServingInput::PeerDown { peer } => self.each_offer(|| Input::PeerGone { peer }),
             ServingInput::BadChunk { peer, content, chunk } => self.on_bad_chunk(peer, content, chunk),
+            ServingInput::Limit { peer, rate } => {
+                self.limits.lock().unwrap_or_else(PoisonError::into_inner).set(peer, rate, clock::now());
+            }
         }
     }
 
     fn on_request(&mut self, peer: PeerId, request: Request, stream: BidirectionalStream) {
         let Context { tasks, shelf, inputs, .. } = &self.context;
+        if let Some(content) = content_of(&request).filter(|content| shelf.is_closed(content)) {
+            let (shelf, serving) = (shelf.clone(), inputs.serving.clone());
+            tasks.spawn("open a game", async move {
+                // Held until the request is answered from it, so that it is not closed before.
+                match shelf.open(content).await {
+                    // Refused like any other when the actor is gone.
+                    Some(_shelved) => drop(serving.send(ServingInput::Request { peer, request, stream }).await),
+                    None => answer::refuse(stream, Status::NotFound).await,
+                }
+            });
+            return;
+        }
         match request {
             // The links actor keeps these; one that slipped through is refused like any other nonsense.
             Request::Hello(_) => self.refuse(stream, Status::BadRequest),
@@ -223,13 +255,21 @@ impl Serving {
         }
         // Before the first look at the map, so that no change falls between.
         let changes = shelved.subscribe();
-        let offer = Offer::new(shelved.manifest().chunk_lens(), shelved.have_map());
-        let counter = Counter { shelved: Arc::clone(shelved), changes, offer };
+        let offer = Offer::new(shelved.manifest().chunk_lens(), shelved.have_map(), random::seed());
+        let counter = Counter { shelved: Arc::clone(shelved), changes, offer, idle_ticks: 0 };
         if let Some(before) = self.counters.insert(content, counter) {
             // Taken off the shelf and put there again: what was asked of the old one has ended.
             drop(before);
             self.requests.retain(|_, (of, _)| *of != content);
         }
+    }
+
+    /// Lets go of contents nobody asked for in a while, so that the shelf can close them.
+    fn forget_idle(&mut self) {
+        self.counters.retain(|_, counter| {
+            counter.idle_ticks = if counter.offer.is_idle() { counter.idle_ticks + 1 } else { 0 };
+            counter.idle_ticks < IDLE_TICKS_MAX
+        });
     }
 
     async fn on_told(&mut self, word: Told) {
@@ -239,7 +279,10 @@ impl Serving {
                 self.request_input(request, Input::Dropped { request });
                 self.requests.remove(&request);
             }
-            Told::Taken { content, peer, chunks } => self.offer_input(content, Input::Announced { peer, chunks }),
+            Told::Taken { request } => {
+                self.request_input(request, Input::Taken { request });
+                self.requests.remove(&request);
+            }
             Told::Checked { content, chunk, bad } => {
                 self.checks -= 1;
                 if bad {
@@ -289,7 +332,8 @@ impl Serving {
         while let Some(output) = counter.offer.poll_output() {
             let (request, order, last) = match output {
                 Output::Send { request, chunks } => (request, Order::Send(chunks), false),
-                Output::End { request } => (request, Order::End, true),
+                // Kept until the task says what came of it.
+                Output::End { request } => (request, Order::End, false),
                 Output::Refuse { request } => (request, Order::Refuse, true),
             };
             if let Some((_, orders)) = self.requests.get(&request) {

@@ -13,7 +13,7 @@ mod shown;
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -45,8 +45,7 @@ use crate::{
     io::{
         clock,
         disk::{GameRoot, Library},
-        scan,
-        store::{self, OpenFiles},
+        scan, store,
     },
     types::{ChunkNo, ChunkRanges, ChunkSet, ContentId, EntryState, GameId, PeerId, PeerName, Version},
 };
@@ -91,13 +90,40 @@ enum Notice {
 /// What the streams of a transfer tell its task.
 #[derive(Debug)]
 enum Told {
-    HaveMap { peer: PeerId, turn: u64, have: ChunkSet },
-    HaveDelta { peer: PeerId, turn: u64, set: ChunkRanges, clear: ChunkRanges },
-    HaveEnded { peer: PeerId, turn: u64 },
-    Named { request: RequestNo, chunk: ChunkNo },
-    Arrived { request: RequestNo, chunk: ChunkNo },
-    Written { request: RequestNo, peer: PeerId, chunk: ChunkNo, written: fetch::Written },
-    Ended { request: RequestNo, end: RequestEnd },
+    HaveMap {
+        peer: PeerId,
+        turn: u64,
+        have: ChunkSet,
+    },
+    HaveDelta {
+        peer: PeerId,
+        turn: u64,
+        set: ChunkRanges,
+        clear: ChunkRanges,
+    },
+    HaveEnded {
+        peer: PeerId,
+        turn: u64,
+    },
+    Named {
+        request: RequestNo,
+        chunk: ChunkNo,
+    },
+    /// All bytes of these are here. Of small ones this is also the word that they were named.
+    Arrived {
+        request: RequestNo,
+        chunks: Vec<ChunkNo>,
+        named: bool,
+    },
+    Written {
+        request: RequestNo,
+        peer: PeerId,
+        written: Vec<(ChunkNo, fetch::Written)>,
+    },
+    Ended {
+        request: RequestNo,
+        end: RequestEnd,
+    },
 }
 
 /// A build somebody wants.
@@ -197,7 +223,7 @@ impl Transfers {
             buffers: Buffers::new(BUFFERS),
             limits: Arc::new(Mutex::new(limits)),
             meter: Meter::default(),
-            files: OpenFiles::default(),
+            files: context.files.clone(),
             in_flight_max: IN_FLIGHT_MAX / settings.max_active.max(1) as u64,
         };
         Self {
@@ -240,6 +266,9 @@ impl Transfers {
             TransfersInput::Resume { game, reply } => self.on_resume(&game, reply).await,
             TransfersInput::Cancel { game, discard, reply } => self.on_cancel(&game, discard, reply),
             TransfersInput::Reorder { game, by, reply } => self.on_reorder(&game, by, reply),
+            TransfersInput::Limit { peer, rate } => {
+                self.shared.limits.lock().unwrap_or_else(PoisonError::into_inner).set(peer, rate, clock::now());
+            }
             TransfersInput::Busy { game, reply } => {
                 let busy = self.entries.values().any(|entry| entry.wish.game == game && entry.failed.is_none());
                 // Who asked may have been cancelled meanwhile.

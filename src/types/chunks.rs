@@ -276,6 +276,14 @@ impl ChunkSet {
         true
     }
 
+    /// Puts in all of `other`, a set over the same content.
+    pub fn insert_all(&mut self, other: &Self) {
+        for (word, more) in self.words.iter_mut().zip(&other.words) {
+            self.ones += (more & !*word).count_ones();
+            *word |= more;
+        }
+    }
+
     /// The numbers in the set, ascending.
     pub fn iter(&self) -> impl Iterator<Item = ChunkNo> + '_ {
         self.words.iter().enumerate().flat_map(|(index, &word)| {
@@ -359,6 +367,18 @@ mod tests {
             let spread: u32 = set.ranges().iter().map(|r| r.len()).sum();
             prop_assert_eq!(spread, set.len());
         }
+    }
+
+    #[test]
+    fn a_set_takes_in_another() {
+        let mut set = ChunkSet::empty(70);
+        set.insert(ChunkNo(3));
+        let mut other = set.clone();
+        other.insert(ChunkNo(69));
+        set.insert_all(&other);
+        assert_eq!((set.len(), set == other), (2, true));
+        set.insert_all(&ChunkSet::full(70));
+        assert!(set.is_full());
     }
 
     #[test]

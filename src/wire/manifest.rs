@@ -2,6 +2,8 @@
 //! and equal bytes one ContentId. Bytes that are not exactly what [`encode`] writes are refused:
 //! one build has one name.
 
+use std::io;
+
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::text;
@@ -17,20 +19,8 @@ const FORMAT: u32 = 1;
 
 /// The manifest's bytes and the ContentId they hash to.
 pub fn encode(manifest: &Manifest) -> Result<(Vec<u8>, ContentId), ManifestReadError> {
-    let raw = RawManifest {
-        v: FORMAT,
-        game: manifest.game().clone(),
-        version: manifest.version().clone(),
-        sentinel: manifest.sentinel().as_str().to_owned(),
-        files: manifest
-            .files()
-            .iter()
-            .map(|file| RawFile { p: file.path.clone(), s: file.size, h: file.hash, x: file.executable })
-            .collect(),
-        dirs: manifest.dirs().iter().map(|dir| dir.path.as_str().to_owned()).collect(),
-        links: manifest.links().iter().map(|link| RawLink { p: link.path.clone(), to: link.target.clone() }).collect(),
-    };
-    let bytes = serde_json::to_vec(&raw).map_err(|error| ManifestReadError::Malformed { detail: error.to_string() })?;
+    let bytes = serde_json::to_vec(&RawManifest::of(manifest))
+        .map_err(|error| ManifestReadError::Malformed { detail: error.to_string() })?;
     if bytes.len() > MANIFEST_BYTES_MAX {
         return Err(ManifestReadError::TooLong { max: MANIFEST_BYTES_MAX });
     }
@@ -71,10 +61,27 @@ pub fn decode(bytes: &[u8], expect: ContentId) -> Result<Manifest, ManifestReadE
     }
     let links = raw.links.into_iter().map(|link| LinkEntry { path: link.p, target: link.to });
     let manifest = Manifest::new(raw.game, sentinel, files.collect(), dirs, links.collect())?;
-    if encode(&manifest)?.0 != bytes {
+    // Written against the bytes, not beside them: a large manifest is in memory often enough.
+    let mut same = Same(bytes);
+    let written = serde_json::to_writer(&mut same, &RawManifest::of(&manifest));
+    if written.is_err() || !same.0.is_empty() {
         return Err(ManifestReadError::NotCanonical);
     }
     Ok(manifest)
+}
+
+/// Takes only the bytes it was made from, and has those that did not come yet.
+struct Same<'b>(&'b [u8]);
+
+impl io::Write for Same<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -92,6 +99,22 @@ struct RawManifest {
     dirs: Vec<String>,
     #[serde(deserialize_with = "entries")]
     links: Vec<RawLink>,
+}
+
+impl RawManifest {
+    fn of(manifest: &Manifest) -> Self {
+        let file = |file: &FileEntry| RawFile { p: file.path.clone(), s: file.size, h: file.hash, x: file.executable };
+        let link = |link: &LinkEntry| RawLink { p: link.path.clone(), to: link.target.clone() };
+        Self {
+            v: FORMAT,
+            game: manifest.game().clone(),
+            version: manifest.version().clone(),
+            sentinel: manifest.sentinel().as_str().to_owned(),
+            files: manifest.files().iter().map(file).collect(),
+            dirs: manifest.dirs().iter().map(|dir| dir.path.as_str().to_owned()).collect(),
+            links: manifest.links().iter().map(link).collect(),
+        }
+    }
 }
 
 /// A list that stops being read when it has more entries than any manifest: 16 MiB of `"",` would
@@ -231,6 +254,8 @@ mod tests {
         check_refused("bin/run", "../run", |e| matches!(e, E::Malformed { .. }));
         check_refused("\"v\":1", "\"v\":2", |e| matches!(e, E::Format { found: 2 }));
         check_refused("\"v\":1,", "\"v\":1, ", |e| matches!(e, E::NotCanonical));
+        check_refused("bin/run\"}]}", "bin/run\"}]}\n", |e| matches!(e, E::NotCanonical));
+        check_refused("\"x\":true", "\"x\":false", |e| matches!(e, E::NotCanonical));
         check_refused("\"s\":7", "\"s\":18446744073709551615", |e| {
             matches!(e, E::Entries(ManifestError::TooLarge { .. }))
         });

@@ -84,7 +84,7 @@ fn ctrl_c_ends_with_130_and_keeps_what_is_verified() {
 }
 
 /// Chunks that the bitmaps of downloads under way say are verified.
-fn chunks_kept(seat: &Seat) -> u64 {
+pub(super) fn chunks_kept(seat: &Seat) -> u64 {
     let incoming = seat.game("quux").join(".potluck/incoming");
     let folders = fs::read_dir(incoming).into_iter().flatten().filter_map(Result::ok);
     let maps = folders.filter_map(|folder| fs::read(folder.path().join("have")).ok());

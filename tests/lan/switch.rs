@@ -63,6 +63,19 @@ impl Lab {
         format!("10.78.0.{}", host + 1)
     }
 
+    /// Gives every port this speed both ways, like `100mbit`.
+    pub(crate) fn limit(&self, rate: &str) {
+        let tbf = ["root", "tbf", "rate", rate, "burst", "256k", "latency", "40ms"];
+        let slow = |namespace: &str, device: &str| {
+            let words = [&["netns", "exec", namespace, "tc", "qdisc", "replace", "dev", device][..], &tbf[..]].concat();
+            ip(&words).expect("iproute2 has `tc`, and the kernel `tbf`");
+        };
+        for host in 0..self.hosts {
+            slow(&self.host(host), "eth0");
+            slow(&self.switch(), &format!("port{host}"));
+        }
+    }
+
     /// Pulls a host's cable.
     pub(crate) fn cut(&self, host: usize) {
         ip(&["-n", &self.switch(), "link", "set", &format!("port{host}"), "down"]).expect("a lab's cable");

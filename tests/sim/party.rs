@@ -1,10 +1,12 @@
-//! The model: each seat has one port that carries so many bytes a second in and out; what is sent at the
-//! same time shares it evenly. A send runs at the lesser share of its two ends, worked out anew at
-//! each event. Hashing and disks take no time; words arrive after the round trip.
+//! Whole parties in virtual time: `core::download` and `core::offer` of every seat over [`super::net`]. It
+//! does for them what the runtime does (a word takes the way's delay, haves are told at once and then ten
+//! times a second, what is sent to a peer waits in its connection behind what was sent before, a chunk is
+//! named when its first byte arrives) and checks at every step what must always hold. It reads no clock:
+//! everything follows from the scenario and its seed.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, BinaryHeap},
-    fmt,
+    cmp::Ordering,
+    collections::{BinaryHeap, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,521 +19,964 @@ use potluck::{
     types::{ChunkNo, ChunkRanges, ChunkSet, PeerId},
 };
 
-const ROUND_TRIP: Duration = Duration::from_micros(400);
+use super::{
+    net::{Due, FlowNo, LinkNo, Nanos, Net},
+    outcome::{Outcome, Runs, SeatOutcome},
+};
+
 /// Have-maps change at most ten times a second.
-const HAVE_PAUSE: Duration = Duration::from_millis(100);
+const HAVE_PAUSE: Nanos = 100_000_000;
+/// What a stream takes from its server before the network has it.
+const STREAM_BUFFER_BYTES: f64 = 2.0 * 1_048_576.0;
+/// What the process may have in flight.
+const IN_FLIGHT_MAX: u64 = 48 << 20;
+/// How long the other side of a link that broke stays unknown.
+const LOST_AFTER: Nanos = 5_000_000_000;
+/// What a machine takes to say something, at most.
+const JITTER: Nanos = 200_000;
 
 /// A machine of the party.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Seat {
-    port_bps: u64,
-    has_all: bool,
+    /// Bytes a second of its port, each way.
+    pub(crate) port_bps: f64,
+    /// From its port to its switch.
+    pub(crate) delay: Duration,
+    /// Which switch, 0 or 1.
+    pub(crate) side: usize,
+    pub(crate) has: Has,
+    pub(crate) joins: Duration,
+    pub(crate) faults: Vec<Fault>,
+    /// The party goes on until it is done.
+    pub(crate) awaited: bool,
 }
 
-impl Seat {
-    pub(crate) fn new(port_bps: u64, has_all: bool) -> Self {
-        Self { port_bps, has_all }
-    }
+/// What a seat begins with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Has {
+    Nothing,
+    All,
+    /// About so many of a hundred chunks, others than the other seats.
+    Percent(u32),
 }
 
 /// Something that goes wrong.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Fault {
-    /// The seat is away.
-    Gone { seat: usize, from: Duration, to: Duration },
+    /// It is away from the first to the second.
+    Away(Duration, Option<Duration>),
+    /// It leaves for good when it has sent this many copies of the content.
+    LeavesAfter(f64),
     /// Every chunk it sends is wrong.
-    Liar { seat: usize },
+    Liar,
     /// It takes requests and sends nothing.
-    Silent { seat: usize },
+    Silent,
 }
 
-/// How it ended.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) all_done: bool,
-    pub(crate) last_done: Duration,
-    pub(crate) from_first_seeder: f64,
-    pub(crate) wasted: f64,
-    pub(crate) bad: usize,
-    pub(crate) requests: usize,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mib = |bytes: f64| bytes / f64::from(1 << 20);
-        write!(
-            f,
-            "done {} after {:.2} s, {:.0} MiB from the first seeder, {:.1} MiB for nothing, {} bad, {} requests",
-            self.all_done,
-            self.last_done.as_secs_f64(),
-            mib(self.from_first_seeder),
-            mib(self.wasted),
-            self.bad,
-            self.requests
-        )
-    }
+/// What a party is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting {
+    pub(crate) seed: u64,
+    pub(crate) lens: Arc<[u32]>,
+    pub(crate) seats: Vec<Seat>,
+    /// Bytes a second between the two switches, each way.
+    pub(crate) uplink_bps: Option<f64>,
+    /// Peers each seat has links to.
+    pub(crate) links_max: usize,
+    pub(crate) at_most: Duration,
 }
 
 /// A party in virtual time.
 pub(crate) struct Party {
-    lens: Arc<[u32]>,
-    nodes: Vec<Node>,
-    faults: Vec<Fault>,
-    not_awaited: BTreeSet<usize>,
+    setting: Setting,
     start: Instant,
-    now: Instant,
-    words: BinaryHeap<Due>,
-    next_word: u64,
-    sends: Vec<Sending>,
+    now: Nanos,
+    net: Net,
+    uplinks: Option<[LinkNo; 2]>,
+    nodes: Vec<Node>,
+    connections: Vec<Connection>,
+    connection_of: HashMap<(u32, u32), usize>,
+    by_flow: HashMap<u32, usize>,
+    events: BinaryHeap<Event>,
+    next_event: u64,
+    unfinished: usize,
     outcome: Outcome,
+    dice: Dice,
+    /// Prints what happens.
+    trace: bool,
 }
 
 struct Node {
     seat: Seat,
+    ports: [LinkNo; 2],
     download: Option<Download>,
     offer: Offer,
     have: ChunkSet,
-    /// Who follows our have-map, and what it was told.
-    followers: BTreeMap<usize, ChunkSet>,
-    announce_at: Option<Instant>,
-    away: bool,
-    silent: bool,
-    /// Requests that others made of us: ours by number, theirs.
-    asked: BTreeMap<offer::RequestNo, (usize, download::RequestNo)>,
+    /// What it got, in order; a subscription begins with all of it.
+    got: Vec<ChunkNo>,
+    told: usize,
+    announce_due: bool,
+    quiet_until: Nanos,
+    followers: Vec<u32>,
+    friends: Vec<u32>,
+    here: bool,
+    /// What was asked of it.
+    asked: HashMap<offer::RequestNo, Asked>,
+    by_getter: HashMap<(u32, download::RequestNo), offer::RequestNo>,
     next_asked: u64,
-    done_at: Option<Instant>,
+    /// Its own requests and whom it asked.
+    asking: HashMap<download::RequestNo, u32>,
+    /// When the engine looks at its timers next.
+    download_timer: Nanos,
+    offer_timer: Nanos,
+    /// How often each chunk was given, without what was dropped.
+    given: Vec<u32>,
+    /// When it began, how it ended, and what it moved.
+    outcome: SeatOutcome,
+    sent_bytes: f64,
+    reads: Runs,
+    writes: Runs,
 }
 
-struct Sending {
-    from: usize,
-    to: usize,
+struct Asked {
+    by: u32,
+    request: download::RequestNo,
+    of: ChunkRanges,
+    at: Nanos,
+    /// Chunks given.
+    given: Vec<ChunkNo>,
+    /// Of these, taken.
+    taken: usize,
+    /// Bytes that wait in its stream.
+    buffered: f64,
+    /// The offer waits for the word that the last ones were handed over.
+    unsaid: bool,
+    ended: bool,
+}
+
+/// All that goes from one seat to another: one thing after the other.
+struct Connection {
+    from: u32,
+    to: u32,
+    flow: Option<FlowNo>,
+    items: VecDeque<Item>,
+    born: Nanos,
+}
+
+struct Item {
     asked: offer::RequestNo,
     request: download::RequestNo,
     chunks: Vec<ChunkNo>,
-    left: f64,
+    bytes: f64,
 }
 
-/// A word on its way.
-struct Due {
-    at: Instant,
+struct Event {
+    at: Nanos,
     number: u64,
-    word: Word,
+    what: What,
 }
 
-#[derive(Debug, Clone)]
+enum What {
+    Flow(Due),
+    DownloadTimer(u32),
+    OfferTimer(u32),
+    Announce(u32),
+    Join(u32),
+    Leave(u32),
+    Word(Box<Word>),
+}
+
 enum Word {
-    Asked {
-        by: usize,
-        of: usize,
-        request: download::RequestNo,
-        ranges: ChunkRanges,
-        take: u32,
-    },
-    Cancelled {
-        by: usize,
-        of: usize,
-        request: download::RequestNo,
-    },
-    /// The first bytes of a send say which chunk it is.
-    Named {
-        to: usize,
-        request: download::RequestNo,
-        chunk: ChunkNo,
-    },
-    Ended {
-        to: usize,
-        request: download::RequestNo,
-        end: RequestEnd,
-    },
-    Map {
-        of: usize,
-        to: usize,
-    },
-    Away {
-        seat: usize,
-        away: bool,
-    },
+    Asked { by: u32, of: u32, request: download::RequestNo, ranges: ChunkRanges, take: u32 },
+    Cancelled { by: u32, of: u32, request: download::RequestNo },
+    Named { from: u32, to: u32, request: download::RequestNo, chunk: ChunkNo },
+    Arrived { from: u32, to: u32, request: download::RequestNo, chunks: Vec<ChunkNo> },
+    Taken { of: u32, asked: offer::RequestNo, chunks: Vec<ChunkNo> },
+    Ended { from: u32, to: u32, request: download::RequestNo, end: RequestEnd },
+    Subscribed { by: u32, of: u32 },
+    Map { of: u32, to: u32, have: ChunkSet },
+    News { of: u32, to: u32, set: ChunkRanges },
+    Lost { seat: u32, by: u32 },
 }
 
-impl PartialEq for Due {
+impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
         self.number == other.number
     }
 }
-impl Eq for Due {}
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+impl Eq for Event {}
+impl PartialOrd for Event {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
-impl Ord for Due {
+impl Ord for Event {
     /// The earliest is the greatest, as the heap wants it.
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> Ordering {
         (other.at, other.number).cmp(&(self.at, self.number))
     }
 }
 
-fn peer(seat: usize) -> PeerId {
-    PeerId::from_bytes([seat as u8; 32])
+fn peer(seat: u32) -> PeerId {
+    let mut bytes = [seat as u8; 32];
+    bytes[..4].copy_from_slice(&seat.to_be_bytes());
+    PeerId::from_bytes(bytes)
 }
 
-fn seat_of(peer: PeerId) -> usize {
-    usize::from(peer.as_bytes()[0])
+fn seat_of(peer: PeerId) -> u32 {
+    let bytes = peer.as_bytes();
+    u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
+
+/// A generator of numbers that are the same for the same seed.
+#[derive(Debug, Clone)]
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut value = self.0;
+        value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        value ^ (value >> 31)
+    }
+
+    /// Below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.roll() % end.max(1)
+    }
 }
 
 impl Party {
-    pub(crate) fn new(seed: u64, lens: Vec<u32>, seats: impl Iterator<Item = Seat>) -> Self {
-        let lens: Arc<[u32]> = lens.into();
-        let count = lens.len() as u32;
-        let node = |(number, seat): (usize, Seat)| {
-            let have = if seat.has_all { ChunkSet::full(count) } else { ChunkSet::empty(count) };
+    pub(crate) fn new(setting: Setting, start: Instant) -> Self {
+        let mut dice = Dice(setting.seed);
+        let mut net = Net::default();
+        let uplinks = setting.uplink_bps.map(|bps| [net.add_link(bps), net.add_link(bps)]);
+        let count = setting.lens.len() as u32;
+        let mut nodes = Vec::with_capacity(setting.seats.len());
+        for seat in &setting.seats {
+            let mut have = ChunkSet::empty(count);
+            for chunk in 0..count {
+                let held = match seat.has {
+                    Has::Nothing => false,
+                    Has::All => true,
+                    Has::Percent(percent) => dice.below(100) < u64::from(percent),
+                };
+                if held {
+                    have.insert(ChunkNo(chunk));
+                }
+            }
+            // Chance may have given it everything.
+            let complete = have.is_full();
             let plan = Plan {
-                chunk_lens: Arc::clone(&lens),
+                chunk_lens: Arc::clone(&setting.lens),
+                me: peer(nodes.len() as u32),
                 have: have.clone(),
                 wanted: ChunkSet::full(count),
-                seed: seed.wrapping_mul(0x9e37_79b9).wrapping_add(number as u64),
-                in_flight_max: 48 << 20,
+                seed: dice.roll(),
+                in_flight_max: IN_FLIGHT_MAX,
             };
-            Node {
-                seat,
-                download: (!seat.has_all).then(|| Download::new(plan)),
-                offer: Offer::new(Arc::clone(&lens), have.clone()),
+            nodes.push(Node {
+                seat: seat.clone(),
+                ports: [net.add_link(seat.port_bps), net.add_link(seat.port_bps)],
+                download: (!complete).then(|| Download::new(plan)),
+                offer: Offer::new(Arc::clone(&setting.lens), have.clone(), dice.roll()),
+                got: Vec::new(),
                 have,
-                followers: BTreeMap::new(),
-                announce_at: None,
-                away: false,
-                silent: false,
-                asked: BTreeMap::new(),
+                told: 0,
+                announce_due: false,
+                quiet_until: 0,
+                followers: Vec::new(),
+                friends: Vec::new(),
+                here: false,
+                asked: HashMap::new(),
+                by_getter: HashMap::new(),
                 next_asked: 0,
-                done_at: None,
-            }
-        };
-        let start = Instant::now();
-        Self {
-            nodes: seats.enumerate().map(node).collect(),
-            lens,
-            faults: Vec::new(),
-            not_awaited: BTreeSet::new(),
+                asking: HashMap::new(),
+                download_timer: Nanos::MAX,
+                offer_timer: Nanos::MAX,
+                given: vec![0; count as usize],
+                outcome: SeatOutcome {
+                    joined: nanos(seat.joins),
+                    done: complete.then(|| nanos(seat.joins)),
+                    ..SeatOutcome::default()
+                },
+                sent_bytes: 0.0,
+                reads: Runs::default(),
+                writes: Runs::default(),
+            });
+        }
+        let unfinished = nodes.iter().filter(|node| node.download.is_some() && node.seat.awaited).count();
+        let mut party = Self {
             start,
-            now: start,
-            words: BinaryHeap::new(),
-            next_word: 0,
-            sends: Vec::new(),
-            outcome: Outcome {
-                all_done: false,
-                last_done: Duration::ZERO,
-                from_first_seeder: 0.0,
-                wasted: 0.0,
-                bad: 0,
-                requests: 0,
-            },
+            now: 0,
+            net,
+            uplinks,
+            nodes,
+            connections: Vec::new(),
+            connection_of: HashMap::new(),
+            by_flow: HashMap::new(),
+            events: BinaryHeap::new(),
+            next_event: 0,
+            unfinished,
+            outcome: Outcome::default(),
+            dice: dice.clone(),
+            trace: std::env::var_os("SIM_TRACE").is_some(),
+            setting,
+        };
+        party.make_friends(&mut dice);
+        party
+    }
+
+    /// Everybody has a link to everybody, or to as many as a runtime has links.
+    fn make_friends(&mut self, dice: &mut Dice) {
+        let count = self.nodes.len();
+        let links_max = self.setting.links_max.min(count - 1);
+        if links_max == count - 1 {
+            for (seat, node) in self.nodes.iter_mut().enumerate() {
+                node.friends = (0..count as u32).filter(|other| *other != seat as u32).collect();
+            }
+            return;
         }
-    }
-
-    pub(crate) fn with(mut self, fault: Fault) -> Self {
-        self.faults.push(fault);
-        self
-    }
-
-    /// The party may end before this seat is done.
-    pub(crate) fn without_waiting_for(mut self, seat: usize) -> Self {
-        self.not_awaited.insert(seat);
-        self
-    }
-
-    /// Plays until everybody awaited is done, or until `at_most`.
-    pub(crate) fn play(mut self, at_most: Duration) -> Outcome {
-        for fault in self.faults.clone() {
-            match fault {
-                Fault::Gone { seat, from, to } => {
-                    self.say(from, Word::Away { seat, away: true });
-                    self.say(to, Word::Away { seat, away: false });
+        // Each dials others until half of its links are used; the other half is dialled by others.
+        let mut known: Vec<HashSet<u32>> = vec![HashSet::new(); count];
+        for seat in 0..count {
+            let mut tries = 0;
+            while known[seat].len() < links_max && tries < 8 * links_max {
+                tries += 1;
+                let other = dice.below(count as u64) as usize;
+                if other != seat && known[other].len() < links_max {
+                    known[seat].insert(other as u32);
+                    known[other].insert(seat as u32);
                 }
-                Fault::Silent { seat } => self.nodes[seat].silent = true,
-                Fault::Liar { .. } => {}
             }
         }
-        for of in 0..self.nodes.len() {
-            self.introduce(of);
+        for (node, known) in self.nodes.iter_mut().zip(known) {
+            node.friends = known.into_iter().collect();
+            node.friends.sort_unstable();
         }
-        while !self.is_over() && self.now < self.start + at_most && self.step() {}
-        let downloads = self.nodes.iter().filter_map(|node| node.download.as_ref());
-        self.outcome.wasted += downloads.map(|download| download.wasted_bytes() as f64).sum::<f64>();
-        self.outcome.all_done = self.is_over();
-        let awaited = self.nodes.iter().enumerate().filter(|(seat, _)| !self.not_awaited.contains(seat));
-        let last = awaited.filter_map(|(_, node)| node.done_at).max().unwrap_or(self.now);
-        self.outcome.last_done = last - self.start;
-        self.outcome
     }
 
-    fn is_over(&self) -> bool {
-        self.nodes
-            .iter()
-            .enumerate()
-            .all(|(seat, node)| self.not_awaited.contains(&seat) || node.download.is_none() || node.done_at.is_some())
+    /// Plays until everybody awaited is done, nothing moves any more, or the time is up.
+    pub(crate) fn play(mut self) -> Outcome {
+        for seat in 0..self.nodes.len() as u32 {
+            let joins = nanos(self.node(seat).seat.joins);
+            self.push(joins, What::Join(seat));
+            for fault in self.node(seat).seat.faults.clone() {
+                if let Fault::Away(from, to) = fault {
+                    self.push(nanos(from), What::Leave(seat));
+                    if let Some(to) = to {
+                        // Its links must be given up before there are new ones: which of two counts is
+                        // the business of the roster.
+                        let given_up = nanos(from) + LOST_AFTER + LOST_AFTER / 10;
+                        self.push(nanos(to).max(given_up), What::Join(seat));
+                    }
+                }
+            }
+        }
+        let at_most = nanos(self.setting.at_most);
+        while self.unfinished > 0 {
+            let Some(event) = self.events.pop() else { break };
+            if event.at > at_most {
+                break;
+            }
+            self.now = event.at.max(self.now);
+            self.on_event(event.what);
+            if self.events.peek().is_none_or(|next| next.at > self.now) {
+                self.settle_net();
+            }
+        }
+        self.finish()
     }
 
-    /// Everybody learns of a seat.
-    fn introduce(&mut self, of: usize) {
-        for to in 0..self.nodes.len() {
-            if to != of && !self.nodes[to].away {
-                let complete = self.nodes[of].have.is_full();
-                let up = |peer, complete| download::Input::SourceUp { peer, complete, round_trip: ROUND_TRIP };
-                self.tell(to, up(peer(of), complete));
-                let back = self.nodes[to].have.is_full();
-                self.tell(of, up(peer(to), back));
+    fn finish(mut self) -> Outcome {
+        let mut outcome = std::mem::take(&mut self.outcome);
+        outcome.all_done = self.unfinished == 0;
+        outcome.ended = self.now;
+        outcome.uplink_bytes = self.uplinks.map(|links| links.map(|link| self.net.carried(link)));
+        for node in &mut self.nodes {
+            node.outcome.sent_bytes = node.sent_bytes;
+            if let Some(download) = &node.download {
+                node.outcome.wasted_bytes = download.wasted_bytes() as f64;
+                node.outcome.left_bytes = download.left_bytes();
+            }
+            if node.seat.faults.is_empty() {
+                outcome.reads.add(&node.reads);
+            }
+            outcome.writes.add(&node.writes);
+        }
+        outcome.seats = self.nodes.iter().map(|node| node.outcome.clone()).collect();
+        outcome
+    }
+
+    fn node(&mut self, seat: u32) -> &mut Node {
+        &mut self.nodes[seat as usize]
+    }
+
+    fn instant(&self) -> Instant {
+        self.start + Duration::from_nanos(self.now)
+    }
+
+    fn push(&mut self, at: Nanos, what: What) {
+        self.next_event += 1;
+        self.events.push(Event { at, number: self.next_event, what });
+    }
+
+    fn delay(&self, one: u32, other: u32) -> Nanos {
+        nanos(self.nodes[one as usize].seat.delay + self.nodes[other as usize].seat.delay)
+    }
+
+    fn say(&mut self, after: Nanos, word: Word) {
+        self.push(self.now + after, What::Word(Box::new(word)));
+    }
+
+    /// For words on streams of their own: no two machines are equally quick to speak.
+    fn say_roughly(&mut self, after: Nanos, word: Word) {
+        let jitter = self.dice.below(JITTER);
+        self.say(after + jitter, word);
+    }
+
+    fn on_event(&mut self, what: What) {
+        match what {
+            What::Flow(due) => self.on_flow(due),
+            What::DownloadTimer(seat) => {
+                let now = self.instant();
+                let node = self.node(seat);
+                node.download_timer = Nanos::MAX;
+                if let Some(download) = node.download.as_mut().filter(|_| node.here) {
+                    if download.poll_timeout().is_some_and(|(at, _)| at <= now) {
+                        download.handle_timeout(now);
+                    }
+                    self.after_download(seat);
+                }
+            }
+            What::OfferTimer(seat) => {
+                let now = self.instant();
+                let node = self.node(seat);
+                node.offer_timer = Nanos::MAX;
+                if node.offer.poll_timeout().is_some_and(|(at, _)| at <= now) {
+                    node.offer.handle_timeout(now);
+                }
+                self.after_offer(seat);
+            }
+            What::Announce(seat) => self.announce(seat),
+            What::Join(seat) => self.join(seat),
+            What::Leave(seat) => self.leave(seat, false),
+            What::Word(word) => self.on_word(*word),
+        }
+    }
+
+    fn settle_net(&mut self) {
+        while !self.net.is_settled() {
+            let (events, number) = (&mut self.events, &mut self.next_event);
+            self.net.settle(self.now, |due| {
+                *number += 1;
+                events.push(Event { at: due.at, number: *number, what: What::Flow(due) });
+            });
+        }
+    }
+}
+
+/// Who is here.
+impl Party {
+    fn join(&mut self, seat: u32) {
+        if std::mem::replace(&mut self.node(seat).here, true) {
+            return;
+        }
+        for other in self.node(seat).friends.clone() {
+            if self.nodes[other as usize].here {
+                self.introduce(seat, other);
+                self.introduce(other, seat);
             }
         }
     }
 
-    /// The next thing that happens; false when nothing ever will.
-    fn step(&mut self) -> bool {
-        let rates = self.rates();
-        let sent = self.sends.iter().zip(&rates).map(|(send, rate)| self.now + secs(send.left / rate.max(1.0)));
-        let timers = self.nodes.iter().flat_map(|node| {
-            let download = node.download.as_ref().and_then(|download| download.poll_timeout()).map(|(at, _)| at);
-            [download, node.offer.poll_timeout().map(|(at, _)| at), node.announce_at].into_iter().flatten()
-        });
-        let word = self.words.peek().map(|due| due.at);
-        let Some(at) = sent.chain(timers).chain(word).min() else { return false };
-        let at = at.max(self.now);
-        let passed = (at - self.now).as_secs_f64();
-        for (send, rate) in self.sends.iter_mut().zip(&rates) {
-            send.left -= rate * passed;
-            if send.from == 0 {
-                self.outcome.from_first_seeder += rate * passed;
+    /// `to` learns of `of`.
+    fn introduce(&mut self, of: u32, to: u32) {
+        let round_trip = Duration::from_nanos(2 * self.delay(of, to));
+        let complete = self.nodes[of as usize].have.is_full();
+        self.tell(to, download::Input::SourceUp { peer: peer(of), complete, round_trip });
+    }
+
+    /// Goes, with a goodbye or by losing its network.
+    fn leave(&mut self, seat: u32, goodbye: bool) {
+        let node = self.node(seat);
+        if !std::mem::replace(&mut node.here, false) {
+            return;
+        }
+        // Its offer takes back what did not arrive.
+        for asked in std::mem::take(&mut node.asked).into_values() {
+            asked.given.iter().for_each(|chunk| node.given[chunk.index()] -= 1);
+        }
+        node.by_getter.clear();
+        node.followers.clear();
+        node.asking.clear();
+        for other in node.friends.clone() {
+            // What was on its way is lost; what was sent to it goes nowhere until its links are given up.
+            self.break_off(seat, other);
+            self.break_off(other, seat);
+            self.tell(seat, download::Input::SourceDown { peer: peer(other) });
+            let now = self.instant();
+            self.node(seat).offer.handle_input(offer::Input::PeerGone { peer: peer(other) }, now);
+            let lost_after = if goodbye { self.delay(seat, other) } else { LOST_AFTER };
+            self.say(lost_after, Word::Lost { seat, by: other });
+        }
+        self.after_offer(seat);
+        if self.trace {
+            println!("{:9.4} {seat} leaves", self.seconds());
+        }
+    }
+
+    fn on_lost(&mut self, seat: u32, by: u32) {
+        let node = self.node(by);
+        node.followers.retain(|follower| *follower != seat);
+        let requests: Vec<_> = node.asked.iter().filter(|(_, asked)| asked.by == seat).map(|(no, _)| *no).collect();
+        for no in requests {
+            if let Some(asked) = self.node(by).asked.remove(&no) {
+                self.node(by).by_getter.remove(&(seat, asked.request));
+                self.drop_given(by, &asked.given);
             }
         }
-        self.now = at;
-        self.deliver_words();
-        self.finish_sends();
-        self.run_timers();
-        true
+        self.tell(by, download::Input::SourceDown { peer: peer(seat) });
+        self.node(by).asking.retain(|_, of| *of != seat);
+        self.offer(by, offer::Input::PeerGone { peer: peer(seat) });
     }
 
-    fn rates(&self) -> Vec<f64> {
-        let (mut out, mut into) = (vec![0u32; self.nodes.len()], vec![0u32; self.nodes.len()]);
-        for send in &self.sends {
-            out[send.from] += 1;
-            into[send.to] += 1;
-        }
-        let share = |seat: usize, users: u32| self.nodes[seat].seat.port_bps as f64 / f64::from(users);
-        self.sends.iter().map(|send| share(send.from, out[send.from]).min(share(send.to, into[send.to]))).collect()
-    }
-
-    fn deliver_words(&mut self) {
-        while self.words.peek().is_some_and(|due| due.at <= self.now) {
-            let Some(due) = self.words.pop() else { return };
-            self.on_word(due.word);
+    fn break_off(&mut self, from: u32, to: u32) {
+        let Some(number) = self.connection_of.get(&(from, to)).copied() else { return };
+        let connection = &mut self.connections[number];
+        connection.items.clear();
+        connection.born = self.now;
+        if let Some(flow) = connection.flow.take() {
+            self.by_flow.remove(&flow.0);
+            self.net.stop(flow, self.now);
         }
     }
 
+    fn seconds(&self) -> f64 {
+        self.now as f64 / 1e9
+    }
+}
+
+/// Words between seats.
+impl Party {
     fn on_word(&mut self, word: Word) {
         match word {
-            Word::Asked { by, of, request, ranges, take } => {
-                self.outcome.requests += 1;
-                let node = &mut self.nodes[of];
-                if node.away {
-                    return self.say(ROUND_TRIP, Word::Ended { to: by, request, end: RequestEnd::LinkLost });
-                }
-                if node.silent {
-                    return;
-                }
-                let asked = offer::RequestNo(node.next_asked);
-                node.next_asked += 1;
-                node.asked.insert(asked, (by, request));
-                self.offer(of, offer::Input::Request { request: asked, peer: peer(by), of: ranges, take });
-            }
-            Word::Cancelled { by, of, request } => {
-                let asked = self.nodes[of].asked.iter().find(|(_, asker)| **asker == (by, request));
-                if let Some(asked) = asked.map(|(asked, _)| *asked) {
-                    for send in self.sends.iter().filter(|send| send.from == of && send.asked == asked) {
-                        let whole: f64 = send.chunks.iter().map(|chunk| f64::from(self.lens[chunk.index()])).sum();
-                        self.outcome.wasted += whole - send.left;
-                    }
-                    self.sends.retain(|send| !(send.from == of && send.asked == asked));
-                    self.nodes[of].asked.remove(&asked);
-                    self.offer(of, offer::Input::Dropped { request: asked });
+            Word::Asked { by, of, request, ranges, take } => self.on_asked(by, of, request, ranges, take),
+            Word::Cancelled { by, of, request } => self.on_cancelled(by, of, request),
+            Word::Named { from, to, request, chunk } => {
+                if self.expects(to, request, from) {
+                    self.tell(to, download::Input::ChunkNamed { request, chunk });
                 }
             }
-            Word::Named { to, request, chunk } => self.tell(to, download::Input::ChunkNamed { request, chunk }),
-            Word::Ended { to, request, end } => self.tell(to, download::Input::RequestEnded { request, end }),
-            Word::Map { of, to } => {
-                if !self.nodes[of].away {
-                    let have = self.nodes[of].have.clone();
-                    self.nodes[of].followers.insert(to, have.clone());
+            Word::Arrived { from, to, request, chunks } => self.on_arrived(from, to, request, &chunks),
+            Word::Taken { of, asked, chunks } => self.on_taken(of, asked, &chunks),
+            Word::Ended { from, to, request, end } => {
+                if self.expects(to, request, from) {
+                    self.node(to).asking.remove(&request);
+                    self.tell(to, download::Input::RequestEnded { request, end });
+                }
+            }
+            Word::Subscribed { by, of } => {
+                if self.nodes[of as usize].here {
+                    let node = self.node(of);
+                    node.followers.push(by);
+                    let have = node.have.clone();
+                    self.say(self.delay(by, of), Word::Map { of, to: by, have });
+                }
+            }
+            Word::Map { of, to, have } => {
+                if self.nodes[of as usize].followers.contains(&to) {
                     self.tell(to, download::Input::HaveMap { peer: peer(of), have });
                 }
             }
-            Word::Away { seat, away } => self.on_away(seat, away),
-        }
-    }
-
-    fn on_away(&mut self, seat: usize, away: bool) {
-        self.nodes[seat].away = away;
-        if !away {
-            return self.introduce(seat);
-        }
-        self.sends.retain(|send| send.from != seat && send.to != seat);
-        self.nodes[seat].asked.clear();
-        self.nodes[seat].followers.clear();
-        for other in (0..self.nodes.len()).filter(|other| *other != seat) {
-            self.nodes[other].followers.remove(&seat);
-            self.nodes[other].asked.retain(|_, (by, _)| *by != seat);
-            self.tell(other, download::Input::SourceDown { peer: peer(seat) });
-            self.tell(seat, download::Input::SourceDown { peer: peer(other) });
-            self.offer(other, offer::Input::PeerGone { peer: peer(seat) });
-            self.offer(seat, offer::Input::PeerGone { peer: peer(other) });
-        }
-    }
-
-    fn finish_sends(&mut self) {
-        let (done, rest) = std::mem::take(&mut self.sends).into_iter().partition(|send: &Sending| send.left < 0.5);
-        self.sends = rest;
-        for Sending { from, to, asked, request, chunks, .. } in done {
-            let lies = self.faults.iter().any(|fault| matches!(fault, Fault::Liar { seat } if *seat == from));
-            for (number, chunk) in chunks.iter().enumerate() {
-                if number > 0 {
-                    self.tell(to, download::Input::ChunkNamed { request, chunk: *chunk });
-                }
-                self.tell(to, download::Input::ChunkArrived { request, chunk: *chunk });
-                if lies {
-                    self.outcome.bad += 1;
-                    self.tell(to, download::Input::ChunkBad { request, chunk: *chunk });
-                } else {
-                    self.on_good(to, request, *chunk);
-                }
+            Word::News { of, to, set } => {
+                let clear = ChunkRanges::default();
+                self.tell(to, download::Input::HaveDelta { peer: peer(of), set, clear });
             }
-            self.offer(from, offer::Input::Sent { request: asked });
+            Word::Lost { seat, by } => self.on_lost(seat, by),
         }
     }
 
-    fn on_good(&mut self, seat: usize, request: download::RequestNo, chunk: ChunkNo) {
+    fn expects(&self, seat: u32, request: download::RequestNo, from: u32) -> bool {
+        let node = &self.nodes[seat as usize];
+        node.here && node.asking.get(&request) == Some(&from)
+    }
+
+    fn on_asked(&mut self, by: u32, of: u32, request: download::RequestNo, ranges: ChunkRanges, take: u32) {
+        self.outcome.requests += 1;
         let now = self.now;
-        let node = &mut self.nodes[seat];
+        let node = self.node(of);
+        if !node.here || node.seat.faults.contains(&Fault::Silent) {
+            return;
+        }
+        let asked = offer::RequestNo(node.next_asked);
+        node.next_asked += 1;
+        node.by_getter.insert((by, request), asked);
+        assert!(take >= 1 && u64::from(take) <= ranges.chunk_count(), "a request that makes sense");
+        // Nothing is asked of a source that lacks it.
+        assert!(ranges.iter().all(|chunk| node.have.contains(chunk)), "{of} is asked for what it lacks");
+        let known = Asked {
+            by,
+            request,
+            of: ranges.clone(),
+            at: now,
+            given: Vec::new(),
+            taken: 0,
+            buffered: 0.0,
+            unsaid: false,
+            ended: false,
+        };
+        node.asked.insert(asked, known);
+        self.offer(of, offer::Input::Request { request: asked, peer: peer(by), of: ranges, take });
+        let most = self.nodes[of as usize].offer.request_count();
+        self.outcome.waiting_max = self.outcome.waiting_max.max(most);
+        assert!(most <= offer::REQUESTS_MAX, "a line grows without bound");
+    }
+
+    fn on_cancelled(&mut self, by: u32, of: u32, request: download::RequestNo) {
+        let Some(no) = self.node(of).by_getter.remove(&(by, request)) else { return };
+        let Some(asked) = self.node(of).asked.remove(&no) else { return };
+        self.drop_given(of, &asked.given);
+        let now = self.now;
+        if let Some(number) = self.connection_of.get(&(of, by)).copied() {
+            let connection = &mut self.connections[number];
+            let head = connection.items.front().is_some_and(|item| item.asked == no);
+            if let Some((flow, item)) = connection.flow.zip(connection.items.front()).filter(|_| head) {
+                let left = self.net.left(flow, now);
+                self.outcome.cancelled_bytes += item.bytes - left;
+                self.nodes[of as usize].sent_bytes += item.bytes - left;
+            }
+            connection.items.retain(|item| item.asked != no);
+            if head {
+                self.next_item(number);
+            }
+        }
+        self.offer(of, offer::Input::Dropped { request: no });
+    }
+
+    fn on_arrived(&mut self, from: u32, to: u32, request: download::RequestNo, chunks: &[ChunkNo]) {
+        if !self.expects(to, request, from) {
+            // Cancelled while it was on its way.
+            self.outcome.late_bytes +=
+                chunks.iter().map(|chunk| f64::from(self.setting.lens[chunk.index()])).sum::<f64>();
+            return;
+        }
+        let lies = self.nodes[from as usize].seat.faults.contains(&Fault::Liar);
+        for (number, chunk) in chunks.iter().enumerate() {
+            if number > 0 {
+                if !self.expects(to, request, from) {
+                    return;
+                }
+                self.tell(to, download::Input::ChunkNamed { request, chunk: *chunk });
+            }
+            if !self.expects(to, request, from) {
+                return;
+            }
+            self.tell(to, download::Input::ChunkArrived { request, chunk: *chunk });
+            if lies {
+                self.outcome.bad += 1;
+                self.tell(to, download::Input::ChunkBad { request, chunk: *chunk });
+            } else {
+                self.on_good(to, request, *chunk);
+            }
+        }
+    }
+
+    fn on_good(&mut self, seat: u32, request: download::RequestNo, chunk: ChunkNo) {
+        let node = self.node(seat);
+        node.writes.step(chunk.0);
         if node.have.insert(chunk) {
+            node.got.push(chunk);
             self.offer(seat, offer::Input::Have { chunk });
-            let node = &mut self.nodes[seat];
-            node.announce_at = Some(node.announce_at.unwrap_or(now + HAVE_PAUSE));
+            self.news(seat);
         }
         self.tell(seat, download::Input::ChunkVerified { request, chunk });
-    }
-
-    fn run_timers(&mut self) {
         let now = self.now;
-        let due = |at: Option<(Instant, &str)>| at.is_some_and(|(at, _)| at <= now);
-        for seat in 0..self.nodes.len() {
-            if self.nodes[seat].download.as_ref().is_some_and(|download| due(download.poll_timeout())) {
-                if let Some(download) = &mut self.nodes[seat].download {
-                    download.handle_timeout(now);
+        let node = self.node(seat);
+        if node.outcome.done.is_none() && node.have.is_full() {
+            node.outcome.done = Some(now);
+            let (awaited, friends) = (node.seat.awaited, node.friends.clone());
+            let download = node.download.as_ref().expect("who got a chunk is getting");
+            assert_eq!(download.state(), download::State::Done);
+            if self.trace {
+                println!("{:9.4} {seat} is done", self.seconds());
+            }
+            self.unfinished -= usize::from(awaited);
+            for friend in friends {
+                if self.nodes[friend as usize].here {
+                    self.introduce(seat, friend);
                 }
-                self.carry_out(seat);
-            }
-            if due(self.nodes[seat].offer.poll_timeout()) {
-                self.nodes[seat].offer.handle_timeout(now);
-                self.serve(seat);
-            }
-            if self.nodes[seat].announce_at.is_some_and(|at| at <= now) {
-                self.announce(seat);
             }
         }
     }
 
-    fn announce(&mut self, seat: usize) {
-        self.nodes[seat].announce_at = None;
-        let have = self.nodes[seat].have.clone();
-        let mut news = Vec::new();
-        for (to, told) in &mut self.nodes[seat].followers {
-            let set: Vec<ChunkNo> = have.iter().filter(|chunk| !told.contains(*chunk)).collect();
-            told.clone_from(&have);
-            news.push((*to, set));
+    fn on_taken(&mut self, of: u32, no: offer::RequestNo, chunks: &[ChunkNo]) {
+        let lens = Arc::clone(&self.setting.lens);
+        let Some(asked) = self.node(of).asked.get_mut(&no) else { return };
+        let by = asked.by;
+        asked.taken += chunks.len();
+        asked.buffered -= chunks.iter().map(|chunk| f64::from(lens[chunk.index()])).sum::<f64>();
+        let say = asked.unsaid && asked.buffered <= STREAM_BUFFER_BYTES;
+        asked.unsaid &= !say;
+        if asked.ended && asked.taken == asked.given.len() {
+            let request = asked.request;
+            self.node(of).asked.remove(&no);
+            self.node(of).by_getter.remove(&(by, request));
+            self.offer(of, offer::Input::Taken { request: no });
         }
-        for (to, chunks) in news {
-            let set = ChunkRanges::from_preference(chunks.iter().copied());
-            let clear = ChunkRanges::default();
-            self.tell(to, download::Input::HaveDelta { peer: peer(seat), set, clear });
-        }
-        // Whoever gave us chunks learns of it too.
-        for other in (0..self.nodes.len()).filter(|other| *other != seat) {
-            self.offer(other, offer::Input::Announced { peer: peer(seat), chunks: have.iter().collect() });
+        if say {
+            self.offer(of, offer::Input::Sent { request: no });
         }
     }
 
-    fn tell(&mut self, seat: usize, input: download::Input) {
+    fn drop_given(&mut self, of: u32, chunks: &[ChunkNo]) {
+        for chunk in chunks {
+            self.node(of).given[chunk.index()] -= 1;
+        }
+    }
+
+    fn news(&mut self, seat: u32) {
         let now = self.now;
-        if let Some(download) = &mut self.nodes[seat].download {
-            download.handle_input(input, now);
-            self.carry_out(seat);
+        let node = self.node(seat);
+        if !node.announce_due {
+            node.announce_due = true;
+            let at = node.quiet_until.max(now);
+            self.push(at, What::Announce(seat));
         }
     }
 
-    fn carry_out(&mut self, seat: usize) {
-        while let Some(output) = self.nodes[seat].download.as_mut().and_then(Download::poll_output) {
+    fn announce(&mut self, seat: u32) {
+        let now = self.now;
+        let node = self.node(seat);
+        node.announce_due = false;
+        if !node.here || node.told == node.got.len() {
+            return;
+        }
+        node.quiet_until = now + HAVE_PAUSE;
+        let mut news = node.got[node.told..].to_vec();
+        node.told = node.got.len();
+        news.sort_unstable();
+        let set = ChunkRanges::from_preference(news);
+        for to in node.followers.clone() {
+            self.say_roughly(self.delay(seat, to), Word::News { of: seat, to, set: set.clone() });
+        }
+    }
+}
+
+/// What is on its way.
+impl Party {
+    fn send(&mut self, from: u32, no: offer::RequestNo, chunks: Vec<ChunkNo>) {
+        let (now, lens) = (self.now, Arc::clone(&self.setting.lens));
+        let bytes: f64 = chunks.iter().map(|chunk| f64::from(lens[chunk.index()])).sum();
+        let node = self.node(from);
+        let Some(asked) = node.asked.get_mut(&no) else { panic!("{from} sends to nobody") };
+        let (to, request, at) = (asked.by, asked.request, asked.at);
+        assert!(!chunks.is_empty() && !asked.unsaid, "one thing at a time");
+        let again = |chunk: &ChunkNo| node.given[chunk.index()] > 0;
+        if chunks.iter().all(again) {
+            // What is given to different getters is disjoint while there is something that was never given.
+            let fresh = asked.of.iter().find(|chunk| node.have.contains(*chunk) && !again(chunk));
+            assert_eq!(fresh, None, "{from} gives {chunks:?} to {to} again");
+        }
+        asked.buffered += bytes;
+        // The next one is chosen when this one begins to be written.
+        let say = asked.buffered <= STREAM_BUFFER_BYTES;
+        asked.unsaid = !say;
+        for chunk in &chunks {
+            assert!(asked.of.iter().any(|other| other == *chunk), "{from} sends what was not asked for");
+            assert!(!asked.given.contains(chunk), "{from} sends {chunk} twice");
+            assert!(node.have.contains(*chunk), "{from} sends what it lacks");
+            asked.given.push(*chunk);
+            node.given[chunk.index()] += 1;
+            node.reads.step(chunk.0);
+        }
+        if self.trace {
+            println!("{:9.4} {from} -> {to} {chunks:?} waited {:.3}", self.seconds(), (now - at) as f64 / 1e9);
+        }
+        let connections = &mut self.connections;
+        let number = *self.connection_of.entry((from, to)).or_insert_with(|| {
+            connections.push(Connection { from, to, flow: None, items: VecDeque::new(), born: 0 });
+            connections.len() - 1
+        });
+        let connection = &mut self.connections[number];
+        connection.items.push_back(Item { asked: no, request, chunks, bytes });
+        if connection.flow.is_none() {
+            self.next_item(number);
+        }
+        if say {
+            self.offer(from, offer::Input::Sent { request: no });
+        }
+    }
+
+    /// The first bytes of the next item go out, or the connection falls silent.
+    fn next_item(&mut self, number: usize) {
+        let now = self.now;
+        let connection = &mut self.connections[number];
+        let (from, to) = (connection.from, connection.to);
+        let Some(item) = connection.items.front() else {
+            if let Some(flow) = connection.flow.take() {
+                self.by_flow.remove(&flow.0);
+                self.net.stop(flow, now);
+            }
+            return;
+        };
+        let (bytes, request, chunk) = (item.bytes, item.request, item.chunks[0]);
+        match connection.flow {
+            Some(flow) => {
+                let due = self.net.go_on(flow, bytes, now);
+                self.push(due.at, What::Flow(due));
+            }
+            None => {
+                let path = self.path(from, to);
+                let flow = self.net.start(path, bytes, now);
+                self.connections[number].flow = Some(flow);
+                self.by_flow.insert(flow.0, number);
+            }
+        }
+        self.say(self.delay(from, to), Word::Named { from, to, request, chunk });
+    }
+
+    fn path(&self, from: u32, to: u32) -> Vec<LinkNo> {
+        let (from, to) = (&self.nodes[from as usize], &self.nodes[to as usize]);
+        let mut path = vec![from.ports[0], to.ports[1]];
+        if let Some(uplinks) = self.uplinks.filter(|_| from.seat.side != to.seat.side) {
+            path.push(uplinks[from.seat.side]);
+        }
+        path
+    }
+
+    fn on_flow(&mut self, due: Due) {
+        if self.net.version(due.flow) != due.version {
+            return;
+        }
+        let Some(number) = self.by_flow.get(&due.flow.0).copied() else { return };
+        let connection = &mut self.connections[number];
+        let (from, to) = (connection.from, connection.to);
+        let Some(item) = connection.items.pop_front() else { return };
+        self.next_item(number);
+        let delay = self.delay(from, to);
+        let Item { asked, request, chunks, bytes } = item;
+        self.node(from).sent_bytes += bytes;
+        self.say(delay, Word::Arrived { from, to, request, chunks: chunks.clone() });
+        let last = !self.connections[number].items.iter().any(|item| item.asked == asked);
+        if last && self.node(from).asked.get(&asked).is_some_and(|asked| asked.ended) {
+            self.say(delay, Word::Ended { from, to, request, end: RequestEnd::Done });
+        }
+        self.say(2 * delay, Word::Taken { of: from, asked, chunks });
+        self.leave_after(from);
+    }
+
+    fn leave_after(&mut self, seat: u32) {
+        let size: f64 = self.setting.lens.iter().map(|len| f64::from(*len)).sum();
+        let sent = self.nodes[seat as usize].sent_bytes;
+        let gone = self.nodes[seat as usize]
+            .seat
+            .faults
+            .iter()
+            .any(|fault| matches!(fault, Fault::LeavesAfter(copies) if sent >= copies * size));
+        if gone {
+            self.leave(seat, true);
+        }
+    }
+}
+
+/// The cores and what they say.
+impl Party {
+    fn tell(&mut self, seat: u32, input: download::Input) {
+        let now = self.instant();
+        if let Some(download) = &mut self.node(seat).download {
+            download.handle_input(input, now);
+            self.after_download(seat);
+        }
+    }
+
+    fn after_download(&mut self, seat: u32) {
+        while let Some(output) = self.node(seat).download.as_mut().and_then(Download::poll_output) {
             match output {
                 download::Output::Subscribe { peer } => {
-                    self.say(ROUND_TRIP, Word::Map { of: seat_of(peer), to: seat });
+                    let of = seat_of(peer);
+                    self.say_roughly(self.delay(seat, of), Word::Subscribed { by: seat, of });
                 }
                 download::Output::Unsubscribe { peer } => {
-                    self.nodes[seat_of(peer)].followers.remove(&seat);
+                    self.node(seat_of(peer)).followers.retain(|follower| *follower != seat);
                 }
                 download::Output::Request { request, peer, of, take } => {
-                    let word = Word::Asked { by: seat, of: seat_of(peer), request, ranges: of, take };
-                    self.requests(seat, request, seat_of(peer));
-                    self.say(ROUND_TRIP / 2, word);
+                    let to = seat_of(peer);
+                    let twice = self.node(seat).asking.insert(request, to);
+                    assert!(twice.is_none(), "a number is used once");
+                    let word = Word::Asked { by: seat, of: to, request, ranges: of, take };
+                    self.say_roughly(self.delay(seat, to), word);
                 }
                 download::Output::CancelRequest { request } => {
-                    for of in 0..self.nodes.len() {
-                        self.say(ROUND_TRIP / 2, Word::Cancelled { by: seat, of, request });
+                    if let Some(of) = self.node(seat).asking.remove(&request) {
+                        self.say(self.delay(seat, of), Word::Cancelled { by: seat, of, request });
                     }
-                }
-                download::Output::StateChanged(download::State::Done) => {
-                    self.nodes[seat].done_at.get_or_insert(self.now);
                 }
                 download::Output::StateChanged(_)
                 | download::Output::ReportBad { .. }
                 | download::Output::DropSource { .. } => {}
             }
         }
-    }
-
-    /// Numbers are unique within a getter; nothing else is to be kept.
-    fn requests(&self, by: usize, request: download::RequestNo, of: usize) {
-        let twice = self.nodes[of].asked.values().any(|asked| *asked == (by, request));
-        assert!(!twice, "a request number is used once");
-    }
-
-    fn offer(&mut self, seat: usize, input: offer::Input) {
-        let now = self.now;
-        self.nodes[seat].offer.handle_input(input, now);
-        self.serve(seat);
-    }
-
-    fn serve(&mut self, seat: usize) {
-        while let Some(output) = self.nodes[seat].offer.poll_output() {
-            let ended = |party: &mut Self, asked, end| {
-                if let Some((to, request)) = party.nodes[seat].asked.remove(&asked) {
-                    party.say(ROUND_TRIP / 2, Word::Ended { to, request, end });
-                }
-            };
-            match output {
-                offer::Output::Send { request: asked, chunks } => {
-                    let Some(&(to, request)) = self.nodes[seat].asked.get(&asked) else { continue };
-                    let left = chunks.iter().map(|chunk| f64::from(self.lens[chunk.index()])).sum();
-                    self.say(ROUND_TRIP / 2, Word::Named { to, request, chunk: chunks[0] });
-                    self.sends.push(Sending { from: seat, to, asked, request, chunks, left });
-                }
-                offer::Output::End { request } => ended(self, request, RequestEnd::Done),
-                offer::Output::Refuse { request } => ended(self, request, RequestEnd::Busy),
-            }
+        let start = self.start;
+        let node = self.node(seat);
+        let at = node.download.as_ref().and_then(Download::poll_timeout).map(|(at, _)| since(start, at));
+        if let Some(at) = at.filter(|at| *at < node.download_timer) {
+            node.download_timer = at;
+            self.push(at, What::DownloadTimer(seat));
         }
     }
 
-    fn say(&mut self, after: Duration, word: Word) {
-        self.next_word += 1;
-        self.words.push(Due { at: self.now + after, number: self.next_word, word });
+    fn offer(&mut self, seat: u32, input: offer::Input) {
+        let now = self.instant();
+        self.node(seat).offer.handle_input(input, now);
+        self.after_offer(seat);
+    }
+
+    fn after_offer(&mut self, seat: u32) {
+        while let Some(output) = self.node(seat).offer.poll_output() {
+            match output {
+                offer::Output::Send { request, chunks } => {
+                    // Cancelled by a word that the offer has still to hear.
+                    if self.node(seat).asked.contains_key(&request) {
+                        self.send(seat, request, chunks);
+                    }
+                }
+                offer::Output::End { request } => self.end(seat, request, RequestEnd::Done),
+                offer::Output::Refuse { request } => self.end(seat, request, RequestEnd::Busy),
+            }
+        }
+        let start = self.start;
+        let node = self.node(seat);
+        let at = node.offer.poll_timeout().map(|(at, _)| since(start, at));
+        if let Some(at) = at.filter(|at| *at < node.offer_timer) {
+            node.offer_timer = at;
+            self.push(at, What::OfferTimer(seat));
+        }
+    }
+
+    fn end(&mut self, seat: u32, no: offer::RequestNo, end: RequestEnd) {
+        let node = self.node(seat);
+        let Some(asked) = node.asked.get_mut(&no) else { return };
+        asked.ended = true;
+        let (to, request) = (asked.by, asked.request);
+        if asked.given.is_empty() {
+            node.asked.remove(&no);
+            node.by_getter.remove(&(to, request));
+        }
+        // The end of a stream comes behind what is in it: told when that has arrived.
+        let behind = self.connection_of.get(&(seat, to)).map(|number| &self.connections[*number]);
+        let waits = behind.is_some_and(|connection| connection.items.iter().any(|item| item.asked == no));
+        if !waits {
+            self.say(self.delay(seat, to), Word::Ended { from: seat, to, request, end });
+        }
     }
 }
 
-fn secs(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds.clamp(0.0, 1e6))
+fn nanos(time: Duration) -> Nanos {
+    time.as_nanos() as Nanos
+}
+
+fn since(start: Instant, at: Instant) -> Nanos {
+    nanos(at.saturating_duration_since(start))
 }

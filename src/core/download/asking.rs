@@ -4,10 +4,10 @@
 use std::time::Instant;
 
 use super::{
-    ACTIVE_MAX, DEADLINE_FACTOR, DEADLINE_MIN, Download, Output, REQUESTS_PER_SOURCE_MAX, ROTATE_AFTER, Request,
-    RequestNo, SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_OF_KIND, State, TICK, Timer, Wait,
+    ACTIVE_MAX, DEADLINE_FACTOR, DEADLINE_MIN, Download, OVERLAP_AFTER, Output, ROTATE_AFTER, Request, RequestNo,
+    SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_OF_KIND, State, TICK, Timer, Wait,
     picker::{Pick, Room},
-    sources::{Map, SourceNo},
+    sources::{Map, REQUESTS_PER_SOURCE_MAX, Source, SourceNo},
 };
 use crate::types::{ChunkNo, ChunkRanges};
 
@@ -17,15 +17,14 @@ impl Download {
         if self.is_stopped() {
             self.look_at.clear();
             self.starved.clear();
+            self.queued.clear();
             self.tick_at = None;
         } else {
-            if self.unsubscribed {
+            if std::mem::take(&mut self.follow_again) {
                 self.subscribe(now);
             }
             self.feed_all(now);
-            // Only the endgame and those who wait to be followed need looking at when nothing happens.
-            let idle = !self.starved.is_empty() || self.unsubscribed;
-            self.tick_at = idle.then(|| self.tick_at.unwrap_or(now + TICK));
+            self.tick_at = Some(self.tick_at.unwrap_or(now + TICK));
         }
         let state = self.current_state();
         if state != self.state {
@@ -55,11 +54,11 @@ impl Download {
         if self.sources.is_empty() {
             return State::Waiting(Wait::NoSource);
         }
-        let told = |source: &super::sources::Source| !matches!(source.map, Map::Unknown);
+        let told = |source: &Source| !matches!(source.map, Map::Unknown);
         if self.sources.iter().any(|(_, source)| source.subscribed && !told(source) && source.away_until.is_none()) {
             return State::Getting;
         }
-        let somewhere = self.picker.only_on_complete() < self.pieces.wanted().len() || self.complete_count() > 0;
+        let somewhere = self.picker.only_on_complete() < self.pieces.wanted().len() || self.sources.complete() > 0;
         if !somewhere && self.sources.iter().any(|(_, source)| told(source)) {
             return State::Waiting(Wait::NobodyHasTheRest);
         }
@@ -75,7 +74,7 @@ impl Download {
                 if source.subscribed {
                     of_kind[kind] += 1;
                 } else if source.away_until.is_none() {
-                    let candidate = (source.tries, self.sources.rank(&source.peer), no);
+                    let candidate = (source.tries, source.rank, no);
                     best[kind] = Some(best[kind].map_or(candidate, |known| known.min(candidate)));
                 }
             }
@@ -87,6 +86,7 @@ impl Download {
                 [_, Some(complete)] if !crowded(1) => Some((1, complete)),
                 [Some(partial), _] if !full => Some((0, partial)),
                 [_, Some(complete)] if !full => Some((1, complete)),
+                [Some(partial), _] if full && self.replace_worse(0, partial, now) => continue,
                 [_, _] => None,
             };
             let Some((kind, (_, _, no))) = chosen else { return };
@@ -107,6 +107,22 @@ impl Download {
                 self.outputs.push_back(Output::Subscribe { peer: source.peer });
             }
         }
+    }
+
+    /// Everybody meets the others in about the same order: whoever comes later would be followed by nobody.
+    /// One that is not asked for anything makes room for one of a better rank.
+    fn replace_worse(&mut self, kind: usize, by: (u32, u64, SourceNo), now: Instant) -> bool {
+        let worse = self.sources.iter().filter(|(_, source)| {
+            source.subscribed
+                && usize::from(source.complete_hint) == kind
+                && source.requests.is_empty()
+                && source.tries > by.0
+        });
+        let worst = worse.map(|(no, source)| (source.rank, no)).max();
+        let Some((_, no)) = worst.filter(|(rank, _)| *rank > by.1) else { return false };
+        self.unsubscribe(no);
+        self.set_map(no, Map::Unknown, now);
+        true
     }
 
     /// A followed source that gives nothing makes room for one that waits.
@@ -130,7 +146,7 @@ impl Download {
             && source.subscribed
         {
             source.subscribed = false;
-            self.unsubscribed = true;
+            self.follow_again = true;
             self.outputs.push_back(Output::Unsubscribe { peer: source.peer });
         }
     }
@@ -142,59 +158,53 @@ impl Download {
         }
     }
 
-    /// Fills the windows of all sources that may have room: partial ones first, then the fastest.
+    /// Fills the windows of all sources that may have room: the sole seeder first, then those with the
+    /// shortest lines, of equals in an order that is another one for each getter.
     fn feed_all(&mut self, now: Instant) {
-        if self.budget_short && self.outstanding < self.in_flight_max {
-            self.budget_short = false;
-            self.look_at.append(&mut self.starved);
-        }
-        if self.look_at.is_empty() {
-            return;
-        }
-        let askable = self.sources.iter().filter(|(_, source)| source.is_askable()).count();
-        let mut active = self.sources.iter().filter(|(_, source)| !source.requests.is_empty()).count();
-        let complete = self.complete_count();
-        let mut order: Vec<(bool, u64, SourceNo)> = std::mem::take(&mut self.look_at)
+        let mut order: Vec<(bool, u32, u64, SourceNo)> = std::mem::take(&mut self.look_at)
             .into_iter()
             .filter_map(|no| self.sources.get(no).filter(|source| source.is_askable()).map(|source| (no, source)))
-            .map(|(no, source)| {
-                (matches!(source.map, Map::Complete), u64::MAX - source.rate_bps().unwrap_or(0.0) as u64, no)
-            })
+            .map(|(no, source)| (!self.is_sole(source), source.wait_class(), source.rank, no))
             .collect();
         order.sort_unstable();
-        for (_, _, no) in order {
-            let was_idle = self.sources.get(no).is_some_and(|source| source.requests.is_empty());
-            if was_idle && active >= ACTIVE_MAX {
-                self.starved.insert(no);
-                continue;
-            }
-            self.feed(no, askable.min(ACTIVE_MAX), complete, now);
-            if was_idle && self.sources.get(no).is_some_and(|source| !source.requests.is_empty()) {
-                active += 1;
-            }
+        for (_, _, _, no) in order {
+            self.feed(no, now);
         }
     }
 
-    fn feed(&mut self, no: SourceNo, askable: usize, complete: usize, now: Instant) {
+    /// Its port is what everybody waits for.
+    fn is_sole(&self, source: &Source) -> bool {
+        matches!(source.map, Map::Complete) && self.sources.complete() == 1
+    }
+
+    fn feed(&mut self, no: SourceNo, now: Instant) {
         self.starved.remove(&no);
+        self.queued.remove(&no);
         loop {
-            let Some(source) = self.sources.get_mut(no) else { return };
+            let Some(source) = self.sources.get(no) else { return };
             let piece_bytes = source.piece_bytes();
-            let window_full = source.requests.len() >= 2 && source.outstanding + piece_bytes > source.window_bytes();
-            if source.requests.len() >= REQUESTS_PER_SOURCE_MAX || window_full {
+            let asked = source.requests.len();
+            let window_full = asked >= 2 && source.outstanding + piece_bytes > source.window_bytes();
+            if window_full || asked >= REQUESTS_PER_SOURCE_MAX || source.unanswered >= source.unanswered_max() {
                 return;
             }
-            if self.outstanding > 0 && self.outstanding + piece_bytes > self.in_flight_max {
-                self.budget_short = true;
-                self.starved.insert(no);
+            let no_budget = self.outstanding > 0 && self.outstanding + piece_bytes > self.in_flight_max;
+            if no_budget || (asked == 0 && self.active >= ACTIVE_MAX) {
+                self.queued.insert(no);
                 return;
             }
-            let unnamed = source.requests.iter().filter_map(|request| self.requests.get(request));
-            let unnamed = unnamed.map(|known| known.left as usize).sum();
-            let room = Room { askable, complete, piece_bytes, unnamed };
+            let idle_long = now.saturating_duration_since(source.idle_since) >= OVERLAP_AFTER;
+            let room = Room {
+                sharing: self.sources.told().min(ACTIVE_MAX),
+                sole: self.is_sole(source),
+                piece_bytes,
+                not: (source.far && !idle_long).then(|| self.near.left_to_near()),
+                overlap: source.unanswered == 0,
+                overlap_small: idle_long,
+            };
             if let Some(pick) = self.picker.pick(source, &self.pieces, room) {
                 self.ask(no, pick, false, now);
-            } else if let Some(pick) = self.endgame(no, complete, now) {
+            } else if let Some(pick) = self.endgame(no, now) {
                 self.ask(no, pick, true, now);
             } else {
                 self.starved.insert(no);
@@ -203,11 +213,12 @@ impl Download {
         }
     }
 
-    /// The chunk on its way elsewhere that this source could bring sooner: the one that would take longest.
-    fn endgame(&self, no: SourceNo, complete: usize, now: Instant) -> Option<Pick> {
+    /// At the end, the chunk on its way elsewhere that this source could bring in half the time: the one that would
+    /// take longest.
+    fn endgame(&self, no: SourceNo, now: Instant) -> Option<Pick> {
         let source = self.sources.get(no)?;
-        // The sole seeder's port is what everybody waits for: nothing goes through it twice.
-        if matches!(source.map, Map::Complete) && complete == 1 {
+        // Nothing goes twice through the port that everybody waits for.
+        if !self.pieces.wanted().is_empty() || self.is_sole(source) {
             return None;
         }
         let mut best: Option<(std::time::Duration, ChunkNo)> = None;
@@ -221,7 +232,7 @@ impl Download {
             let expected = self.sources.get(copy.source).map_or(elapsed, |owner| owner.expected(len));
             // Overdue: expect as long again as it took so far.
             let left = expected.checked_sub(elapsed).unwrap_or(elapsed);
-            if left > source.expected(source.outstanding + len) && best.is_none_or(|(longest, _)| left > longest) {
+            if left > 2 * source.expected(source.outstanding + len) && best.is_none_or(|(longest, _)| left > longest) {
                 best = Some((left, *chunk));
             }
         }
@@ -231,7 +242,7 @@ impl Download {
             self.requests.get(request).is_some_and(|known| known.second && known.of.iter().any(|other| other == chunk))
         });
         let bytes = u64::from(self.pieces.len_of(chunk));
-        (!asked).then(|| Pick { of: ChunkRanges::from_preference([chunk]), take: 1, bytes })
+        (!asked).then(|| Pick { candidates: vec![chunk], take: 1, bytes, claimed: false })
     }
 
     fn ask(&mut self, no: SourceNo, pick: Pick, second: bool, now: Instant) {
@@ -239,16 +250,21 @@ impl Download {
         let request = RequestNo(self.next_request);
         self.next_request += 1;
         source.on_asked(now);
+        self.active += usize::from(source.requests.is_empty());
         source.requests.insert(request);
+        source.unanswered += 1;
         source.outstanding += pick.bytes;
         source.idle_since = now;
         self.outstanding += pick.bytes;
         let time = (source.expected(source.outstanding) * DEADLINE_FACTOR).max(DEADLINE_MIN);
         let deadline = now + time * source.patience();
         self.timers.insert((deadline, Timer::Request(request)));
-        let Pick { of, take, bytes } = pick;
+        let Pick { candidates, take, bytes, claimed } = pick;
+        let of = ChunkRanges::from_preference(candidates.iter().copied());
         self.outputs.push_back(Output::Request { request, peer: source.peer, of: of.clone(), take });
-        let known = Request { source: no, of, take, left: take, bytes, named: Vec::new(), deadline, second };
+        let (source, named) = (no, Vec::new());
+        let known =
+            Request { source, of, take, left: take, bytes, named, candidates, claimed, asked: now, deadline, second };
         self.requests.insert(request, known);
     }
 
@@ -264,6 +280,7 @@ impl Download {
                 outstanding += known.bytes;
             }
             assert_eq!(outstanding, self.outstanding);
+            assert_eq!(self.active, self.sources.iter().filter(|(_, source)| !source.requests.is_empty()).count());
             let deadlines = self.timers.iter().filter(|(_, timer)| matches!(timer, Timer::Request(_))).count();
             assert_eq!(deadlines, self.requests.len());
             assert!(self.sources.subscribed() <= SUBSCRIPTIONS_MAX);

@@ -1,32 +1,31 @@
 //! Which chunks a source is offered to choose from. Owned by [`super::Download`].
 //!
-//! The server chooses, so what we decide is the candidates. Two rules keep two servers from sending
-//! us the same chunk: candidates are *claimed* by the source they are offered to, and while anything
-//! unclaimed is left, sources get disjoint claims. A complete source's claim does not bind partial
-//! ones (they go first, and the complete source is the one with something else to give). When nothing
-//! unclaimed is left, candidates overlap, and a chunk that is named twice is cancelled at once by
-//! [`super::Download`]: on a LAN that costs one round trip of bytes.
+//! The server chooses, so what we decide is the candidates. Those of a request that waits in a server's
+//! line are *claimed*: other sources are offered others, as long as they have others. When they have not,
+//! candidates overlap, because a server that is free now is worth more than one that may be free soon; then
+//! whoever names a chunk first has it, and requests that wait for nothing else are taken back. The sole
+//! complete source claims nothing: the wider its choice, the better it gives every seat something else.
 //!
 //! Claims are hints: a stale one costs a cancelled chunk, never a wrong state.
 
 use super::{
+    CANCEL_BYTES_MIN,
     pieces::Pieces,
     sources::{Map, Source},
 };
-use crate::types::{ChunkNo, ChunkRanges, ChunkSet};
+use crate::types::{ChunkNo, ChunkSet};
 
 /// Rarity classes by how many *partial* sources hold a chunk: 0, 1, 2, 3–4, 5–8, more. Complete sources
 /// hold everything and so tell nothing apart. Rough classes keep runs of chunks together, which is
 /// what disks and requests like.
 const RARITIES: usize = 6;
 
-/// Candidates offered to the only complete source: the wider, the better it can give every seat
-/// something else; beyond this the frame only grows.
-const CLAIM_SEEDER: usize = 512;
+/// Candidates offered to the only complete source: beyond this the frame only grows.
+const WIDTH_SOLE: usize = 512;
 
-/// Candidates offered to one of several sources, at least: some choice for it, little enough that
-/// others find unclaimed ones.
-const CLAIM_CHUNKS: usize = 64;
+/// Candidates offered to one of several sources: some choice for it, little enough that others find
+/// unclaimed ones.
+const WIDTH: usize = 64;
 
 /// Chunks of one request when they are small: the most the wire allows.
 const TAKE_MAX: usize = 256;
@@ -38,31 +37,44 @@ const TAKE_MAX: usize = 256;
 pub(super) struct Picker {
     holders: Vec<u16>,
     by_rarity: [ChunkSet; RARITIES],
-    /// By partial sources: binds everybody.
-    claimed_partial: ChunkSet,
-    /// By complete sources: binds complete ones.
-    claimed_complete: ChunkSet,
+    /// Candidates of requests that were not answered yet.
+    claimed: ChunkSet,
 }
 
 /// What to ask a source for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Pick {
-    pub(super) of: ChunkRanges,
+    /// In our order of preference.
+    pub(super) candidates: Vec<ChunkNo>,
     pub(super) take: u32,
-    /// What `take` chunks of these will weigh, about.
+    /// What `take` of the candidates will weigh, about.
     pub(super) bytes: u64,
+    /// Whether other sources are kept from them.
+    pub(super) claimed: bool,
 }
 
 /// What the picker must know beside the source itself.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
-    /// Sources that could be asked now.
-    pub(super) askable: usize,
-    pub(super) complete: usize,
+pub(super) struct Room<'a> {
+    /// Sources that share the rest.
+    pub(super) sharing: usize,
+    /// It is the only one that holds everything.
+    pub(super) sole: bool,
     pub(super) piece_bytes: u64,
-    /// Chunks the source was asked for and has not named yet. It will choose them among the candidates
-    /// it knows, so as many of those are as good as gone: a request beyond them would come back empty.
-    pub(super) unnamed: usize,
+    /// What others are to bring.
+    pub(super) not: Option<&'a ChunkSet>,
+    /// Whether it may be asked for what others were asked for.
+    pub(super) overlap: bool,
+    /// Whether for small chunks, too: it has had nothing to give for long.
+    pub(super) overlap_small: bool,
+}
+
+/// Which wanted chunks to look at.
+#[derive(Debug, Clone, Copy)]
+struct Filter<'a> {
+    alike: Option<&'a ChunkSet>,
+    not: Option<&'a ChunkSet>,
+    unclaimed: bool,
 }
 
 impl Picker {
@@ -71,7 +83,7 @@ impl Picker {
         let empty = || ChunkSet::empty(chunk_count);
         let mut by_rarity = std::array::from_fn(|_| empty());
         by_rarity[0] = wanted.clone();
-        Self { holders: vec![0; chunk_count as usize], by_rarity, claimed_partial: empty(), claimed_complete: empty() }
+        Self { holders: vec![0; chunk_count as usize], by_rarity, claimed: empty() }
     }
 
     /// Wanted chunks that no partial source holds.
@@ -90,8 +102,7 @@ impl Picker {
 
     pub(super) fn on_not_wanted(&mut self, chunk: ChunkNo) {
         self.by_rarity[rarity(self.holders(chunk))].remove(chunk);
-        self.claimed_partial.remove(chunk);
-        self.claimed_complete.remove(chunk);
+        self.claimed.remove(chunk);
     }
 
     /// One partial source more holds `chunk`.
@@ -114,104 +125,51 @@ impl Picker {
         }
     }
 
-    /// Candidates for `source`, claimed for it as far as they are free; `None` when it has nothing
-    /// that we still have to ask for.
-    pub(super) fn pick(&mut self, source: &mut Source, pieces: &Pieces, room: Room) -> Option<Pick> {
-        self.prune(source, pieces);
-        let first = source.claim.first().copied().or_else(|| self.scan(source, pieces, None, true, 1).first().copied());
-        let Some(first) = first else { return self.overlap(source, pieces, room) };
-        let alike = pieces.of_size_like(first);
-        let len = u64::from(pieces.len_of(first)).max(1);
-        let share = pieces.wanted().len() as usize / room.askable.max(1);
+    /// Candidates for `source`; `None` when it has nothing that we still have to ask for.
+    pub(super) fn pick(&mut self, source: &Source, pieces: &Pieces, room: Room<'_>) -> Option<Pick> {
+        let look = |picker: &Self, alike, unclaimed, count| {
+            picker.scan(source, pieces, Filter { alike, not: room.not, unclaimed }, count)
+        };
+        let unclaimed = look(self, None, true, 1).first().copied();
+        let first = unclaimed.or_else(|| look(self, None, false, 1).first().copied())?;
+        let len = pieces.len_of(first);
+        let small = len < CANCEL_BYTES_MIN;
+        // Small ones come by the hundred in one answer: named twice they are not worth cancelling.
+        let overlap = room.overlap && (!small || room.overlap_small);
+        if unclaimed.is_none() && !overlap {
+            return None;
+        }
+        let share = pieces.wanted().len() as usize / room.sharing.max(1);
         // Near the end everybody gets a part, so that the slowest does not hold a full piece.
-        let take = ((room.piece_bytes / len) as usize).clamp(1, TAKE_MAX).min(share.max(1));
-        let width = if matches!(source.map, Map::Complete) && room.complete == 1 {
-            CLAIM_SEEDER.max(2 * take)
-        } else {
-            (share / 2).clamp(2 * take, CLAIM_CHUNKS.max(2 * take))
-        };
-        let width = width + room.unnamed;
-        // Claimed when there were fewer sources: the others want a part of it now.
-        if source.claim.len() > 2 * width {
-            self.release_tail(source, width);
-        }
-        if source.claim.len() < (width - width / 4).max(take) {
-            let more = self.scan(source, pieces, Some(alike), true, width - source.claim.len());
-            let claimed = match source.map {
-                Map::Complete => &mut self.claimed_complete,
-                Map::Partial(_) | Map::Unknown => &mut self.claimed_partial,
-            };
-            for chunk in &more {
-                claimed.insert(*chunk);
+        let take = ((room.piece_bytes / u64::from(len.max(1))) as usize).clamp(1, TAKE_MAX).min(share.max(1));
+        let width = if room.sole { WIDTH_SOLE } else { (share / 2).min(WIDTH) }.max(2 * take);
+        let candidates = look(self, Some(pieces.of_size_like(first)), unclaimed.is_some(), width);
+        let claimed = unclaimed.is_some() && (small || !room.sole);
+        if claimed {
+            for chunk in &candidates {
+                self.claimed.insert(*chunk);
             }
-            source.claim.extend(more);
         }
-        // What was rare when it was claimed may be so no longer. Stable, and cheap where little moved.
-        source.claim.sort_by_key(|chunk| rarity(self.holders[chunk.index()]));
-        let free = source.claim.len().saturating_sub(room.unnamed);
-        (free > 0).then(|| of_chunks(&source.claim, take.min(free), pieces))
+        let take = take.min(candidates.len());
+        let bytes: u64 = candidates.iter().map(|chunk| u64::from(pieces.len_of(*chunk))).sum();
+        let bytes = bytes * take as u64 / candidates.len().max(1) as u64;
+        Some(Pick { candidates, take: take as u32, bytes, claimed })
     }
 
-    /// Frees what `source` has claimed.
-    pub(super) fn release(&mut self, source: &mut Source) {
-        self.release_tail(source, 0);
-    }
-
-    fn release_tail(&mut self, source: &mut Source, keep: usize) {
-        let claimed = match source.map {
-            Map::Complete => &mut self.claimed_complete,
-            Map::Partial(_) | Map::Unknown => &mut self.claimed_partial,
-        };
-        for chunk in source.claim.drain(keep.min(source.claim.len())..) {
-            claimed.remove(chunk);
+    /// Others may be offered these, too.
+    pub(super) fn release(&mut self, candidates: &[ChunkNo]) {
+        for chunk in candidates {
+            self.claimed.remove(*chunk);
         }
-    }
-
-    /// Forgets candidates that came another way, that the source lost, or that a partial source took over.
-    fn prune(&mut self, source: &mut Source, pieces: &Pieces) {
-        let Source { map, claim, .. } = source;
-        claim.retain(|chunk| {
-            let keep = pieces.wanted().contains(*chunk)
-                && match map {
-                    Map::Complete => !self.claimed_partial.contains(*chunk),
-                    Map::Partial(have) => have.contains(*chunk),
-                    Map::Unknown => false,
-                };
-            if !keep {
-                match map {
-                    Map::Complete => self.claimed_complete.remove(*chunk),
-                    Map::Partial(_) | Map::Unknown => self.claimed_partial.remove(*chunk),
-                };
-            }
-            keep
-        });
-    }
-
-    /// Candidates although others have claimed them: the last ones of the transfer.
-    fn overlap(&self, source: &Source, pieces: &Pieces, room: Room) -> Option<Pick> {
-        let first = *self.scan(source, pieces, None, false, 1).first()?;
-        let len = u64::from(pieces.len_of(first)).max(1);
-        let share = pieces.wanted().len() as usize / room.askable.max(1);
-        let take = ((room.piece_bytes / len) as usize).clamp(1, TAKE_MAX).min(share.max(1));
-        let chunks = self.scan(source, pieces, Some(pieces.of_size_like(first)), false, 2 * take + room.unnamed);
-        let free = chunks.len().saturating_sub(room.unnamed);
-        (free > 0).then(|| of_chunks(&chunks, take.min(free), pieces))
     }
 
     /// Up to `count` wanted chunks that `source` holds, rarest first, from its own starting point
     /// on, 64 at a look. Skips empty rarities, so it ends early when little is wanted.
-    fn scan(
-        &self,
-        source: &Source,
-        pieces: &Pieces,
-        alike: Option<&ChunkSet>,
-        unclaimed: bool,
-        count: usize,
-    ) -> Vec<ChunkNo> {
+    fn scan(&self, source: &Source, pieces: &Pieces, filter: Filter<'_>, count: usize) -> Vec<ChunkNo> {
         let mut found = Vec::new();
-        let (have, complete) = match &source.map {
-            Map::Complete => (None, true),
-            Map::Partial(have) => (Some(have), false),
+        let have = match &source.map {
+            Map::Complete => None,
+            Map::Partial(have) => Some(have),
             Map::Unknown => return found,
         };
         let words = pieces.wanted().word_count();
@@ -220,22 +178,22 @@ impl Picker {
             let mut left = wanted.len();
             for step in 0..words {
                 let word = if start + step < words { start + step } else { start + step - words };
-                let bits = wanted.word(word);
+                let mut bits = wanted.word(word);
                 if bits == 0 {
                     continue;
                 }
                 left -= bits.count_ones();
-                let mut bits = bits & have.map_or(u64::MAX, |have| have.word(word));
-                bits &= alike.map_or(u64::MAX, |alike| alike.word(word));
-                if unclaimed {
-                    bits &= !self.claimed_partial.word(word);
-                    bits &= if complete { !self.claimed_complete.word(word) } else { u64::MAX };
+                bits &= have.map_or(u64::MAX, |have| have.word(word));
+                bits &= filter.alike.map_or(u64::MAX, |alike| alike.word(word));
+                bits &= filter.not.map_or(u64::MAX, |not| !not.word(word));
+                if filter.unclaimed {
+                    bits &= !self.claimed.word(word);
                 }
                 while bits != 0 {
+                    found.push(ChunkNo(word as u32 * 64 + bits.trailing_zeros()));
                     if found.len() == count {
                         return found;
                     }
-                    found.push(ChunkNo(word as u32 * 64 + bits.trailing_zeros()));
                     bits &= bits - 1;
                 }
                 if left == 0 {
@@ -256,13 +214,6 @@ impl Picker {
             assert_eq!(all, pieces.wanted().word(word), "rarities hold exactly what is wanted");
         }
     }
-}
-
-fn of_chunks(chunks: &[ChunkNo], take: usize, pieces: &Pieces) -> Pick {
-    let of = ChunkRanges::from_preference(chunks.iter().copied());
-    let take = take.min(chunks.len());
-    let bytes: u64 = chunks.iter().map(|chunk| u64::from(pieces.len_of(*chunk))).sum();
-    Pick { of, take: take as u32, bytes: bytes * take as u64 / chunks.len().max(1) as u64 }
 }
 
 fn rarity(holders: u16) -> usize {

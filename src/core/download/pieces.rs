@@ -128,10 +128,12 @@ impl Pieces {
         debug_assert!(copies.len() <= COPIES_MAX, "the caller counts copies");
     }
 
-    /// All bytes are here; false when nobody expects them.
-    pub(super) fn on_arrived(&mut self, chunk: ChunkNo, request: RequestNo) -> bool {
-        let copy = self.in_flight.get_mut(&chunk).and_then(|copies| copies.iter_mut().find(|c| c.request == request));
-        copy.map(|copy| copy.arrived = true).is_some()
+    /// All bytes are here; since when they came, `None` when nobody expects them.
+    pub(super) fn on_arrived(&mut self, chunk: ChunkNo, request: RequestNo) -> Option<Instant> {
+        let copies = self.in_flight.get_mut(&chunk)?;
+        let copy = copies.iter_mut().find(|copy| copy.request == request)?;
+        copy.arrived = true;
+        Some(copy.since)
     }
 
     /// It is verified and written, whatever state it was in. The other copies, and whether it is new.

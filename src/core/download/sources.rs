@@ -31,6 +31,9 @@ const RATE_TIME: f64 = 0.5;
 /// Arrivals closer together than this are one sample: clocks and batches make single ones meaningless.
 const RATE_SAMPLE_MIN: Duration = Duration::from_millis(10);
 
+/// Requests outstanding at one source: far below the streams of a link, which other transfers use too.
+pub(super) const REQUESTS_PER_SOURCE_MAX: usize = 8;
+
 /// Short for a source within this transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SourceNo(pub(super) u32);
@@ -65,10 +68,10 @@ pub(super) struct Source {
     /// How often its have-map was followed: those that wait go first.
     pub(super) tries: u32,
     pub(super) map: Map,
-    /// Wanted chunks it was offered to choose from, in our order of preference.
-    pub(super) claim: Vec<ChunkNo>,
     /// Where its share of the content begins: other sources and other getters begin elsewhere.
     pub(super) start: u32,
+    /// Its place among equals, another one for each getter.
+    pub(super) rank: u64,
     pub(super) requests: BTreeSet<RequestNo>,
     /// Bytes asked for and not here yet, about.
     pub(super) outstanding: u64,
@@ -77,27 +80,45 @@ pub(super) struct Source {
     /// Not asked before this.
     pub(super) away_until: Option<Instant>,
     pub(super) idle_since: Instant,
+    /// Requests of which nothing was named yet.
+    pub(super) unanswered: usize,
+    /// Bytes a second of whole chunks from their first to their last byte, without the time in line.
+    pub(super) wire_bps: Option<f64>,
+    /// Whether its chunks come much slower than those of others: see [`super::near`].
+    pub(super) far: bool,
+    /// How long requests lately waited for the first chunk, in seconds.
+    wait: f64,
     in_a_row: u32,
     round_trip_min: Duration,
     rate: RateMeter,
 }
 
 impl Source {
-    fn new(peer: PeerId, complete_hint: bool, round_trip: Duration, start: u32, now: Instant) -> Self {
+    fn new(
+        peer: PeerId,
+        complete_hint: bool,
+        round_trip: Duration,
+        (rank, chunk_count): (u64, u32),
+        now: Instant,
+    ) -> Self {
         Self {
             peer,
             complete_hint,
             subscribed: false,
             tries: 0,
             map: Map::Unknown,
-            claim: Vec::new(),
-            start,
+            start: (rank % u64::from(chunk_count.max(1))) as u32,
+            rank,
             requests: BTreeSet::new(),
             outstanding: 0,
             strikes: 0,
             verified_bytes: 0,
             away_until: None,
             idle_since: now,
+            unanswered: 0,
+            wire_bps: None,
+            far: false,
+            wait: 0.0,
             in_a_row: 0,
             round_trip_min: round_trip,
             rate: RateMeter::default(),
@@ -121,6 +142,30 @@ impl Source {
     pub(super) fn window_bytes(&self) -> u64 {
         let flight = self.rate.bps.unwrap_or(0.0) * (self.round_trip_min + WINDOW_SLACK).as_secs_f64();
         (flight as u64).clamp(2 * self.piece_bytes(), WINDOW_BYTES_MAX)
+    }
+
+    /// Roughly how long one waits in its line: equal for sources that are hardly told apart.
+    pub(super) fn wait_class(&self) -> u32 {
+        ((self.wait * 1e3) as u64 + 1).ilog2()
+    }
+
+    /// How many requests may wait there. In a line one is enough, and a second would soon be stale; where
+    /// there is none, as many as the window has room for keep it busy.
+    pub(super) fn unanswered_max(&self) -> usize {
+        let at_once = (3 * self.round_trip_min + WINDOW_SLACK / 2).as_secs_f64();
+        if self.wait > at_once { 1 } else { REQUESTS_PER_SOURCE_MAX }
+    }
+
+    /// The first chunk of a request was named.
+    pub(super) fn on_answer(&mut self, waited: Duration) {
+        self.unanswered -= 1;
+        self.wait += 0.3 * (waited.as_secs_f64() - self.wait);
+    }
+
+    /// A whole chunk took so long from its first to its last byte.
+    pub(super) fn on_whole(&mut self, bytes: u32, took: Duration) {
+        let sample = f64::from(bytes) / took.max(Duration::from_millis(1)).as_secs_f64();
+        self.wire_bps = Some(self.wire_bps.map_or(sample, |bps| bps + 0.3 * (sample - bps)));
     }
 
     /// How long `bytes` take when everything asked before has come.
@@ -203,13 +248,24 @@ pub(super) struct Sources {
     /// Those that sent wrong chunks too often; they stay out whatever they announce.
     dropped: BTreeSet<PeerId>,
     next: u32,
+    told: usize,
+    complete: usize,
     seed: u64,
     chunk_count: u32,
 }
 
 impl Sources {
     pub(super) fn new(seed: u64, chunk_count: u32) -> Self {
-        Self { known: BTreeMap::new(), by_peer: BTreeMap::new(), dropped: BTreeSet::new(), next: 0, seed, chunk_count }
+        Self {
+            known: BTreeMap::new(),
+            by_peer: BTreeMap::new(),
+            dropped: BTreeSet::new(),
+            next: 0,
+            told: 0,
+            complete: 0,
+            seed,
+            chunk_count,
+        }
     }
 
     pub(super) fn no_of(&self, peer: &PeerId) -> Option<SourceNo> {
@@ -228,8 +284,32 @@ impl Sources {
         self.known.iter().map(|(no, source)| (*no, source))
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+
+    /// Those that said what they hold.
+    pub(super) fn told(&self) -> usize {
+        self.told
+    }
+
+    /// Those that hold everything.
+    pub(super) fn complete(&self) -> usize {
+        self.complete
+    }
+
+    /// A source holds something else now; what it held before.
+    pub(super) fn set_map(&mut self, no: SourceNo, map: Map) -> Option<Map> {
+        let source = self.known.get_mut(&no)?;
+        let count = |map: &Map| (usize::from(!matches!(map, Map::Unknown)), usize::from(matches!(map, Map::Complete)));
+        let ((told, complete), (told_before, complete_before)) = (count(&map), count(&source.map));
+        self.told = self.told + told - told_before;
+        self.complete = self.complete + complete - complete_before;
+        Some(std::mem::replace(&mut source.map, map))
     }
 
     pub(super) fn is_dropped(&self, peer: &PeerId) -> bool {
@@ -243,13 +323,15 @@ impl Sources {
     pub(super) fn add(&mut self, peer: PeerId, complete_hint: bool, round_trip: Duration, now: Instant) -> SourceNo {
         let no = SourceNo(self.next);
         self.next += 1;
-        let start = (self.rank(&peer) % u64::from(self.chunk_count.max(1))) as u32;
-        self.known.insert(no, Source::new(peer, complete_hint, round_trip, start, now));
+        // Another one for each getter, so that a room full of getters does not all turn to the same seeders.
+        let place = (hash(self.seed, &peer), self.chunk_count);
+        self.known.insert(no, Source::new(peer, complete_hint, round_trip, place, now));
         self.by_peer.insert(peer, no);
         no
     }
 
     pub(super) fn remove(&mut self, no: SourceNo) -> Option<Source> {
+        self.set_map(no, Map::Unknown);
         let source = self.known.remove(&no)?;
         self.by_peer.remove(&source.peer);
         Some(source)
@@ -258,18 +340,17 @@ impl Sources {
     pub(super) fn mark_dropped(&mut self, peer: PeerId) {
         self.dropped.insert(peer);
     }
+}
 
-    /// A shuffled place for a peer, another one for each getter: so that a room full of getters
-    /// does not all turn to the same seeders.
-    pub(super) fn rank(&self, peer: &PeerId) -> u64 {
-        let mut hash = self.seed;
-        for part in peer.as_bytes().chunks_exact(8) {
-            let mut word = [0; 8];
-            word.copy_from_slice(part);
-            hash = mix(hash ^ u64::from_le_bytes(word));
-        }
-        hash
+/// A shuffled number for a peer, the same for everybody with the same seed.
+pub(super) fn hash(seed: u64, peer: &PeerId) -> u64 {
+    let mut hash = mix(seed);
+    for part in peer.as_bytes().chunks_exact(8) {
+        let mut word = [0; 8];
+        word.copy_from_slice(part);
+        hash = mix(hash ^ u64::from_le_bytes(word));
     }
+    hash
 }
 
 /// The finaliser of splitmix64.

@@ -37,7 +37,7 @@ impl Scene {
     }
 
     fn with(lens: Vec<u32>, have: ChunkSet, wanted: ChunkSet) -> Self {
-        let plan = Plan { chunk_lens: lens.into(), have, wanted, seed: 7, in_flight_max: 48 << 20 };
+        let plan = Plan { me: peer(250), chunk_lens: lens.into(), have, wanted, seed: 7, in_flight_max: 48 << 20 };
         Self { download: Download::new(plan), now: Instant::now(), open: BTreeMap::new(), outputs: Vec::new() }
     }
 
@@ -143,8 +143,13 @@ fn windows_grow_with_the_rate() {
     for _ in 0..20 {
         scene.serve(1, Duration::from_millis(10));
     }
-    // 100 MiB/s: pieces of four chunks, two of them.
-    assert_eq!(scene.open.values().map(|(.., take)| *take).collect::<Vec<_>>(), [4, 4]);
+    // 100 MiB/s: pieces of four chunks, one of them in line, and the next when its turn has come.
+    let takes = |scene: &Scene| scene.open.values().map(|(.., take)| *take).collect::<Vec<_>>();
+    assert_eq!(takes(&scene), [4]);
+    let request = scene.open_at(1)[0];
+    let first = scene.open[&request].1.iter().find(|chunk| scene.download.pieces.at(*chunk) == At::Wanted);
+    scene.tell(Input::ChunkNamed { request, chunk: first.unwrap() });
+    assert_eq!(takes(&scene), [4, 4]);
     assert_eq!(scene.download.outstanding, 8 * u64::from(CHUNK_BYTES));
 }
 
@@ -169,14 +174,96 @@ fn sources_are_offered_different_chunks_while_there_are_enough() {
 
 #[test]
 fn a_chunk_named_twice_is_cancelled_at_once() {
-    let mut scene = Scene::of(1);
-    scene.up(1, ChunkSet::full(1));
-    scene.up(2, ChunkSet::full(1));
+    let mut scene = Scene::of(2);
+    scene.up(1, set(2, [0, 1]));
+    scene.up(2, set(2, [0, 1]));
     let (first, second) = (scene.open_at(1)[0], scene.open_at(2)[0]);
     scene.tell(Input::ChunkNamed { request: first, chunk: ChunkNo(0) });
     let outputs = scene.tell(Input::ChunkNamed { request: second, chunk: ChunkNo(0) });
     assert!(outputs.contains(&Output::CancelRequest { request: second }));
     assert_eq!(scene.download.pieces.in_flight()[&ChunkNo(0)].len(), 1);
+}
+
+#[test]
+fn a_request_that_waits_for_nothing_any_more_is_taken_back() {
+    let mut scene = Scene::of(1);
+    scene.up(1, ChunkSet::full(1));
+    scene.up(2, ChunkSet::full(1));
+    let (first, second) = (scene.open_at(1)[0], scene.open_at(2)[0]);
+    let outputs = scene.tell(Input::ChunkNamed { request: first, chunk: ChunkNo(0) });
+    assert!(outputs.contains(&Output::CancelRequest { request: second }));
+}
+
+#[test]
+fn a_line_is_joined_once_and_a_quick_source_kept_busy() {
+    for (wait, busy) in [(1, true), (300, false)] {
+        let mut scene = Scene::of(200);
+        scene.up(1, ChunkSet::full(200));
+        for _ in 0..10 {
+            let request = scene.open_at(1)[0];
+            let chunk = scene.open[&request].1.iter().find(|c| scene.download.pieces.at(*c) == At::Wanted).unwrap();
+            scene.now += Duration::from_millis(wait);
+            scene.deliver(request, chunk.0, Duration::from_millis(wait));
+            if scene.open.contains_key(&request) {
+                scene.tell(Input::RequestEnded { request, end: RequestEnd::Done });
+            }
+        }
+        assert_eq!(scene.open_at(1).len() > 1, busy, "{wait} ms in line");
+    }
+}
+
+#[test]
+fn a_far_source_is_asked_for_our_share_of_what_nobody_near_holds() {
+    let mut scene = Scene::of(400);
+    scene.up(1, ChunkSet::full(400));
+    for near in 2..=4 {
+        scene.up(near, set(400, u32::from(near) * 10..u32::from(near) * 10 + 10));
+    }
+    for _ in 0..4 {
+        for (who, took) in [(1, 400), (2, 10), (3, 10), (4, 10)] {
+            if let Some(request) = scene.open_at(who).first().copied() {
+                let (_, of, _) = scene.open[&request].clone();
+                if let Some(chunk) = of.iter().find(|chunk| scene.download.pieces.at(*chunk) == At::Wanted) {
+                    scene.deliver(request, chunk.0, Duration::from_millis(took));
+                    scene.tell(Input::RequestEnded { request, end: RequestEnd::Done });
+                }
+            }
+        }
+        scene.after(Duration::from_millis(250));
+    }
+    let far = scene.offered_to(1);
+    assert!(far.iter().all(|chunk| !(20..50).contains(chunk)), "near ones hold these: {far:?}");
+    // One of four getters: about a quarter of the rest.
+    assert!((50..150).contains(&far.len()), "{}", far.len());
+    // Nobody brings the rest: in the end the far one is asked all the same.
+    for near in 2..=4 {
+        scene.tell(Input::SourceDown { peer: peer(near) });
+    }
+    let mut steps = 0;
+    while scene.download.state() != State::Done {
+        if !scene.serve(1, Duration::from_millis(10)) {
+            scene.after(Duration::from_millis(500));
+        }
+        steps += 1;
+        assert!(steps < 1_000, "stuck with {} left", scene.download.pieces.wanted().len());
+    }
+}
+
+#[test]
+fn who_comes_later_is_followed_as_well() {
+    let followed = |seed: u64| {
+        let mut scene = Scene::of(10);
+        scene.download.sources = Sources::new(seed, 10);
+        for who in 1..=200 {
+            scene.tell(Input::SourceUp { peer: peer(who), complete: false, round_trip: RTT });
+        }
+        let peers = scene.download.sources.iter().filter(|(_, source)| source.subscribed);
+        peers.map(|(_, source)| source.peer.as_bytes()[0]).collect::<BTreeSet<u8>>()
+    };
+    let (one, other) = (followed(1), followed(2));
+    assert_eq!((one.len(), other.len()), (SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_MAX));
+    assert!(one.iter().filter(|who| **who > 100).count() > SUBSCRIPTIONS_MAX / 4, "{one:?}");
+    assert!(one.intersection(&other).count() < SUBSCRIPTIONS_MAX * 2 / 3, "each follows others");
 }
 
 #[test]
@@ -369,11 +456,14 @@ fn a_source_is_never_asked_for_more_than_it_can_still_choose() {
         for who in 1..=sources {
             scene.up(who, ChunkSet::full(300));
         }
+        let mut all = 0;
         for who in 1..=sources {
             let asked: u32 = scene.open.values().filter(|(to, ..)| *to == peer(who)).map(|(_, _, take)| take).sum();
             let choice = scene.offered_to(who).len() as u32;
-            assert!(asked > 0 && asked <= choice, "source {who} of {sources}: {asked} asked of {choice}");
+            assert!(asked <= choice, "source {who} of {sources}: {asked} asked of {choice}");
+            all += asked;
         }
+        assert!((1..=300).contains(&all), "{all} small chunks asked for with {sources} sources");
     }
 }
 

@@ -13,6 +13,8 @@ pub struct RequestNo(pub u64);
 pub struct Plan {
     /// Bytes of each chunk of the content.
     pub chunk_lens: Arc<[u32]>,
+    /// Who we are.
+    pub me: PeerId,
     /// What is verified and written already.
     pub have: ChunkSet,
     /// What is to be fetched; what is in neither set is Unwanted.

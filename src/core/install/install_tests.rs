@@ -51,6 +51,7 @@ fn check(old: Option<&Manifest>, new: &Manifest, survey: &Survey, expect: &[&str
             Step::SetAside { path } => format!("aside {path}"),
             Step::RemoveFolder { path } => format!("rmdir {path}"),
             Step::MakeFolder { path } => format!("mkdir {path}"),
+            Step::PlaceFolder { path } => format!("move {path}"),
             Step::Place { path, .. } => format!("place {path}"),
             Step::SetMode { path, .. } => format!("mode {path}"),
             Step::Link { path, target } => format!("link {path} {target}"),
@@ -101,15 +102,25 @@ fn files_become_folders_and_folders_files() {
         Some(&old),
         &new,
         &survey(&at, &[0, 1]),
-        &["delete x", "delete y/a", "rmdir y", "delete x", "aside y", "mkdir x", "place x/a", "place y"],
+        &["delete x", "delete y/a", "rmdir y", "delete x", "aside y", "move x", "place y"],
     );
+}
+
+#[test]
+fn a_folder_that_is_not_there_moves_as_a_whole() {
+    let new = build(&["a-b/x", "a/b/c", "a/d", "e/f", "e/g/h", "i"], &["a/empty"], &[]);
+    let all = [0, 1, 2, 3, 4, 5];
+    let expect = ["move a", "move a-b", "move e", "place i", "mkdir a/empty"];
+    check(None, &new, &survey(&[], &all), &expect);
+    let expect = ["mkdir e", "move a", "move a-b", "move e/g", "place e/f", "place i", "mkdir a/empty"];
+    check(None, &new, &survey(&[("e", OnDisk::Folder)], &all), &expect);
 }
 
 #[test]
 fn links_come_last_and_what_is_placed_is_not_touched_again() {
     let new = build(&["a", "d/b"], &["e"], &[("l", "a")]);
     let at = [("a", OnDisk::Foreign), ("d", OnDisk::Folder), ("e", OnDisk::Foreign), ("l", OnDisk::Foreign)];
-    check(None, &new, &survey(&at, &[1]), &["aside e", "aside l", "mkdir d", "mkdir e", "place d/b", "link l a"]);
+    check(None, &new, &survey(&at, &[1]), &["aside e", "aside l", "mkdir d", "place d/b", "mkdir e", "link l a"]);
 }
 
 #[test]

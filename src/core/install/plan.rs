@@ -123,27 +123,59 @@ fn clear_way(new: &Manifest, survey: &Survey, steps: &mut Vec<Step>) {
 }
 
 /// Brings the new build in: folders, files, then links, so that nothing is ever written through one.
+/// A folder that the root does not have moves as a whole: fifty thousand files cost one rename.
 fn fill(new: &Manifest, survey: &Survey, steps: &mut Vec<Step>) {
     let staged = |number: usize| survey.staged.contains(&FileNo(number as u32));
     let mut made = BTreeSet::new();
-    let of_staged = new.files().iter().enumerate().filter(|(number, _)| staged(*number));
-    let parents = of_staged.filter_map(|(_, entry)| entry.path.parent());
-    let link_parents = new.links().iter().filter_map(|link| link.path.parent());
-    for path in parents.chain(link_parents).chain(new.dirs().iter().map(|dir| dir.path.clone())) {
-        if made.insert(path.clone()) {
+    let mut make = |path: Option<PayloadPath>, steps: &mut Vec<Step>| {
+        if let Some(path) = path
+            && made.insert(path.clone())
+        {
             steps.push(Step::MakeFolder { path });
         }
+    };
+    let (mut whole, mut single) = (BTreeSet::<PayloadPath>::new(), Vec::new());
+    let mut last = None::<PayloadPath>;
+    for (number, entry) in new.files().iter().enumerate().filter(|(number, _)| staged(*number)) {
+        if last.as_ref().is_some_and(|folder| lies_in(&entry.path, folder)) {
+            continue;
+        }
+        match topmost_missing(&entry.path, survey) {
+            Some(folder) => {
+                last = Some(folder.clone());
+                whole.insert(folder);
+            }
+            None => single.push((FileNo(number as u32), &entry.path)),
+        }
     }
+    for path in whole.iter().chain(single.iter().map(|(_, path)| *path)) {
+        make(path.parent(), steps);
+    }
+    steps.extend(whole.into_iter().map(|path| Step::PlaceFolder { path }));
+    steps.extend(single.into_iter().map(|(file, path)| Step::Place { file, path: path.clone() }));
     for (number, entry) in new.files().iter().enumerate() {
-        if staged(number) {
-            steps.push(Step::Place { file: FileNo(number as u32), path: entry.path.clone() });
-        } else if survey.wrong_mode.contains(&entry.path) {
+        if !staged(number) && survey.wrong_mode.contains(&entry.path) {
             steps.push(Step::SetMode { path: entry.path.clone(), executable: entry.executable });
         }
+    }
+    let link_parents = new.links().iter().map(|link| link.path.parent());
+    for path in link_parents.chain(new.dirs().iter().map(|dir| Some(dir.path.clone()))) {
+        make(path, steps);
     }
     for LinkEntry { path, target } in new.links() {
         steps.push(Step::Link { path: path.clone(), target: target.clone() });
     }
+}
+
+/// The highest folder above `path` that is not there when the way has been cleared. All the build has
+/// in it is in the download then: what stays would need the folder.
+fn topmost_missing(path: &PayloadPath, survey: &Survey) -> Option<PayloadPath> {
+    let above: Vec<PayloadPath> = std::iter::successors(path.parent(), PayloadPath::parent).collect();
+    above.into_iter().rev().find(|folder| survey.at.get(folder) != Some(&OnDisk::Folder))
+}
+
+fn lies_in(path: &PayloadPath, folder: &PayloadPath) -> bool {
+    path.as_str().strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn entries_without_dirs(manifest: &Manifest) -> impl Iterator<Item = &PayloadPath> {

@@ -46,6 +46,11 @@ pub enum Step {
         /// Where it will be.
         path: PayloadPath,
     },
+    /// Move a folder of the download to its path, where nothing is: all that the build has below it.
+    PlaceFolder {
+        /// Where it will be.
+        path: PayloadPath,
+    },
     /// Move a file of the download to its path, if it has not been moved yet.
     Place {
         /// Its number.

@@ -1,5 +1,7 @@
 //! Scenes with several getters, and any order of events.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -30,7 +32,7 @@ struct Scene {
 impl Scene {
     fn new(lens: &[u32]) -> Self {
         let have = ChunkSet::full(lens.len() as u32);
-        Self { offer: Offer::new(lens.into(), have), now: Instant::now(), next: 0 }
+        Self { offer: Offer::new(lens.into(), have, 7), now: Instant::now(), next: 0 }
     }
 
     fn after(&mut self, time: Duration) -> String {
@@ -54,9 +56,15 @@ impl Scene {
         self.tell(Input::Sent { request: RequestNo(request) })
     }
 
-    fn has(&mut self, who: u8, chunks: &[u32]) -> String {
-        let chunks = chunks.iter().copied().map(ChunkNo).collect();
-        self.tell(Input::Announced { peer: peer(who), chunks })
+    fn taken(&mut self, request: u64) -> String {
+        self.tell(Input::Taken { request: RequestNo(request) })
+    }
+
+    /// Every request of these is served at once, so that no slot is free.
+    fn fill(&mut self, peers: std::ops::Range<u8>) {
+        for who in peers {
+            self.asks(who, &[(0, 1_000)], 1);
+        }
     }
 
     /// `1:[#4, #5]` sends, `2.` ends, `3!` refuses.
@@ -81,9 +89,9 @@ fn getters_of_the_same_are_sent_different_chunks() {
     assert_eq!(scene.sent(2), "2:[#3]");
     assert_eq!(scene.sent(1), "1.");
     assert_eq!(scene.sent(2), "2.");
-    // All are promised: a third getter waits until one is announced, and gets a second copy of it.
-    assert_eq!(scene.asks(3, &[(0, 4)], 1), "");
-    assert_eq!(scene.has(2, &[3]), "3:[#3]");
+    // All were given: a third getter gets another copy, of what was given least.
+    assert_eq!(scene.asks(3, &[(0, 4)], 1), "3:[#0]");
+    assert_eq!(scene.asks(4, &[(0, 4)], 1), "4:[#1]");
 }
 
 #[test]
@@ -103,43 +111,75 @@ fn small_chunks_go_together() {
 }
 
 #[test]
-fn a_promise_lapses_and_the_chunk_is_fresh_again() {
-    let mut scene = Scene::new(&[WHOLE; 1]);
+fn what_did_not_arrive_counts_as_not_given() {
+    let mut scene = Scene::new(&[WHOLE; 2]);
     assert_eq!(scene.asks(1, &[(0, 1)], 1), "1:[#0]");
-    scene.now += Duration::from_millis(10);
     assert_eq!(scene.sent(1), "1.");
-    assert_eq!(scene.asks(2, &[(0, 1)], 1), "");
-    assert_eq!(scene.tell(Input::PeerGone { peer: peer(1) }), "2:[#0]");
-    scene.now += Duration::from_millis(10);
-    assert_eq!(scene.sent(2), "2.");
-    assert_eq!(scene.after(Duration::from_millis(1_990)), "");
-    assert!(!scene.offer.is_idle() && scene.offer.fresh.is_empty());
-    scene.after(Duration::from_millis(10));
+    assert!(!scene.offer.is_idle() && !scene.offer.fresh.contains(ChunkNo(0)));
+    assert_eq!(scene.tell(Input::PeerGone { peer: peer(1) }), "");
     assert!(scene.offer.is_idle() && scene.offer.fresh.contains(ChunkNo(0)));
+    assert_eq!(scene.asks(2, &[(0, 1)], 1), "2:[#0]");
+    assert_eq!(scene.sent(2), "2.");
+    // The stream breaks after the end of it was said.
+    assert_eq!(scene.tell(Input::Dropped { request: RequestNo(2) }), "");
+    assert!(scene.offer.fresh.contains(ChunkNo(0)));
+    assert_eq!(scene.asks(3, &[(0, 1)], 1), "3:[#0]");
+    assert_eq!(scene.sent(3), "3.");
+    assert_eq!(scene.taken(3), "");
+    assert!(scene.offer.is_idle() && !scene.offer.fresh.contains(ChunkNo(0)));
 }
 
 #[test]
-fn nobody_waits_for_ever_for_somebody_elses_promise() {
-    let mut scene = Scene::new(&[WHOLE; 1]);
-    assert_eq!(scene.asks(1, &[(0, 1)], 1), "1:[#0]");
-    // Being sent at a crawl: a second copy goes after a second.
-    assert_eq!(scene.asks(2, &[(0, 1)], 1), "");
-    assert_eq!(scene.offer.poll_timeout().unwrap().0, scene.now + SECOND_COPY_WAIT);
-    assert_eq!(scene.after(SECOND_COPY_WAIT), "2:[#0]");
+fn few_are_served_at_a_time_and_the_longest_unserved_is_next() {
+    let mut scene = Scene::new(&[WHOLE; 100]);
+    scene.fill(1..9);
+    assert_eq!(scene.asks(20, &[(0, 100)], 1), "", "eight are served");
+    assert_eq!(scene.asks(1, &[(0, 100)], 1), "");
+    assert_eq!(scene.sent(1), "1.", "handed over is not taken");
+    assert_eq!(scene.taken(1), "9:[#8]", "who was not served yet goes first");
+    assert_eq!(scene.sent(2), "2.");
+    assert_eq!(scene.taken(2), "10:[#9]");
 }
 
 #[test]
-fn second_copies_wait_for_first_copies() {
-    let mut scene = Scene::new(&[WHOLE; 8]);
-    assert_eq!(scene.asks(1, &[(0, 1)], 1), "1:[#0]");
+fn who_takes_much_longer_than_others_keeps_nobody_waiting() {
+    let mut scene = Scene::new(&[WHOLE; 100]);
+    for number in 1..=40 {
+        scene.asks(1, &[(0, 100)], 1);
+        scene.now += Duration::from_millis(40);
+        assert_eq!(scene.sent(number), format!("{number}."));
+        scene.taken(number);
+    }
+    scene.fill(1..9);
+    assert_eq!(scene.asks(20, &[(0, 100)], 1), "");
+    let (at, _) = scene.offer.poll_timeout().unwrap();
+    assert!(at - scene.now <= Duration::from_millis(250), "{:?}", at - scene.now);
+    scene.now = at;
+    assert!(scene.after(Duration::ZERO).starts_with("49:"));
+}
+
+#[test]
+fn what_is_on_its_way_to_a_peer_is_not_sent_to_it_again() {
+    let mut scene = Scene::new(&[WHOLE; 2]);
+    assert_eq!(scene.asks(1, &[(0, 2)], 2), "1:[#0]");
+    assert_eq!(scene.sent(1), "1:[#1]");
     assert_eq!(scene.sent(1), "1.");
-    assert_eq!(scene.has(1, &[0]), "");
-    assert_eq!(scene.asks(1, &[(1, 8)], 1), "2:[#1]");
-    assert_eq!(scene.asks(1, &[(1, 8)], 1), "");
-    // 2 asks for what was given; 1 has a first copy waiting.
-    assert_eq!(scene.asks(2, &[(0, 1)], 1), "");
-    // Now that it is being sent nobody waits for one any more.
-    assert_eq!(scene.sent(2), "2. 3:[#2] 4:[#0]");
+    assert_eq!(scene.asks(1, &[(0, 2)], 1), "2.", "both are on their way");
+    assert_eq!(scene.taken(1), "");
+    assert_eq!(scene.asks(1, &[(0, 2)], 1), "3:[#0]", "it lost it, or threw it away");
+}
+
+#[test]
+fn nothing_goes_twice_in_one_request_however_many_others_are_open() {
+    let mut scene = Scene::new(&[WHOLE; 10]);
+    for number in 1..=8 {
+        scene.asks(1, &[(number - 1, number)], 1);
+        assert_eq!(scene.sent(u64::from(number)), format!("{number}."));
+    }
+    assert_eq!(scene.asks(1, &[(8, 10)], 3), "", "all slots are its own");
+    assert_eq!(scene.after(Duration::from_secs(2)), "9:[#8]");
+    assert_eq!(scene.sent(9), "9:[#9]");
+    assert_eq!(scene.sent(9), "9.");
 }
 
 #[test]
@@ -180,7 +220,7 @@ enum Act {
     Ask(u8, u32, u32, u32),
     Sent(u64),
     Drop(u64),
-    Announce(u8),
+    Taken(u64),
     Gone(u8),
     Have(Vec<u32>),
     Wait(u64),
@@ -191,7 +231,7 @@ fn any_act() -> impl Strategy<Value = Act> {
         4 => (0u8..5, 0u32..24, 1u32..12, 0u32..6).prop_map(|(p, at, len, take)| Act::Ask(p, at, at + len, take)),
         4 => (1u64..60).prop_map(Act::Sent),
         1 => (1u64..60).prop_map(Act::Drop),
-        2 => (0u8..5).prop_map(Act::Announce),
+        2 => (1u64..60).prop_map(Act::Taken),
         1 => (0u8..5).prop_map(Act::Gone),
         1 => proptest::collection::vec(0u32..24, 0..24).prop_map(Act::Have),
         2 => (1u64..3_000).prop_map(Act::Wait),
@@ -218,13 +258,13 @@ proptest! {
                 }
                 Act::Sent(n) => { open.remove(&n); Input::Sent { request: RequestNo(n) } }
                 Act::Drop(n) => { open.remove(&n); Input::Dropped { request: RequestNo(n) } }
-                Act::Announce(who) => Input::Announced { peer: peer(who), chunks: (0..24).map(ChunkNo).collect() },
+                Act::Taken(n) => Input::Taken { request: RequestNo(n) },
                 Act::Gone(who) => Input::PeerGone { peer: peer(who) },
                 Act::Have(chunks) => { have = set(24, &chunks); Input::HaveChanged { have: have.clone() } }
                 Act::Wait(ms) => {
                     scene.now += Duration::from_millis(ms);
                     scene.offer.handle_timeout(scene.now);
-                    Input::Announced { peer: peer(99), chunks: Vec::new() }
+                    Input::Sent { request: RequestNo(0) }
                 }
             };
             scene.offer.handle_input(input, scene.now);

@@ -84,6 +84,18 @@ pub enum Reason {
     /// Something of another file system where only one file system may be.
     #[error("another file system is mounted there, and files cannot be moved across; unmount it, or move the game")]
     OtherFileSystem,
+    /// A file that the file system cannot hold, however much is free.
+    #[error(
+        "it has {size} bytes, and {system}, the file system there, stores at most {max} in a file; choose a library on another file system with --library"
+    )]
+    TooLargeForFileSystem {
+        /// Its bytes.
+        size: u64,
+        /// The file system.
+        system: &'static str,
+        /// Bytes it can store in a file.
+        max: u64,
+    },
     /// A file system without symbolic links.
     #[error("the file system cannot store symbolic links, which this game has; choose a library on another one")]
     NoLinks,

@@ -99,6 +99,8 @@ pub struct GameFile {
     file: File,
     /// For messages only: a file may be renamed while it is open.
     path: Arc<str>,
+    /// What it was when it was opened.
+    first: Option<FileStat>,
     faults: Option<Arc<Faults>>,
 }
 
@@ -112,14 +114,25 @@ impl GameFile {
         faults: Option<Arc<Faults>>,
     ) -> Result<Self, DiskError> {
         let stat = fstat(&fd).map_err(|errno| DiskError::at(operation, root, path, errno))?;
-        match FileStat::from_raw(&stat).kind {
+        let first = FileStat::from_raw(&stat);
+        match first.kind {
             Kind::File => {}
             Kind::Folder => return Err(DiskError::at(operation, root, path, Reason::IsAFolder)),
             Kind::Link | Kind::Fifo | Kind::Socket | Kind::Device | Kind::Unknown => {
                 return Err(DiskError::at(operation, root, path, Reason::NotRegular));
             }
         }
-        Ok(Self { file: fd.into(), path: root.join(path).to_string_lossy().into(), faults })
+        Ok(Self { first: Some(first), ..Self::created(fd, root, path, faults) })
+    }
+
+    /// One that was made just now, and so is a regular file.
+    pub(super) fn created(fd: OwnedFd, root: &Path, path: &str, faults: Option<Arc<Faults>>) -> Self {
+        Self { file: fd.into(), path: root.join(path).to_string_lossy().into(), first: None, faults }
+    }
+
+    /// What it was when it was opened: for a file that is looked at right after.
+    pub fn stat_at_open(&self) -> Result<FileStat, DiskError> {
+        self.first.map_or_else(|| self.stat(), Ok)
     }
 
     /// What `fstat` says of it.
@@ -147,11 +160,11 @@ impl GameFile {
         self.file.write_all_at(bytes, offset).map_err(|error| self.error("write", error))
     }
 
-    /// Makes the file `size` bytes long and takes the space for it now, so that the disk cannot be
-    /// full later; where the file system cannot, the file is sparse.
+    /// Makes the file `size` bytes long and takes the space for it now, so that it lies together and
+    /// the disk cannot be full later; where the file system cannot, the file is sparse.
     pub fn allocate(&self, size: u64) -> Result<(), DiskError> {
         self.tick("make room in")?;
-        if size > 0 {
+        if size > 0 && !self.is_in_memory() {
             // A memory file system gives up at any signal, such as a terminal that is resized.
             match retry_on_intr(|| fallocate(&self.file, FallocateFlags::empty(), 0, size)) {
                 Ok(()) => return Ok(()),
@@ -160,6 +173,18 @@ impl GameFile {
             }
         }
         ftruncate(&self.file, size).map_err(|errno| self.error("make room in", errno))
+    }
+
+    /// Whether its file system is memory: there, making room is filling it with zeros, which takes as
+    /// long as writing it, and nothing lies together.
+    fn is_in_memory(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        {
+            // As linux/magic.h has it.
+            rustix::fs::fstatfs(&self.file).is_ok_and(|stat| stat.f_type == 0x0102_1994)
+        }
+        #[cfg(not(target_os = "linux"))]
+        false
     }
 
     /// Takes away what the file has beyond `size` bytes.

@@ -21,6 +21,7 @@ use rustix::{
 };
 
 use super::{
+    cursor::Cursor,
     error::{DiskError, Reason},
     fault::Faults,
     file::{FileStat, GameFile, Kind},
@@ -131,6 +132,12 @@ impl GameRoot {
             Err(error) if matches!(error.reason(), Reason::Missing | Reason::NotAFolder | Reason::Link) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// For many paths one after the other.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor<'_> {
+        Cursor::new(self)
     }
 
     /// Opens a regular file for reading. Anything else is refused without waiting for it.
@@ -427,7 +434,12 @@ impl GameRoot {
         GameFile::new(fd, &self.path, path, operation, self.faults.clone())
     }
 
-    fn open_dir(&self, operation: &'static str, path: &str, flags: OFlags) -> Result<OwnedFd, DiskError> {
+    /// A file that was made just now, and so is a regular one.
+    pub(super) fn created(&self, fd: OwnedFd, path: &str) -> GameFile {
+        GameFile::created(fd, &self.path, path, self.faults.clone())
+    }
+
+    pub(super) fn open_dir(&self, operation: &'static str, path: &str, flags: OFlags) -> Result<OwnedFd, DiskError> {
         let path = if path.is_empty() {
             "."
         } else {
@@ -447,19 +459,19 @@ impl GameRoot {
         }
     }
 
-    fn check(&self, operation: &'static str, path: &str) -> Result<(), DiskError> {
+    pub(super) fn check(&self, operation: &'static str, path: &str) -> Result<(), DiskError> {
         let sound = path.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains('\0'));
         if sound { Ok(()) } else { Err(self.error(operation, path, Reason::BadPath)) }
     }
 
-    fn tick(&self, operation: &'static str, path: &str) -> Result<(), DiskError> {
+    pub(super) fn tick(&self, operation: &'static str, path: &str) -> Result<(), DiskError> {
         match &self.faults {
             None => Ok(()),
             Some(faults) => faults.tick().map_err(|reason| self.error(operation, path, reason)),
         }
     }
 
-    fn error(&self, operation: &'static str, path: &str, reason: impl Into<Reason>) -> DiskError {
+    pub(super) fn error(&self, operation: &'static str, path: &str, reason: impl Into<Reason>) -> DiskError {
         DiskError::at(operation, &self.path, path, reason)
     }
 }
@@ -470,7 +482,7 @@ fn move_reason(errno: Errno) -> Reason {
 }
 
 /// The folder part of a path; empty at the root.
-fn parent_of(path: &str) -> &str {
+pub(super) fn parent_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 

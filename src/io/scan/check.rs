@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Memory, Saver, ScanError, hash_stable};
 use crate::{
     io::{
-        disk::{GameRoot, Kind},
+        disk::{Cursor, FileStat, GameRoot, Kind, Stamp},
         hash::Watcher,
         store::{ChunkHashes, Held},
     },
@@ -19,6 +19,8 @@ pub struct Check {
     pub held: Held,
     /// What does not, in the order of the manifest: files, folders, links.
     pub differences: Vec<Difference>,
+    /// The state each link of the manifest was in that is as it should be.
+    pub links: Vec<Stamp>,
 }
 
 /// One path that is not as the manifest says.
@@ -78,14 +80,15 @@ pub fn check(
     memory: &mut Memory,
     watcher: &mut Watcher<'_>,
 ) -> Result<Check, ScanError> {
-    let mut check =
-        Check { held: Held { hashes, ..Held::nothing(content, Arc::clone(manifest)) }, differences: Vec::new() };
+    let held = Held { hashes, ..Held::nothing(content, Arc::clone(manifest)) };
+    let mut check = Check { held, differences: Vec::new(), links: Vec::new() };
+    let mut cursor = root.cursor();
     let mut saver = Saver::default();
     for (number, entry) in manifest.files().iter().enumerate() {
-        check.file(root, FileNo(number as u32), entry, memory, watcher, &mut saver)?;
+        check.file((root, &mut cursor), FileNo(number as u32), entry, memory, watcher, &mut saver)?;
     }
     for dir in manifest.dirs() {
-        match root.find(dir.path.as_str())? {
+        match cursor.find(dir.path.as_str())? {
             None => check.differs(dir.path.as_str(), DifferenceKind::Missing),
             Some(stat) if stat.kind != Kind::Folder => check.differs(dir.path.as_str(), DifferenceKind::WrongKind),
             Some(_) => {}
@@ -93,14 +96,13 @@ pub fn check(
     }
     for link in manifest.links() {
         let path = link.path.as_str();
-        match root.find(path)? {
+        match cursor.find(path)? {
             None => check.differs(path, DifferenceKind::Missing),
             Some(stat) if stat.kind != Kind::Link => check.differs(path, DifferenceKind::WrongKind),
             Some(_) if root.read_link(path)? != *link.target => check.differs(path, DifferenceKind::Target),
-            Some(_) => {}
+            Some(stat) => check.links.push(stat.stamp),
         }
     }
-    memory.save();
     Ok(check)
 }
 
@@ -111,7 +113,7 @@ impl Check {
 
     fn file(
         &mut self,
-        root: &GameRoot,
+        (root, cursor): (&GameRoot, &mut Cursor<'_>),
         number: FileNo,
         entry: &FileEntry,
         memory: &mut Memory,
@@ -119,7 +121,7 @@ impl Check {
         saver: &mut Saver,
     ) -> Result<(), ScanError> {
         let path = entry.path.as_str();
-        let stat = match root.find(path)? {
+        let stat = match cursor.find(path)? {
             Some(stat) if stat.kind == Kind::File => stat,
             other => {
                 let kind = if other.is_none() { DifferenceKind::Missing } else { DifferenceKind::WrongKind };
@@ -128,23 +130,26 @@ impl Check {
                 return if watcher(entry.size).is_break() { Err(ScanError::Cancelled) } else { Ok(()) };
             }
         };
+        if self.is_known(number, entry, &stat.stamp, memory) {
+            return if watcher(entry.size).is_break() {
+                Err(ScanError::Cancelled)
+            } else {
+                self.whole_file(number, &stat);
+                Ok(())
+            };
+        }
         let Some(found) = hash_stable(root, &entry.path, &stat.stamp, memory, watcher, saver)? else {
             self.differs(path, DifferenceKind::Changing);
             return Ok(());
         };
         let manifest = Arc::clone(&self.held.manifest);
-        let chunks = manifest.chunks_of(number);
-        self.held.stamps[number.index()] = Some(stat.stamp);
         if found.file == entry.hash {
             self.held.hashes.set_file(&manifest, number, &found.chunks).expect("equal files have equal chunk hashes");
-            chunks.for_each(|chunk| {
-                self.held.chunks.insert(ChunkNo(chunk));
-            });
-            if stat.executable != entry.executable {
-                self.differs(path, DifferenceKind::Mode);
-            }
+            self.whole_file(number, &stat);
             return Ok(());
         }
+        let chunks = manifest.chunks_of(number);
+        self.held.stamps[number.index()] = Some(stat.stamp);
         // A chunk's hash says where in its file it lies, but not whether it is the file's only one: the
         // chunks of a file that grew from one or shrank to one simply do not match.
         let of = chunks.len() as u32;
@@ -157,5 +162,24 @@ impl Check {
         }
         self.differs(path, DifferenceKind::Changed { good, of });
         Ok(())
+    }
+
+    /// Whether the file did not change, and its chunk hashes are here: then nothing more is looked up.
+    fn is_known(&self, number: FileNo, entry: &FileEntry, stamp: &Stamp, memory: &mut Memory) -> bool {
+        memory.hash(&entry.path, stamp) == Some(entry.hash)
+            && self.held.hashes.knows_file(&self.held.manifest, number)
+            && stamp.size == entry.size
+    }
+
+    fn whole_file(&mut self, number: FileNo, stat: &FileStat) {
+        let manifest = Arc::clone(&self.held.manifest);
+        self.held.stamps[number.index()] = Some(stat.stamp);
+        manifest.chunks_of(number).for_each(|chunk| {
+            self.held.chunks.insert(ChunkNo(chunk));
+        });
+        let entry = manifest.file(number);
+        if stat.executable != entry.executable {
+            self.differs(entry.path.as_str(), DifferenceKind::Mode);
+        }
     }
 }

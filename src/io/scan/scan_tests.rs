@@ -250,3 +250,155 @@ fn a_folder_of_too_many_files_is_bounded() {
     let tree = walk(&game.root()).unwrap();
     assert!(tree.private[0].to_string().contains("more than 150000"), "{:?}", tree.private);
 }
+
+#[test]
+fn what_can_be_no_build_is_refused_before_anything_is_hashed() {
+    let sparse = |size: u64| {
+        move |game: &Game| {
+            fs::File::create(game.path("a")).unwrap().set_len(size).unwrap();
+        }
+    };
+    let check = |spoil: &dyn Fn(&Game), expect: &str| {
+        let mut game = Game::new(&[("version.ini", b"1")]);
+        spoil(&game);
+        let mut reads = 0;
+        let result = game.build_watched(&mut |_| {
+            reads += 1;
+            ControlFlow::Break(())
+        });
+        let message = result.unwrap_err().to_string();
+        assert!(message.contains(expect) && reads == usize::from(expect == "cancelled"), "{message}, {reads} reads");
+    };
+    check(&sparse(1 << 41), "cancelled");
+    check(&sparse((1 << 41) + 1), "2199023255553 bytes in 2097153 chunks; 2 TiB, 2097152 chunks, is the most");
+    let twins = |game: &Game| {
+        sparse(1 << 30)(game);
+        game.write("A", b"x");
+    };
+    check(&twins, "`A` and `a` cannot both exist");
+}
+
+/// What the index has of a game is enough to say that it did not change, and only while it did not.
+mod glances {
+    use std::{path::Path, sync::Arc};
+
+    use super::*;
+    use crate::io::{
+        index::{Index, Whole},
+        store,
+    };
+
+    const FILES: &[(&str, &[u8])] =
+        &[("version.ini", b"1.0\n"), ("a/b/one", b"1"), ("a/b/two", b"2"), ("a/c", b""), ("z", &[3; 2 * MIB + 1])];
+
+    struct Known {
+        game: Game,
+        index: Arc<Index>,
+        id: GameId,
+        content: crate::types::ContentId,
+    }
+
+    impl Known {
+        fn new() -> Self {
+            let mut game = Game::new(FILES);
+            fs::create_dir(game.path("hollow")).unwrap();
+            symlink("a/c", game.path("link")).unwrap();
+            let (id, index) = (GameId::new("game").unwrap(), game.path(".potluck/index"));
+            fs::create_dir(game.path(".potluck")).unwrap();
+            let index = Arc::new(Index::open(&index, Path::new("/games")).0.with_exact_times());
+            game.memory = Memory::of_game(&index, &id);
+            let scanned = game.build().unwrap();
+            store::save_manifest(&game.root(), &scanned.bytes, &scanned.held.hashes).unwrap();
+            let manifest = &scanned.held.manifest;
+            let whole = Whole {
+                content: scanned.held.content,
+                size: manifest.size(),
+                chunks: manifest.chunk_count(),
+                manifest: game.root().stat(store::MANIFEST).unwrap().stamp,
+                sentinel: manifest.sentinel().clone(),
+                dirs: vec!["hollow".to_owned()],
+                links: vec![("link".to_owned(), game.root().stat("link").unwrap().stamp)],
+            };
+            assert!(game.memory.remember_whole(whole));
+            Self { game, index, id, content: scanned.held.content }
+        }
+
+        fn glance(&self) -> Option<Unchanged> {
+            let root = self.game.root();
+            let sentinel = read_sentinel(&root).unwrap().unwrap();
+            let record = self.index.record(&self.id).unwrap();
+            glance(&root, &record, &sentinel, || ControlFlow::Continue(())).unwrap()
+        }
+
+        fn recall(&self) -> Option<(Held, Vec<u8>)> {
+            recall(&self.game.root(), &self.index, &self.id, self.content).unwrap()
+        }
+    }
+
+    #[test]
+    fn any_change_of_what_travels_is_seen_and_nothing_else() {
+        let check = |change: &dyn Fn(&Game), unchanged: bool| {
+            let known = Known::new();
+            assert_eq!(known.glance().unwrap().whole.content, known.content);
+            change(&known.game);
+            assert_eq!(known.glance().is_some(), unchanged);
+        };
+        let put = |path: &'static str, bytes: &'static [u8]| move |game: &Game| game.write(path, bytes);
+        let remove = |path: &'static str| move |game: &Game| fs::remove_file(game.path(path)).unwrap();
+        check(&|_| {}, true);
+        check(&put("a/b/save", b"mine"), true);
+        check(&put("local/x", b"mine"), true);
+        check(&put("a/b/two", b"3"), false);
+        check(&put("version.ini", b"1.1\n"), false);
+        check(&put(".potluck/manifest.json", b"{}"), false);
+        check(&put("hollow/x", b"no longer empty, and nobody's business"), true);
+        check(&remove("z"), false);
+        check(&remove("link"), false);
+        check(&remove(".potluck/manifest.json"), false);
+        check(&|game| fs::remove_dir(game.path("hollow")).unwrap(), false);
+        let other_folder = |game: &Game| {
+            fs::rename(game.path("a/b"), game.path("a/x")).unwrap();
+            symlink("x", game.path("a/b")).unwrap();
+        };
+        check(&other_folder, false);
+        let other_target = |game: &Game| {
+            fs::remove_file(game.path("link")).unwrap();
+            symlink("z", game.path("link")).unwrap();
+        };
+        check(&other_target, false);
+        let same_size_and_mtime = |game: &Game| {
+            let before = fs::metadata(game.path("z")).unwrap().modified().unwrap();
+            game.write("z", &[4; 2 * MIB + 1]);
+            fs::File::options().write(true).open(game.path("z")).unwrap().set_modified(before).unwrap();
+        };
+        check(&same_size_and_mtime, false);
+    }
+
+    #[test]
+    fn what_is_recalled_is_what_was_scanned() {
+        let known = Known::new();
+        let (held, bytes) = known.recall().unwrap();
+        assert!(held.is_whole() && held.content == known.content);
+        assert_eq!(manifest::content_id(&bytes), known.content);
+        assert_eq!(held.stamps, known.glance().unwrap().stamps);
+        assert!(held.hashes.unknown_files(&held.manifest).is_empty());
+        fs::write(known.game.path(".potluck/hashes"), b"damaged").unwrap();
+        assert!(known.recall().is_none(), "nobody could verify what it serves");
+        let known = Known::new();
+        fs::write(known.game.path(".potluck/manifest.json"), b"damaged").unwrap();
+        assert!(known.recall().is_none());
+        let mut known = Known::new();
+        known.game.memory.forget(&PayloadPath::new("z").unwrap());
+        known.game.memory.save();
+        assert!(known.recall().is_none() && known.glance().is_none());
+    }
+
+    #[test]
+    fn a_glance_that_is_to_stop_says_nothing() {
+        let known = Known::new();
+        let root = known.game.root();
+        let sentinel = read_sentinel(&root).unwrap().unwrap();
+        let record = known.index.record(&known.id).unwrap();
+        assert!(glance(&root, &record, &sentinel, || ControlFlow::Break(())).unwrap().is_none());
+    }
+}

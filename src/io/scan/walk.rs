@@ -19,8 +19,8 @@ pub struct Tree {
     pub files: Vec<Found>,
     /// Empty folders, sorted by path bytes.
     pub dirs: Vec<PayloadPath>,
-    /// Links with their targets, sorted by path bytes; whether they stay inside is the manifest's to check.
-    pub links: Vec<(PayloadPath, String)>,
+    /// Links, sorted by path bytes; whether they stay inside is the manifest's to check.
+    pub links: Vec<FoundLink>,
     /// Why the game cannot be shared; the first few reasons.
     pub private: Vec<Private>,
     /// Bytes of all files.
@@ -36,6 +36,17 @@ pub struct Found {
     pub stamp: Stamp,
     /// Whether its owner may run it.
     pub executable: bool,
+}
+
+/// A link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundLink {
+    /// Where it lies.
+    pub path: PayloadPath,
+    /// The state it is in.
+    pub stamp: Stamp,
+    /// What it points to.
+    pub target: String,
 }
 
 /// A reason why a game is not shared.
@@ -76,7 +87,7 @@ pub fn walk(root: &GameRoot) -> Result<Tree, DiskError> {
     let mut tree = walk.tree;
     tree.files.sort_by(|a, b| a.path.cmp(&b.path));
     tree.dirs.sort();
-    tree.links.sort();
+    tree.links.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(tree)
 }
 
@@ -130,7 +141,7 @@ impl Walk<'_> {
                         self.tree.files.push(Found { path, stamp, executable });
                     }
                 }
-                Kind::Link => self.link(&text)?,
+                Kind::Link => self.link(&text, entry.stat.stamp)?,
                 Kind::Fifo => self.private(&text, "it is a named pipe".to_owned()),
                 Kind::Socket => self.private(&text, "it is a socket".to_owned()),
                 Kind::Device => self.private(&text, "it is a device".to_owned()),
@@ -140,7 +151,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn link(&mut self, text: &str) -> Result<(), DiskError> {
+    fn link(&mut self, text: &str, stamp: Stamp) -> Result<(), DiskError> {
         let Some(path) = self.path(text) else { return Ok(()) };
         let target = match self.root.read_link(text) {
             Ok(target) => target,
@@ -148,7 +159,9 @@ impl Walk<'_> {
             Err(error) => return Err(error),
         };
         match target.to_str() {
-            Some(target) if target.len() <= TARGET_CHARS_MAX => self.tree.links.push((path, target.to_owned())),
+            Some(target) if target.len() <= TARGET_CHARS_MAX => {
+                self.tree.links.push(FoundLink { path, stamp, target: target.to_owned() });
+            }
             Some(_) => self.private(text, "its target is too long".to_owned()),
             None => self.private(text, "its target is not UTF-8".to_owned()),
         }

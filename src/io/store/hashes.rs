@@ -74,6 +74,13 @@ impl ChunkHashes {
         self.list[chunks.start as usize..chunks.end as usize].iter().copied().collect()
     }
 
+    /// Whether the hashes of all chunks of a file are known.
+    #[must_use]
+    pub fn knows_file(&self, manifest: &Manifest, file: FileNo) -> bool {
+        let chunks = manifest.chunks_of(file);
+        !self.list[chunks.start as usize..chunks.end as usize].contains(&None)
+    }
+
     /// Takes a file's chunk hashes if they are its own.
     pub fn set_file(&mut self, manifest: &Manifest, file: FileNo, hashes: &[ChunkHash]) -> Result<(), WrongHashes> {
         let entry = manifest.file(file);
@@ -91,13 +98,7 @@ impl ChunkHashes {
     #[must_use]
     pub fn unknown_files(&self, manifest: &Manifest) -> Vec<FileNo> {
         let files = 0..manifest.files().len() as u32;
-        files
-            .map(FileNo)
-            .filter(|file| {
-                let chunks = manifest.chunks_of(*file);
-                self.list[chunks.start as usize..chunks.end as usize].contains(&None)
-            })
-            .collect()
+        files.map(FileNo).filter(|file| !self.knows_file(manifest, *file)).collect()
     }
 
     /// As hashing a file gives them; `None` when not all are known.

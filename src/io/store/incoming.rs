@@ -1,5 +1,5 @@
-//! A download that grows in `.potluck/incoming/<ContentId>/`. Each file of the build grows in a file
-//! named by its number; a chunk is written in place after its hash matched, then its bit is set in a
+//! A download that grows in `.potluck/incoming/<ContentId>/`. Its files grow in the tree they will be
+//! in the root; a chunk is written in place after its hash matched, then its bit is set in a
 //! bitmap file. A kill loses nothing; after a power loss, which a new boot id tells, what the last
 //! synced bitmap does not vouch for is hashed again. Files of an older build that are in the root and
 //! equal stay where they are and count as here.
@@ -15,17 +15,16 @@ use super::{
     files::{OpenFiles, Owner},
     hashes::{ChunkHashes, HASH_BYTES, WrongHashes},
     held::Held,
-    kept::load_incoming_manifest,
     layout,
     reader::{ReadError, RootReader, read_checked, verify},
 };
 use crate::{
     io::{
-        disk::{DiskError, GameFile, GameRoot, Kind, Reason, Stamp, reflink},
+        disk::{Cursor, DiskError, GameFile, GameRoot, Kind, Reason, Stamp, reflink},
         hash::{Watcher, hash_chunk},
     },
-    types::{CHUNK_BYTES, ChunkHash, ChunkNo, ChunkPlace, ChunkSet, ContentId, FileNo, Manifest},
-    wire::manifest,
+    types::{CHUNK_BYTES, ChunkHash, ChunkNo, ChunkPlace, ChunkSet, ContentId, FileNo, Manifest, PayloadPath},
+    wire::manifest::{self, MANIFEST_BYTES_MAX},
 };
 
 /// A download that grows. Shared by the threads that write and serve it.
@@ -33,6 +32,8 @@ use crate::{
 pub struct Incoming {
     root: GameRoot,
     content: ContentId,
+    /// Where its files grow, in the root.
+    data: String,
     manifest: Arc<Manifest>,
     hashes: RwLock<ChunkHashes>,
     hashes_file: GameFile,
@@ -75,6 +76,12 @@ impl State {
             self.verified.remove(chunk);
             self.staged.remove(chunk)
         }
+    }
+
+    /// A byte of the bitmap file.
+    fn byte(&self, number: u32) -> u8 {
+        let bits = (0..8).filter(|bit| self.staged.contains(ChunkNo(number * 8 + bit)));
+        bits.fold(0, |byte, bit| byte | 1 << bit)
     }
 
     /// A file is not what it was: its chunks are gone, and grow here if they come again.
@@ -136,6 +143,10 @@ pub enum WriteError {
     /// The disk failed.
     #[error(transparent)]
     Disk(DiskError),
+}
+
+fn unwritten(chunk: ChunkNo, source: DiskError) -> WriteError {
+    if source.is_no_space() { WriteError::NoSpace { chunk, source } } else { WriteError::Disk(source) }
 }
 
 /// Why a download cannot be committed.
@@ -250,18 +261,26 @@ impl Incoming {
 
     /// Verifies a chunk and writes it. `Ok(false)`: it was here already.
     pub fn write_chunk(&self, chunk: ChunkNo, bytes: &[u8]) -> Result<bool, WriteError> {
-        let place = self.manifest.place(chunk).ok_or(WriteError::NoSuchChunk { chunk })?;
-        let expect = self.chunk_hash(chunk).ok_or(WriteError::NoHash { chunk })?;
-        let only = self.is_only_chunk(place);
-        if bytes.len() != place.len as usize || hash_chunk(bytes, place.index, only) != expect {
-            return Err(WriteError::WrongHash { chunk });
+        let stored = self.store(chunk, bytes, &mut self.root.cursor())?;
+        if stored { self.count(chunk) } else { Ok(false) }
+    }
+
+    /// The same for several: what becomes of each, in order. Small files come by the ten thousand,
+    /// and together they cost a fraction.
+    pub fn write_chunks(&self, chunks: &[(ChunkNo, &[u8])]) -> Vec<Result<bool, WriteError>> {
+        let mut cursor = self.root.cursor();
+        let mut written: Vec<_> = chunks.iter().map(|(chunk, bytes)| self.store(*chunk, bytes, &mut cursor)).collect();
+        let stored = || chunks.iter().zip(&written).filter(|(_, stored)| matches!(stored, Ok(true)));
+        let together: Vec<ChunkNo> = stored().map(|((chunk, _), _)| *chunk).collect();
+        if self.count_all(&together).is_err() {
+            // Then one by one, so that each has its own answer.
+            for ((chunk, _), stored) in chunks.iter().zip(&mut written) {
+                if matches!(stored, Ok(true)) {
+                    *stored = self.count(*chunk);
+                }
+            }
         }
-        if self.has(chunk) {
-            return Ok(false);
-        }
-        self.store(chunk, place, bytes).map_err(|source| {
-            if source.is_no_space() { WriteError::NoSpace { chunk, source } } else { WriteError::Disk(source) }
-        })
+        written
     }
 
     /// Reads a verified chunk into the front of `buffer`, which has at least its length; gives the length.
@@ -306,11 +325,11 @@ impl Incoming {
     /// `Gone`; a commit asks too.
     pub fn recheck(&self) -> Result<Vec<ChunkNo>, DiskError> {
         let mut lost = Vec::new();
-        let stays = self.state().stays.clone();
-        for (number, stamp) in stays.iter().enumerate() {
+        let mut cursor = self.root.cursor();
+        for (number, stamp) in self.stays().iter().enumerate() {
             let file = FileNo(number as u32);
             let Some(stamp) = stamp else { continue };
-            let now = self.root.find(self.manifest.file(file).path.as_str())?;
+            let now = cursor.find(self.manifest.file(file).path.as_str())?;
             if now.is_none_or(|stat| stat.stamp != *stamp) {
                 self.state().stays_no_more(&self.manifest, file);
                 self.open_in_root.close(file);
@@ -374,10 +393,12 @@ impl Incoming {
     }
 
     /// Makes the download ready to be moved into the root: what was to stay there still does, every
-    /// file is whole, nothing lies here that is not wanted, and all of it is durable.
-    pub fn prepare(&self) -> Result<(), NotReady> {
+    /// file is whole, nothing lies here that is not wanted, and all of it is durable. Gives the state
+    /// that each file is in that grew here.
+    pub(crate) fn prepare(&self) -> Result<Vec<Option<Stamp>>, NotReady> {
         let mut lost = self.recheck()?;
-        lost.extend(self.recheck_staged()?);
+        let (lost_here, mut staged) = self.recheck_staged()?;
+        lost.extend(lost_here);
         if !lost.is_empty() {
             return Err(NotReady::Lost { chunks: lost });
         }
@@ -388,17 +409,21 @@ impl Incoming {
             self.root.check_links(&layout::incoming_folder(self.content))?;
         }
         self.check_manifest_file()?;
-        for (number, entry) in self.manifest.files().iter().enumerate() {
-            let path = layout::data_path(self.content, FileNo(number as u32));
-            let stays = self.state().stays[number].is_some();
-            if stays {
+        let mut cursor = self.root.cursor();
+        for ((entry, stays), staged) in self.manifest.files().iter().zip(self.stays()).zip(&mut staged) {
+            if stays.is_some() {
                 // Begun in an earlier run, before the file in the root was found to be the right one.
-                self.root.remove_file(&path)?;
-            } else if entry.size == 0 && self.root.find(&path)?.is_none() {
-                self.root.create_file(&path, entry.executable)?;
+                let path = self.data_path(&entry.path);
+                if cursor.find(&path)?.is_some() {
+                    self.root.remove_file(&path)?;
+                }
+            } else if entry.size == 0 && staged.is_none() {
+                let created = cursor.create_file(&self.data_path(&entry.path), entry.executable)?;
+                *staged = Some(created.stat()?.stamp);
             }
         }
-        Ok(self.sync()?)
+        self.sync()?;
+        Ok(staged)
     }
 
     /// The state each file was in that stays where it is in the root.
@@ -407,17 +432,21 @@ impl Incoming {
     }
 
     /// Looks whether each growing file that has verified chunks is still here and of its size: somebody
-    /// may have tidied up. The chunks of one that is not are no longer here, and are given back.
-    fn recheck_staged(&self) -> Result<Vec<ChunkNo>, DiskError> {
+    /// may have tidied up. The chunks of one that is not are no longer here, and are given back, with
+    /// the state of those that are.
+    fn recheck_staged(&self) -> Result<(Vec<ChunkNo>, Vec<Option<Stamp>>), DiskError> {
         let mut lost = Vec::new();
-        for (number, entry) in self.manifest.files().iter().enumerate() {
+        let mut staged = vec![None; self.manifest.files().len()];
+        let mut cursor = self.root.cursor();
+        for ((number, entry), stays) in self.manifest.files().iter().enumerate().zip(self.stays()) {
             let file = FileNo(number as u32);
-            let path = layout::data_path(self.content, file);
-            if self.state().stays[number].is_some() {
+            let path = self.data_path(&entry.path);
+            if stays.is_some() {
                 continue;
             }
-            let found = self.root.find(&path)?;
-            if found.is_some_and(|stat| stat.kind == Kind::File && stat.stamp.size == entry.size) {
+            let found = cursor.find(&path)?;
+            if let Some(stat) = found.filter(|stat| stat.kind == Kind::File && stat.stamp.size == entry.size) {
+                staged[number] = Some(stat.stamp);
                 continue;
             }
             if found.is_some() {
@@ -430,13 +459,16 @@ impl Incoming {
                 }
             }
         }
-        Ok(lost)
+        Ok((lost, staged))
     }
 
     /// The manifest file moves into the root at commit: what lies there must be this build's.
     fn check_manifest_file(&self) -> Result<(), DiskError> {
-        if load_incoming_manifest(&self.root, self.content)?.is_some_and(|stored| stored.is_ok()) {
-            return Ok(());
+        match self.root.read_file(&layout::incoming_manifest(self.content), MANIFEST_BYTES_MAX) {
+            Ok(bytes) if manifest::content_id(&bytes) == self.content => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.is_missing() || matches!(error.reason(), Reason::TooLong { .. }) => {}
+            Err(error) => return Err(error),
         }
         let (bytes, _) = manifest::encode(&self.manifest).expect("a manifest that was decoded can be encoded");
         self.root.write_atomic(&layout::incoming_manifest(self.content), &bytes)
@@ -461,7 +493,9 @@ impl Incoming {
         let Some(from) = old.whole_file(same)? else { return Ok(()) };
         // Beside its place, and moved there only if nothing is: a chunk that comes meanwhile begins the
         // file itself, and must not find its bytes in a file that has been removed.
-        let (path, beside) = (layout::data_path(self.content, file), layout::adopted_path(self.content, file));
+        let (path, beside) = (self.data_path(&entry.path), layout::adopted_path(self.content, file));
+        self.root.make_dirs(&layout::adopted_folder(self.content))?;
+        self.root.make_dirs(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
         self.root.remove_file(&beside)?;
         let to = self.root.create_file(&beside, entry.executable)?;
         let moved = if reflink(&from, &to)? { self.root.rename_new(&beside, &path) } else { Ok(()) };
@@ -484,25 +518,59 @@ impl Incoming {
         Ok(())
     }
 
-    fn store(&self, chunk: ChunkNo, place: ChunkPlace, bytes: &[u8]) -> Result<bool, DiskError> {
-        let path = layout::data_path(self.content, place.file);
-        if self.is_only_chunk(place) {
-            // Small files come by the ten thousand: they do not push others out of the open ones.
-            self.create_or_open(&path, place.file)?.write_at(bytes, 0)?;
-        } else {
-            self.open.get(place.file, || self.create_or_open(&path, place.file))?.write_at(bytes, place.offset)?;
+    /// Verifies a chunk and writes its bytes; it does not count yet. `Ok(false)`: it was here already.
+    fn store(&self, chunk: ChunkNo, bytes: &[u8], cursor: &mut Cursor<'_>) -> Result<bool, WriteError> {
+        let place = self.manifest.place(chunk).ok_or(WriteError::NoSuchChunk { chunk })?;
+        let expect = self.chunk_hash(chunk).ok_or(WriteError::NoHash { chunk })?;
+        let only = self.is_only_chunk(place);
+        if bytes.len() != place.len as usize || hash_chunk(bytes, place.index, only) != expect {
+            return Err(WriteError::WrongHash { chunk });
         }
-        let mut state = self.state();
-        // A file that began to stay meanwhile would now be here twice.
-        if state.stays[place.file.index()].is_some() {
+        if self.has(chunk) {
             return Ok(false);
         }
-        self.set_bit(&mut state, chunk, true)
+        let mut open = || self.create_or_open(place.file, cursor);
+        let written = if only {
+            // They do not push others out of the open ones.
+            open().and_then(|file| file.write_at(bytes, 0))
+        } else {
+            self.open.get(place.file, open).and_then(|file| file.write_at(bytes, place.offset))
+        };
+        written.map(|()| true).map_err(|source| unwritten(chunk, source))
     }
 
-    fn create_or_open(&self, path: &str, file: FileNo) -> Result<GameFile, DiskError> {
+    /// Its bytes are written: from now on it is here. `Ok(false)`: it was before.
+    fn count(&self, chunk: ChunkNo) -> Result<bool, WriteError> {
+        let mut state = self.state();
+        if self.stays_now(&state, chunk) {
+            return Ok(false);
+        }
+        self.set_bit(&mut state, chunk, true).map_err(|source| unwritten(chunk, source))
+    }
+
+    /// The same for several whose bits lie together in the bitmap file; none counts when it fails.
+    fn count_all(&self, chunks: &[ChunkNo]) -> Result<(), DiskError> {
+        let mut state = self.state();
+        let new: Vec<ChunkNo> = chunks.iter().copied().filter(|chunk| !self.stays_now(&state, *chunk)).collect();
+        let new: Vec<ChunkNo> = new.into_iter().filter(|chunk| state.set_staged(*chunk, true)).collect();
+        let (Some(first), Some(last)) = (new.iter().min(), new.iter().max()) else { return Ok(()) };
+        let bytes: Vec<u8> = (first.0 / 8..=last.0 / 8).map(|byte| state.byte(byte)).collect();
+        self.have_file.write_at(&bytes, u64::from(first.0 / 8)).inspect_err(|_| {
+            for chunk in new {
+                state.set_staged(chunk, false);
+            }
+        })
+    }
+
+    /// A file that began to stay in the root meanwhile would now be here twice.
+    fn stays_now(&self, state: &State, chunk: ChunkNo) -> bool {
+        self.manifest.place(chunk).is_some_and(|place| state.stays[place.file.index()].is_some())
+    }
+
+    fn create_or_open(&self, file: FileNo, cursor: &mut Cursor<'_>) -> Result<GameFile, DiskError> {
         let entry = self.manifest.file(file);
-        match self.root.create_file(path, entry.executable) {
+        let path = &self.data_path(&entry.path);
+        match cursor.create_file(path, entry.executable) {
             Ok(created) => {
                 // What one write fills needs no room made for it.
                 let small = entry.size <= u64::from(CHUNK_BYTES);
@@ -519,9 +587,9 @@ impl Incoming {
     }
 
     fn read_staged(&self, place: ChunkPlace, buffer: &mut [u8]) -> Result<usize, DiskError> {
-        let path = layout::data_path(self.content, place.file);
         let len = place.len as usize;
-        let file = self.open.get(place.file, || self.root.open_file_to_write(&path))?;
+        let open = || self.root.open_file_to_write(&self.data_path(&self.manifest.file(place.file).path));
+        let file = if self.is_only_chunk(place) { open().map(Arc::new)? } else { self.open.get(place.file, open)? };
         let count = file.read_at(&mut buffer[..len], place.offset)?;
         if count == len { Ok(len) } else { Err(DiskError::new("read", file.path(), Reason::Truncated)) }
     }
@@ -530,11 +598,8 @@ impl Incoming {
     fn set_bit(&self, state: &mut State, chunk: ChunkNo, to: bool) -> Result<bool, DiskError> {
         let changed = state.set_staged(chunk, to);
         if changed {
-            let first = chunk.0 / 8 * 8;
-            let byte = (0..8u32)
-                .filter(|bit| state.staged.contains(ChunkNo(first + bit)))
-                .fold(0, |byte, bit| byte | 1 << bit);
-            if let Err(error) = self.have_file.write_at(&[byte], u64::from(chunk.0 / 8)) {
+            let number = chunk.0 / 8;
+            if let Err(error) = self.have_file.write_at(&[state.byte(number)], u64::from(number)) {
                 // A chunk counts when its bit is kept: else the asker is told of a failure that was none.
                 if to {
                     state.set_staged(chunk, false);
@@ -543,6 +608,10 @@ impl Incoming {
             }
         }
         Ok(changed)
+    }
+
+    fn data_path(&self, path: &PayloadPath) -> String {
+        format!("{}/{path}", self.data)
     }
 
     fn has(&self, chunk: ChunkNo) -> bool {

@@ -48,6 +48,16 @@ pub fn load_manifest(root: &GameRoot) -> Result<Option<Result<StoredManifest, Ma
     load(root, layout::MANIFEST, None)
 }
 
+/// The bytes of a stored manifest and their hash, or why they cannot be one.
+pub type ManifestBytes = Result<(ContentId, Vec<u8>), ManifestReadError>;
+
+/// The bytes of the manifest in the root, and the build they are of if they are its manifest; for whoever
+/// may know the build already, because reading a large manifest takes far more memory than its bytes.
+pub fn manifest_bytes(root: &GameRoot) -> Result<Option<ManifestBytes>, DiskError> {
+    let read = read(root, layout::MANIFEST)?;
+    Ok(read.map(|bytes| bytes.map(|bytes| (manifest::content_id(&bytes), bytes))))
+}
+
 /// The manifest of a download.
 pub fn load_incoming_manifest(
     root: &GameRoot,
@@ -61,23 +71,36 @@ fn load(
     path: &str,
     expect: Option<ContentId>,
 ) -> Result<Option<Result<StoredManifest, ManifestReadError>>, DiskError> {
-    let bytes = match root.read_file(path, MANIFEST_BYTES_MAX) {
-        Ok(bytes) => bytes,
-        Err(error) if error.is_missing() => return Ok(None),
-        Err(error) if matches!(error.reason(), Reason::TooLong { .. }) => {
-            return Ok(Some(Err(ManifestReadError::TooLong { max: MANIFEST_BYTES_MAX })));
-        }
-        Err(error) => return Err(error),
+    let bytes = match read(root, path)? {
+        Some(Ok(bytes)) => bytes,
+        Some(Err(error)) => return Ok(Some(Err(error))),
+        None => return Ok(None),
     };
     let content = expect.unwrap_or_else(|| manifest::content_id(&bytes));
     Ok(Some(manifest::decode(&bytes, content).map(|manifest| StoredManifest { content, manifest, bytes })))
 }
 
+fn read(root: &GameRoot, path: &str) -> Result<Option<Result<Vec<u8>, ManifestReadError>>, DiskError> {
+    match root.read_file(path, MANIFEST_BYTES_MAX) {
+        Ok(bytes) => Ok(Some(Ok(bytes))),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) if matches!(error.reason(), Reason::TooLong { .. }) => {
+            Ok(Some(Err(ManifestReadError::TooLong { max: MANIFEST_BYTES_MAX })))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Stores the manifest and the chunk hashes of a build that a scan made.
 pub fn save_manifest(root: &GameRoot, bytes: &[u8], hashes: &ChunkHashes) -> Result<(), DiskError> {
-    root.make_dirs(layout::OWN_FOLDER)?;
-    root.write_atomic(layout::HASHES, &hashes.to_bytes())?;
+    save_hashes(root, hashes)?;
     root.write_atomic(layout::MANIFEST, bytes)
+}
+
+/// Stores the chunk hashes of the build in the root.
+pub fn save_hashes(root: &GameRoot, hashes: &ChunkHashes) -> Result<(), DiskError> {
+    root.make_dirs(layout::OWN_FOLDER)?;
+    root.write_atomic(layout::HASHES, &hashes.to_bytes())
 }
 
 /// The chunk hashes stored for the build in the root; those that are missing or damaged are unknown.

@@ -1,6 +1,6 @@
 //! Where things lie in `.potluck/` of a game root.
 
-use crate::types::{ContentId, FileNo};
+use crate::types::{ContentId, FileNo, PayloadPath};
 
 /// The folder of potluck's own files.
 pub(crate) const OWN_FOLDER: &str = ".potluck";
@@ -52,16 +52,21 @@ pub(super) fn incoming_boot(content: ContentId) -> String {
 }
 
 /// The folder of a download's growing files.
-pub(super) fn data_folder(content: ContentId) -> String {
+pub(crate) fn data_folder(content: ContentId) -> String {
     format!("{INCOMING}/{content}/data")
 }
 
-/// A growing file before it is one: a shared copy of an older build's file.
-pub(super) fn adopted_path(content: ContentId, file: FileNo) -> String {
-    format!("{INCOMING}/{content}/data/{}.new", file.0)
+/// Where copies lie that share their blocks with an older build's file, until they are growing files.
+pub(super) fn adopted_folder(content: ContentId) -> String {
+    format!("{INCOMING}/{content}/adopted")
 }
 
-/// A growing file. It is named by its number: paths of the game come into being at commit only.
-pub(crate) fn data_path(content: ContentId, file: FileNo) -> String {
-    format!("{INCOMING}/{content}/data/{}", file.0)
+/// One of them.
+pub(super) fn adopted_path(content: ContentId, file: FileNo) -> String {
+    format!("{INCOMING}/{content}/adopted/{}", file.0)
+}
+
+/// A growing file or a folder of them: they lie as they will lie in the root, so that a commit can move whole folders.
+pub(crate) fn data_path(content: ContentId, path: &PayloadPath) -> String {
+    format!("{INCOMING}/{content}/data/{path}")
 }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use super::limiting::Limited;
 use crate::{
     api::{MeView, PeerView, Snapshot, Totals},
     runtime::view::{LibraryShown, PeerFacts, Shows, Traffic, TransfersShown},
-    types::PeerId,
+    types::{PeerId, Rate},
 };
 
 /// The snapshot after `before`.
-pub(super) fn snapshot(before: &Snapshot, me: &MeView, shows: &mut Shows) -> Snapshot {
+pub(super) fn snapshot(before: &Snapshot, me: &MeView, limited: &Limited, shows: &mut Shows) -> Snapshot {
     let library = shows.library.borrow_and_update().clone();
     let transfers = shows.transfers.borrow_and_update().clone();
     let links = shows.links.borrow_and_update().clone();
@@ -21,11 +22,11 @@ pub(super) fn snapshot(before: &Snapshot, me: &MeView, shows: &mut Shows) -> Sna
     next.games = Arc::clone(&library.games);
     next.transfers = Arc::clone(&transfers.transfers);
     // A few hundred peers at most: comparing them costs less than knowing whether they changed.
-    let peers: Vec<PeerView> = links.iter().map(|peer| joined(peer, &library, &transfers, &serving)).collect();
+    let peers: Vec<PeerView> = links.iter().map(|peer| joined(peer, limited, &library, &transfers, &serving)).collect();
     if *before.peers != peers {
         next.peers = Arc::new(peers);
     }
-    let totals = totals(&next.peers, &library, &before.totals);
+    let totals = totals(&next.peers, &library, limited);
     if *before.totals != totals {
         next.totals = Arc::new(totals);
     }
@@ -34,6 +35,7 @@ pub(super) fn snapshot(before: &Snapshot, me: &MeView, shows: &mut Shows) -> Sna
 
 fn joined(
     link: &PeerView,
+    limited: &Limited,
     library: &LibraryShown,
     transfers: &TransfersShown,
     serving: &std::collections::BTreeMap<PeerId, Traffic>,
@@ -52,19 +54,20 @@ fn joined(
     if let Some(up) = serving.get(&id) {
         (peer.up_bps, peer.up) = (up.bps, up.bytes);
     }
+    let own = limited.of_peer(&id);
+    (peer.up_limit_bps, peer.down_limit_bps) = (own.up.map(Rate::as_bps), own.down.map(Rate::as_bps));
     peer
 }
 
-fn totals(peers: &[PeerView], library: &LibraryShown, before: &Totals) -> Totals {
-    Totals {
+fn totals(peers: &[PeerView], library: &LibraryShown, limited: &Limited) -> Totals {
+    limited.everybody().shown_in(Totals {
         down_bps: peers.iter().map(|peer| peer.down_bps).sum(),
         up_bps: peers.iter().map(|peer| peer.up_bps).sum(),
         free: library.free,
-        up_limit_bps: before.up_limit_bps,
-        down_limit_bps: before.down_limit_bps,
         peers: peers.iter().filter(|peer| peer.online).count() as u32,
         library_trouble: library.trouble.clone(),
-    }
+        ..Totals::default()
+    })
 }
 
 #[cfg(test)]
@@ -78,14 +81,15 @@ mod tests {
     fn parts_keep_their_arc_until_something_changes() {
         let (shown, mut shows) = cells();
         let me = MeView { name: "a".into(), ..MeView::default() };
-        let first = snapshot(&Snapshot::default(), &me, &mut shows);
-        let second = snapshot(&first, &me, &mut shows);
+        let unlimited = Limited::new(None, None);
+        let first = snapshot(&Snapshot::default(), &me, &unlimited, &mut shows);
+        let second = snapshot(&first, &me, &unlimited, &mut shows);
         assert!(second.parts_since(&first).is_empty());
 
         let id = PeerId::from_bytes([1; 32]);
         shown.links.send_replace(Arc::new(vec![PeerView { id: id.to_string(), online: true, ..PeerView::default() }]));
         shown.serving.send_replace(Arc::new(BTreeMap::from([(id, Traffic { bps: 7, bytes: 9 })])));
-        let third = snapshot(&second, &me, &mut shows);
+        let third = snapshot(&second, &me, &unlimited, &mut shows);
         assert_eq!(third.peers[0].up_bps, 7);
         assert_eq!((third.totals.up_bps, third.totals.peers), (7, 1));
         assert_eq!(third.parts_since(&second).len(), 2, "peers and totals");

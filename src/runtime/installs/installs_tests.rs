@@ -466,12 +466,13 @@ fn a_process_killed_at_any_operation_of_a_commit_leaves_the_old_build_or_the_new
 
 #[test]
 fn a_commit_that_was_stopped_goes_on_with_the_same_download() {
-    let expect = {
+    let (expect, count) = {
         let party = Party::update();
-        party.commit(&party.download(None), None).unwrap();
-        party.snapshot()
+        let faults = Arc::new(Faults::count_only());
+        party.commit(&party.download(None), Some(&faults)).unwrap();
+        (party.snapshot(), faults.count())
     };
-    for point in [9, 20, 40, 60] {
+    for point in [count / 8, count / 4, count / 2, count - 5] {
         let party = Party::update();
         let incoming = party.download(None);
         let faults = Arc::new(Faults::before(point, FaultAction::Fail));
@@ -492,7 +493,7 @@ fn what_a_user_does_during_a_commit_is_kept_and_not_taken_for_ours() {
     let old = store::load_manifest(&root).unwrap().unwrap().unwrap();
     let (content, new) = (incoming.content(), incoming.manifest());
     let memory = &mut Memory::none();
-    let Surveyed { survey, ours } = survey(&root, Some(&old), (content, new), memory).unwrap();
+    let Surveyed { survey, ours } = survey(&root, Some(&old), (content, new), None, memory).unwrap();
     // Ours when it was looked at, or not there.
     for path in ["old/only/deep.txt", "data/changes.pak", "run", "becomes_folder"] {
         write(&party.root_path(), path, b"saved just now");
@@ -510,8 +511,8 @@ fn what_a_user_does_during_a_commit_is_kept_and_not_taken_for_ours() {
     same[5] ^= 1;
     write(&party.root_path(), "data/same.pak", &same);
     let before = |number: usize, path: &PayloadPath| match machine.placed.get(path) {
-        Some(stamp) => Some(Before { stamp: *stamp, touched: true }),
-        None => stays[number].map(|stamp| Before { stamp, touched: false }),
+        Some(stamp) => Before::Seen { stamp: *stamp, touched: true },
+        None => stays[number].map_or(Before::Unknown, |stamp| Before::Seen { stamp, touched: false }),
     };
     let held = held_after(&root, &incoming, before, memory).unwrap();
     let changed: Vec<_> = (0..new.files().len() as u32)
@@ -693,7 +694,7 @@ fn a_disk_a_game_does_not_fit_on_is_refused_before_the_journal() {
     // Seen from before: the mount hides what is in the folder.
     let old = store::load_manifest(incoming.root()).unwrap().unwrap().unwrap();
     let new = (incoming.content(), incoming.manifest().as_ref());
-    let error = survey(incoming.root(), Some(&old), new, &mut Memory::none()).err().unwrap();
+    let error = survey(incoming.root(), Some(&old), new, None, &mut Memory::none()).err().unwrap();
     assert!(error.to_string().contains("another file system is mounted"), "{error}");
     party.commit(&incoming, None).unwrap_err();
     assert!(std::process::Command::new("umount").arg(&mounted).status().unwrap().success());

@@ -79,8 +79,12 @@ impl<'a> Machine<'a> {
             Step::SetAside { path } => self.set_aside(path.as_str()),
             Step::RemoveFolder { path } => remove_if_empty(root, path.as_str()),
             Step::MakeFolder { path } => root.make_dirs(path.as_str()),
-            Step::Place { file, path } => match self.download {
-                Some(content) => self.place(&store::data_path(content, *file), path),
+            Step::PlaceFolder { path } => match self.download {
+                Some(content) => self.place_folder(content, path),
+                None => Ok(()),
+            },
+            Step::Place { file: _, path } => match self.download {
+                Some(content) => self.place(&store::data_path(content, path), path),
                 None => Ok(()),
             },
             Step::SetMode { path, executable } => match root.open_file(path.as_str()) {
@@ -177,6 +181,27 @@ impl<'a> Machine<'a> {
         }
         self.placed.insert(path.clone(), staged.stamp);
         Ok(())
+    }
+
+    /// Moves a folder of the download to its path. Where one came since it was looked at, its files
+    /// move one by one.
+    fn place_folder(&mut self, content: ContentId, path: &PayloadPath) -> Result<(), DiskError> {
+        let from = store::data_path(content, path);
+        match self.root.rename_new(&from, path.as_str()) {
+            Err(error) if is_absent(&error) && self.root.find(&from)?.is_none() => Ok(()),
+            Err(error) if matches!(error.reason(), Reason::Exists) => {
+                let Some(new) = self.new else { return Ok(()) };
+                let below = format!("{path}/");
+                for entry in new.files().iter().filter(|entry| entry.path.as_str().starts_with(&below)) {
+                    if let Some(parent) = entry.path.parent() {
+                        self.root.make_dirs(parent.as_str())?;
+                    }
+                    self.place(&store::data_path(content, &entry.path), &entry.path)?;
+                }
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     fn restore_sentinel(&self) -> Result<(), DiskError> {

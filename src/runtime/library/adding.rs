@@ -185,7 +185,7 @@ pub(super) fn add(desk: &Desk, plan: &Plan, meter: &Meter, cancel: &Cancellation
         Source::Folder(path) => adding.folder(path)?,
         Source::File { folder, name } => adding.file(folder, name)?,
     };
-    let seen = look(desk, &plan.game, &Distrust::Nothing, meter, cancel);
+    let seen = look(desk, &plan.game, &Distrust::Conclusion, meter, cancel);
     let changed = old.as_ref().map_or([new.files().len() as u32, 0, 0], |old| compare(old, &new));
     Ok(AddOutcome { seen, before: old.map(|old| old.version().clone()), changed, left })
 }
@@ -318,6 +318,7 @@ impl Adding<'_> {
         memory: &mut Memory,
     ) -> Result<(), AddError> {
         let Held { content, manifest, .. } = &scanned.held;
+        root.check_sizes(manifest.files().iter().map(|file| (file.path.as_str(), file.size)))?;
         let files = &self.desk.files;
         let watch = &mut self.meter.watch(self.cancel);
         let incoming = Incoming::open(root, *content, Arc::clone(manifest), &scanned.bytes, held, files, watch)
@@ -470,6 +471,7 @@ mod tests {
             library: Arc::new(Library::open(&library).unwrap()),
             index: Arc::new(Index::open(&home.join("index"), &library).0),
             files: OpenFiles::default(),
+            shelf: crate::runtime::shelf::Shelf::default(),
             quiet: Duration::ZERO,
         }
     }

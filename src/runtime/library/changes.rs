@@ -212,7 +212,8 @@ impl Actor {
             What::Private { reason, .. } | What::Failed { reason } => {
                 Err(refusal(ErrorCode::Failed, format_args!("{game} was added and cannot be shared: {reason}")))
             }
-            What::Nothing | What::Unsettled | What::Cancelled => {
+            // What was just added was looked at in whole: that it is the same cannot be.
+            What::Same(_) | What::Nothing | What::Unsettled | What::Cancelled => {
                 Err(refusal(ErrorCode::WouldWait, format_args!("{game} was added and is being written to")))
             }
         };
@@ -297,7 +298,8 @@ impl Actor {
             }
             What::Failed { reason } => Err(refusal(ErrorCode::Failed, format_args!("{game}: {reason}"))),
             What::Nothing => Err(refusal(ErrorCode::NotFound, format_args!("{game} is not here (any more)"))),
-            What::Unsettled | What::Cancelled => Err(refusal(
+            // Nothing was taken from the index: that it is the same cannot be.
+            What::Same(_) | What::Unsettled | What::Cancelled => Err(refusal(
                 ErrorCode::WouldWait,
                 format_args!("{game} is being written to; try again when it is quiet"),
             )),

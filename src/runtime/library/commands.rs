@@ -55,7 +55,7 @@ fn digits(text: &str) -> Result<String, CommandError> {
 }
 
 /// The peer a person means by an id, its first characters, or a name.
-pub(super) fn find_peer(text: &str, names: &BTreeMap<PeerId, PeerName>) -> Result<PeerId, CommandError> {
+pub(in crate::runtime) fn find_peer(text: &str, names: &BTreeMap<PeerId, PeerName>) -> Result<PeerId, CommandError> {
     let text = text.trim();
     // A whole id means a peer whether or not it is here.
     if let Ok(peer) = text.parse::<PeerId>() {

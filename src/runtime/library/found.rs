@@ -8,12 +8,45 @@ use crate::{
     core::library::{Changes, Facts, LocalBuild, LocalChange},
     io::{
         disk::Stamp,
-        scan::{Check, Difference, DifferenceKind},
+        index::Whole,
+        scan::{Check, Difference, DifferenceKind, Unchanged},
         store::{Held, RootReader},
     },
-    runtime::shelf::{Files, Shelf},
-    types::{ChunkSet, ContentId, Manifest, PayloadPath, Tenths},
+    runtime::shelf::{Files, Opener, Shelf},
+    types::{ChunkSet, ContentId, GameId, Manifest, PayloadPath, Tenths},
 };
+
+/// A build in which nothing changed since it was found whole, in this run or an earlier one.
+#[derive(Debug)]
+pub(super) struct Same {
+    whole: Whole,
+    files: u32,
+    mark: Mark,
+}
+
+impl Same {
+    pub(super) fn new(unchanged: Unchanged) -> Self {
+        let Unchanged { whole, stamps } = unchanged;
+        let mark = Mark::of(&whole.content, &stamps, &ChunkSet::full(whole.chunks));
+        Self { files: stamps.len() as u32, whole, mark }
+    }
+
+    pub(super) fn content(&self) -> ContentId {
+        self.whole.content
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    /// What the core is told.
+    pub(super) fn change(&self, title: &str) -> LocalChange {
+        let Whole { content, size, sentinel, .. } = &self.whole;
+        let version = sentinel.version().clone();
+        let facts = Facts { version, title: title.to_owned(), size: *size, files: self.files };
+        LocalChange::Complete(LocalBuild { content: *content, facts })
+    }
+}
 
 /// A build and where its chunks are.
 #[derive(Debug)]
@@ -25,6 +58,8 @@ pub(super) struct Found {
     pub(super) differences: Vec<Difference>,
     is_changing: bool,
     is_modified: bool,
+    /// Whether the index knows it whole, so that all of this can be had again without hashing.
+    is_recorded: bool,
     reader: RootReader,
     mark: Mark,
 }
@@ -54,12 +89,12 @@ impl Mark {
 }
 
 impl Found {
-    pub(super) fn new(check: Check, bytes: Bytes, reader: RootReader) -> Self {
+    pub(super) fn new(check: Check, bytes: Bytes, reader: RootReader, is_recorded: bool) -> Self {
         let (is_changing, is_modified) = (check.is_changing(), check.is_modified());
-        let Check { held, differences } = check;
+        let Check { held, differences, links: _ } = check;
         let mark = Mark::of(&held.content, &held.stamps, &held.chunks);
         let Held { content, manifest, chunks, .. } = held;
-        Self { content, manifest, bytes, chunks, differences, is_changing, is_modified, reader, mark }
+        Self { content, manifest, bytes, chunks, differences, is_changing, is_modified, is_recorded, reader, mark }
     }
 
     /// Whether a file changed while it was read: look again.
@@ -94,8 +129,16 @@ impl Found {
         LocalChange::Modified { build, changes: Changes::new(paths), matching }
     }
 
+    /// Whether it must stay open while it is offered.
+    pub(super) fn stays_open(&self) -> bool {
+        !self.is_recorded
+    }
+
     /// Offers what matches to the room.
-    pub(super) fn put_on(self, shelf: &Shelf) {
+    pub(super) fn put_on(self, shelf: &Shelf, game: &GameId, opener: &Opener) {
         shelf.put(self.content, self.manifest, self.bytes, Files::Root(Arc::new(self.reader)), self.chunks);
+        if self.is_recorded {
+            shelf.may_close(self.content, game, opener);
+        }
     }
 }

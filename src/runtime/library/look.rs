@@ -13,16 +13,18 @@ use std::{
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::found::Found;
+use super::found::{Found, Same};
 use crate::{
     io::{
         clock,
-        disk::{DiskError, GameRoot, Kind, Library},
-        index::Index,
+        disk::{DiskError, GameRoot, Kind, Library, Stamp},
+        index::{Index, Whole},
         scan::{self, Check, Memory, ScanError, Tree},
-        store::{self, OpenFiles, RootReader, StoredManifest},
+        store::{self, OpenFiles, RootReader},
     },
-    types::{GameId, PayloadPath, Sentinel, Version, clean, is_reserved_root_name},
+    runtime::shelf::Shelf,
+    types::{ContentId, GameId, Manifest, PayloadPath, Sentinel, Version, clean, is_reserved_root_name},
+    wire::manifest::{self, ManifestReadError},
 };
 
 /// Entries of a game's root that are looked through for one that is not ours.
@@ -62,6 +64,8 @@ pub(super) struct Desk {
     pub(super) library: Arc<Library>,
     pub(super) index: Arc<Index>,
     pub(super) files: OpenFiles,
+    /// What is open there need not be read once more.
+    pub(super) shelf: Shelf,
     /// How long nobody may have written to a folder for it to be whole.
     pub(super) quiet: Duration,
 }
@@ -69,8 +73,10 @@ pub(super) struct Desk {
 /// What is not to be taken from the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Distrust {
-    /// Files whose size, times and inode did not change did not change.
+    /// A game whose files did not change is what it was.
     Nothing,
+    /// Files whose size, times and inode did not change did not change; what they come to is made out anew.
+    Conclusion,
     /// This file is read again.
     File(PayloadPath),
     /// Everything is read again.
@@ -92,6 +98,8 @@ pub(super) struct Seen {
 pub(super) enum What {
     /// There is no folder, or nothing but what is potluck's own.
     Nothing,
+    /// The whole build it was the last time.
+    Same(Box<Same>),
     /// A build, whole or with differences.
     Build(Box<Found>),
     /// It cannot be shared.
@@ -131,6 +139,9 @@ pub(super) fn look(desk: &Desk, game: &GameId, distrust: &Distrust, meter: &Mete
     Seen { what, installed, note }
 }
 
+/// A manifest as it is in a root, with its bytes.
+type Stored = (ContentId, Arc<Manifest>, Bytes);
+
 struct Looking<'a> {
     desk: &'a Desk,
     game: &'a GameId,
@@ -142,7 +153,14 @@ struct Looking<'a> {
 impl Looking<'_> {
     fn build(&self, memory: &mut Memory, distrust: &Distrust, note: &mut Option<String>) -> Result<What, ScanError> {
         let Some(sentinel) = scan::read_sentinel(self.root)? else { return self.without_sentinel() };
-        let stored = match store::load_manifest(self.root)? {
+        if *distrust == Distrust::Nothing
+            && let Some(same) = self.glance(&sentinel)
+        {
+            return Ok(What::Same(Box::new(same)));
+        }
+        // Before it is read: when it is replaced meanwhile, the next look does not find it unchanged.
+        let stamp = self.root.find(store::MANIFEST)?.map(|stat| stat.stamp);
+        let stored = match self.stored()? {
             Some(Ok(stored)) => Some(stored),
             Some(Err(error)) => {
                 *note = Some(format!("{}: its manifest is damaged ({error}); a new one is made", self.game));
@@ -151,28 +169,63 @@ impl Looking<'_> {
             None => None,
         };
         match stored.filter(|stored| self.is_of(stored, &sentinel)) {
-            Some(stored) => self.compare(stored, memory, distrust),
+            Some(stored) => self.compare(stored, stamp, memory, distrust),
             None => self.make(sentinel, memory),
         }
     }
 
-    /// A manifest is that of the folder while the folder has its name and its version file.
-    fn is_of(&self, stored: &StoredManifest, sentinel: &Sentinel) -> bool {
-        stored.manifest.game() == self.game && stored.manifest.sentinel() == sentinel
+    fn stored(&self) -> Result<Option<Result<Stored, ManifestReadError>>, DiskError> {
+        let (content, bytes) = match store::manifest_bytes(self.root)? {
+            Some(Ok(read)) => read,
+            Some(Err(error)) => return Ok(Some(Err(error))),
+            None => return Ok(None),
+        };
+        if let Some(open) = self.desk.shelf.get(content) {
+            return Ok(Some(Ok((content, Arc::clone(open.manifest()), open.manifest_bytes()))));
+        }
+        let decoded = manifest::decode(&bytes, content);
+        Ok(Some(decoded.map(|manifest| (content, Arc::new(manifest), Bytes::from(bytes)))))
     }
 
-    fn compare(&self, stored: StoredManifest, memory: &mut Memory, distrust: &Distrust) -> Result<What, ScanError> {
-        let StoredManifest { content, manifest, bytes } = stored;
+    /// A manifest is that of the folder while the folder has its name and its version file.
+    fn is_of(&self, (_, manifest, _): &Stored, sentinel: &Sentinel) -> bool {
+        manifest.game() == self.game && manifest.sentinel() == sentinel
+    }
+
+    /// What it is if nothing changed. Whatever is wrong is for the whole look to say.
+    fn glance(&self, sentinel: &Sentinel) -> Option<Same> {
+        let record = self.desk.index.record(self.game)?;
+        let go_on = || if self.cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        match scan::glance(self.root, &record, sentinel, go_on) {
+            Ok(unchanged) => unchanged.map(Same::new),
+            Err(error) => {
+                tracing::debug!(%error, game = %self.game, "a glance was not enough");
+                None
+            }
+        }
+    }
+
+    fn compare(
+        &self,
+        (content, manifest, bytes): Stored,
+        stamp: Option<Stamp>,
+        memory: &mut Memory,
+        distrust: &Distrust,
+    ) -> Result<What, ScanError> {
         match distrust {
-            Distrust::Nothing => {}
+            Distrust::Nothing | Distrust::Conclusion => {}
             Distrust::File(path) => memory.forget(path),
             Distrust::Everything => manifest.files().iter().for_each(|file| memory.forget(&file.path)),
         }
         self.meter.expect(manifest.size());
         let hashes = store::load_hashes(self.root, &manifest)?;
+        let were_known = hashes.unknown_files(&manifest).is_empty();
         let watch = &mut self.meter.watch(self.cancel);
-        let check = scan::check(self.root, content, &Arc::new(manifest), hashes, memory, watch)?;
-        Ok(What::Build(Box::new(self.found(check, bytes)?)))
+        let check = scan::check(self.root, content, &manifest, hashes, memory, watch)?;
+        let is_recorded = !check.is_modified()
+            && (were_known || self.restore_hashes(&check))
+            && stamp.is_some_and(|stamp| remember(&check, stamp, memory));
+        Ok(What::Build(Box::new(self.found(check, bytes, is_recorded)?)))
     }
 
     /// A folder with a version and without a manifest: it is one build as it is, once it is quiet.
@@ -203,13 +256,26 @@ impl Looking<'_> {
         if !same || self.is_changing_hands()? {
             return Ok(What::Unsettled);
         }
-        if let Err(error) = store::save_manifest(self.root, &scanned.bytes, &scanned.held.hashes)
-            && self.desk.library.read_only().is_none()
-        {
-            return Err(error.into());
+        let links = before.links.iter().map(|link| link.stamp).collect();
+        let check = Check { held: scanned.held, differences: Vec::new(), links };
+        let is_recorded = match store::save_manifest(self.root, &scanned.bytes, &check.held.hashes) {
+            Ok(()) => {
+                let stamp = self.root.find(store::MANIFEST)?.map(|stat| stat.stamp);
+                stamp.is_some_and(|stamp| remember(&check, stamp, memory))
+            }
+            Err(_) if self.desk.library.read_only().is_some() => false,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(What::Build(Box::new(self.found(check, scanned.bytes.into(), is_recorded)?)))
+    }
+
+    /// Stores hashes that were missing; says whether they are there now.
+    fn restore_hashes(&self, check: &Check) -> bool {
+        let stored = store::save_hashes(self.root, &check.held.hashes);
+        if let Err(error) = &stored {
+            tracing::debug!(%error, game = %self.game, "chunk hashes cannot be stored");
         }
-        let check = Check { held: scanned.held, differences: Vec::new() };
-        Ok(What::Build(Box::new(self.found(check, scanned.bytes)?)))
+        stored.is_ok()
     }
 
     fn without_sentinel(&self) -> Result<What, ScanError> {
@@ -231,10 +297,10 @@ impl Looking<'_> {
         Ok(self.root.find(store::JOURNAL)?.is_some())
     }
 
-    fn found(&self, check: Check, bytes: Vec<u8>) -> Result<Found, DiskError> {
+    fn found(&self, check: Check, bytes: Bytes, is_recorded: bool) -> Result<Found, DiskError> {
         let root = self.desk.library.open_root(self.game)?;
         let reader = RootReader::new(root, &check.held, &self.desk.files);
-        Ok(Found::new(check, Bytes::from(bytes), reader))
+        Ok(Found::new(check, bytes, reader, is_recorded))
     }
 
     fn explain(&self, error: ScanError) -> What {
@@ -254,6 +320,24 @@ impl Looking<'_> {
             },
         }
     }
+}
+
+/// Remembers that a root holds all of a build, its manifest being in the state `stamp`; false when that
+/// cannot be, and the next look has to compare again.
+fn remember(check: &Check, stamp: Stamp, memory: &mut Memory) -> bool {
+    let manifest = &check.held.manifest;
+    let is_in = |path: &str| manifest.files().binary_search_by(|file| file.path.as_str().cmp(path)).is_ok();
+    memory.keep_only(is_in);
+    let links = manifest.links().iter().map(|link| link.path.to_string()).zip(check.links.iter().copied());
+    memory.remember_whole(Whole {
+        content: check.held.content,
+        size: manifest.size(),
+        chunks: manifest.chunk_count(),
+        manifest: stamp,
+        sentinel: manifest.sentinel().clone(),
+        dirs: manifest.dirs().iter().map(|dir| dir.path.to_string()).collect(),
+        links: links.collect(),
+    })
 }
 
 fn failed(error: &DiskError) -> What {

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Actor, Stage,
-    found::Found,
+    found::{Found, Same},
     jobs::Done,
     look::{Desk, Distrust, Seen, What, look},
     looks::UNSETTLED,
@@ -28,7 +28,7 @@ use crate::{
         installs::{self, Recovered},
         tasks::PoolError,
     },
-    types::GameId,
+    types::{ContentId, GameId},
 };
 
 /// A library folder that is gone is looked for again this often.
@@ -97,13 +97,21 @@ impl Actor {
     pub(super) fn start_looks(&mut self) {
         let now = clock::now();
         while let Some((game, cancel)) = self.looks.start(now, &self.context.tasks.cancelled().clone()) {
-            let distrust = self.distrust.remove(&game).unwrap_or(Distrust::Nothing);
+            let distrust = self.distrust.remove(&game).unwrap_or_else(|| self.usual_distrust(&game));
             let (meter, desk, of) = (self.meter(&game), self.desk.clone(), game.clone());
             self.job(
                 "look at a game",
                 move || look(&desk, &of, &distrust, &meter, &cancel),
                 move |seen| Done::Seen { game, seen },
             );
+        }
+    }
+
+    /// What is to be put on the shelf anew has to be looked at in whole.
+    fn usual_distrust(&self, game: &GameId) -> Distrust {
+        match self.shelved.get(game) {
+            Some((_, None)) => Distrust::Conclusion,
+            Some((_, Some(_))) | None => Distrust::Nothing,
         }
     }
 
@@ -115,11 +123,7 @@ impl Actor {
             Ok(listed) => listed.listing.games.iter().cloned().collect(),
             Err(_) => BTreeSet::new(),
         };
-        let index = Arc::clone(&self.desk.index);
-        if listed.as_ref().is_ok_and(|listed| listed.is_in_place) {
-            let keep = games.clone();
-            self.job("forget games that are gone", move || index.retain_games(&keep), |_| Done::Nothing);
-        }
+        self.forget = listed.as_ref().is_ok_and(|listed| listed.is_in_place).then(|| games.clone());
         let before = mem::replace(&mut self.stage, Stage::FirstLooks(games));
         self.on_listed(listed, now);
         self.to_transfers.send(TransfersInput::Scanned);
@@ -196,7 +200,19 @@ impl Actor {
 
     pub(super) fn first_looks_done(&mut self) {
         if matches!(&self.stage, Stage::FirstLooks(games) if games.is_empty()) {
-            self.stage = Stage::Known;
+            self.stage = Stage::Known { is_announced: false };
+            if let Some(keep) = self.forget.take() {
+                let index = Arc::clone(&self.desk.index);
+                self.job("forget games that are gone", move || index.retain_games(&keep), |_| Done::Nothing);
+            }
+        }
+    }
+
+    /// The library is ready when the room was told of everything in it.
+    pub(super) fn show_ready(&mut self) {
+        if matches!(self.stage, Stage::Known { is_announced: false }) && self.core.is_announced() {
+            self.stage = Stage::Known { is_announced: true };
+            self.show(clock::now());
             self.shown.send_modify(|shown| shown.scanned = true);
         }
     }
@@ -213,6 +229,10 @@ impl Actor {
             self.installed.remove(game)
         };
         match what {
+            What::Same(same) => {
+                self.core.handle_local(game, same.change(&self.core.title(game)), now);
+                self.shelve_same(game, &same);
+            }
             What::Build(found) => {
                 if found.is_changing() {
                     self.looks.want(game, now + UNSETTLED);
@@ -276,20 +296,43 @@ impl Actor {
     /// Offers what was found; what a transfer of the same content offers is left to it.
     pub(super) fn shelve(&mut self, game: &GameId, found: Found) {
         let (content, mark) = (found.content, found.mark());
-        let is_growing = self.core.local(game).is_some_and(|local| local.growing().contains_key(&content));
-        let may = self.core.rules().allow(game) && self.core.announced_twin(game).is_none();
-        if !may || (self.shelved.len() >= self.folder.open_max && !self.shelved.contains_key(game)) {
+        let is_full = found.stays_open() && self.context.shelf.open_count() >= self.folder.open_max;
+        if !self.may_shelve(game) || (is_full && !self.shelved.contains_key(game)) {
             return self.unshelve(game);
         }
         let old = self.shelved.get(game).copied();
-        if is_growing || old == Some((content, Some(mark))) {
+        if self.is_growing(game, &content) || old == Some((content, Some(mark))) {
             return;
         }
-        found.put_on(&self.context.shelf);
+        found.put_on(&self.context.shelf, game, &self.opener);
         self.shelved.insert(game.clone(), (content, Some(mark)));
         if let Some((old, _)) = old.filter(|(old, _)| *old != content) {
             self.context.shelf.remove(old);
         }
+    }
+
+    /// Offers what did not change, to be opened when somebody asks for it.
+    fn shelve_same(&mut self, game: &GameId, same: &Same) {
+        let now_is = (same.content(), Some(same.mark()));
+        if !self.may_shelve(game) {
+            return self.unshelve(game);
+        }
+        if self.is_growing(game, &same.content()) || self.shelved.get(game) == Some(&now_is) {
+            return;
+        }
+        // What is there of another build, or of this one in another state, is not what is in the folder.
+        self.unshelve(game);
+        self.context.shelf.put_closed(same.content(), game, &self.opener);
+        self.shelved.insert(game.clone(), now_is);
+    }
+
+    fn may_shelve(&self, game: &GameId) -> bool {
+        self.core.rules().allow(game) && self.core.announced_twin(game).is_none()
+    }
+
+    /// Whether a transfer brings it, whose business it is then to offer it.
+    fn is_growing(&self, game: &GameId, content: &ContentId) -> bool {
+        self.core.local(game).is_some_and(|local| local.growing().contains_key(content))
     }
 
     pub(super) fn unshelve(&mut self, game: &GameId) {

@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     api::{Added, Event, GameView, StateWord},
     config::Settings,
-    io::{disk::Library as DiskLibrary, index::Index, random, scan::Memory},
+    io::{disk::Library as DiskLibrary, index::Index, random, scan::Memory, store::OpenFiles},
     runtime::{
         input::{self, Inputs},
         shelf::Shelf,
@@ -72,7 +72,8 @@ impl Bench {
             tasks: tasks.clone(),
             pool: folder.hashing.clone(),
             shelf: shelf.clone(),
-            index: Arc::new(Index::open(&settings.places.state.join("index"), &settings.library).0),
+            files: OpenFiles::default(),
+            index: Arc::new(Index::open(&settings.places.state.join("index"), &settings.library).0.with_exact_times()),
             doubts: watch::Sender::new(None),
             settings,
         };
@@ -235,6 +236,104 @@ async fn a_second_start_finds_the_same_build_and_a_changed_version_makes_another
     assert!(bench.shelf.get(content(&first)).is_none() && bench.shelf.get(content(&newer)).is_some());
 }
 
+/// A library costs what is asked of it: a game that did not change is not read before somebody wants it.
+#[tokio::test]
+async fn a_game_that_did_not_change_is_opened_when_somebody_asks_and_closed_again() {
+    let home = Bench::home();
+    let root = home.path().join("library/xonotic");
+    put(&root, XONOTIC);
+    fs::write(root.join("data/big.pk3"), vec![7; 3 << 20]).unwrap();
+    fs::create_dir(root.join("empty")).unwrap();
+    std::os::unix::fs::symlink("data", root.join("link")).unwrap();
+    let bench = Bench::start(home).await;
+    let game = bench.game("xonotic", |game| game.state == StateWord::Downloaded).await;
+    let id = content(&game);
+    assert!(bench.shelf.get(id).is_some(), "it was hashed just now");
+    bench.shelf.close_idle();
+    assert!(bench.shelf.get(id).is_some());
+    bench.shelf.close_idle();
+    assert!(bench.shelf.is_closed(&id));
+    let bench = Bench::start(bench.stop().await).await;
+    let again = bench.game("xonotic", |game| game.state == StateWord::Downloaded).await;
+    assert_eq!((&again.content, again.size, again.files, &again.version), (&game.content, game.size, 3, &game.version));
+    assert!(bench.shelf.is_closed(&id) && bench.shelf.get(id).is_none());
+    assert_eq!(bench.shelf.in_root_of(&GameId::new("xonotic").unwrap()), Some(id));
+
+    let (one, other) = tokio::join!(bench.shelf.open(id), bench.shelf.open(id));
+    let shelved = one.unwrap();
+    assert!(Arc::ptr_eq(&shelved, &other.unwrap()) && !bench.shelf.is_closed(&id));
+    assert!(shelved.have_map().is_full() && shelved.manifest().game().as_str() == "xonotic");
+    let crate::runtime::shelf::Files::Root(reader) = shelved.files() else { panic!("not in its root") };
+    for chunk in 0..shelved.manifest().chunk_count() {
+        assert!(reader.verify_chunk(ChunkNo(chunk)).unwrap(), "chunk {chunk}");
+    }
+    (0..5).for_each(|_| bench.shelf.close_idle());
+    assert!(bench.shelf.get(id).is_some(), "somebody uses it");
+    drop((shelved, reader));
+    (0..2).for_each(|_| bench.shelf.close_idle());
+    assert!(bench.shelf.is_closed(&id));
+}
+
+/// Holes cost no disk, so a game of any size can be tried: its last chunk is as right as its first.
+#[tokio::test]
+async fn a_large_game_of_holes_is_shared_to_its_last_byte() {
+    const SIZE: u64 = (2 << 30) + 5;
+    let home = Bench::home();
+    let root = home.path().join("library/holes");
+    put(&root, &[("version.ini", "1"), ("end", "x")]);
+    fs::File::create(root.join("disc.img")).unwrap().set_len(SIZE).unwrap();
+    let bench = Bench::start(home).await;
+    let game = bench.game("holes", |game| game.state == StateWord::Downloaded).await;
+    assert_eq!((game.size, game.files), (SIZE + 1, 2));
+    let bench = Bench::start(bench.stop().await).await;
+    let again = bench.game("holes", |game| game.state == StateWord::Downloaded).await;
+    assert!(again.content == game.content && bench.shelf.is_closed(&content(&game)));
+    let shelved = bench.shelf.open(content(&game)).await.unwrap();
+    assert_eq!(shelved.manifest().chunk_count(), 2_050);
+    let crate::runtime::shelf::Files::Root(reader) = shelved.files() else { panic!("not in its root") };
+    for chunk in [0, 1_024, 2_047, 2_048, 2_049] {
+        assert!(reader.verify_chunk(ChunkNo(chunk)).unwrap(), "chunk {chunk}");
+    }
+}
+
+/// What the index says is not enough to open a game: without its manifest or its hashes it is read again.
+#[tokio::test]
+async fn a_game_that_cannot_be_opened_is_looked_at_and_offered_again() {
+    for lost in [".potluck/hashes", ".potluck/manifest.json", "data/big.pk3"] {
+        let home = Bench::home();
+        let root = home.path().join("library/xonotic");
+        put(&root, XONOTIC);
+        fs::create_dir_all(root.join("data")).unwrap();
+        fs::write(root.join("data/big.pk3"), vec![7; 3 << 20]).unwrap();
+        let bench = Bench::start(home).await;
+        let game = bench.game("xonotic", |game| game.state == StateWord::Downloaded).await;
+        let id = content(&game);
+        let bench = Bench::start(bench.stop().await).await;
+        bench.game("xonotic", |game| game.state == StateWord::Downloaded).await;
+        assert!(bench.shelf.is_closed(&id), "{lost}");
+        fs::remove_file(root.join(lost)).unwrap();
+        if lost.starts_with("data") {
+            // Whoever reads it sees what the shelf does not.
+            let shelved = bench.shelf.open(id).await.unwrap();
+            let crate::runtime::shelf::Files::Root(reader) = shelved.files() else { panic!("not in its root") };
+            assert!(reader.verify_chunk(ChunkNo(0)).is_err());
+            bench.tell(LibraryInput::OwnChanged { game: GameId::new("xonotic").unwrap() }).await;
+            bench.game("xonotic", |game| game.reason == "modified: data/big.pk3").await;
+            assert_eq!(bench.shelf.get(id).unwrap().have_map().len(), 2);
+        } else {
+            assert!(bench.shelf.open(id).await.is_none(), "{lost}");
+            let opened = tokio::time::timeout(PATIENCE, async {
+                while bench.shelf.get(id).is_none() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            });
+            opened.await.unwrap_or_else(|_| panic!("without {lost} it is never offered again"));
+            let again = bench.game("xonotic", |game| game.state == StateWord::Downloaded).await;
+            assert!(again.reason.is_empty() && root.join(lost).exists(), "{lost} is there again");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_changed_file_makes_the_game_modified_and_a_check_names_it() {
     let home = Bench::home();
@@ -273,8 +372,9 @@ fn a_byte_that_changed_behind_an_unchanged_stamp_is_found_when_the_file_is_distr
     let game = GameId::new("xonotic").unwrap();
     let desk = Desk {
         library: Arc::new(DiskLibrary::open(&home.path().join("library")).unwrap()),
-        index: Arc::new(Index::open(&home.path().join("index"), &home.path().join("library")).0),
+        index: Arc::new(Index::open(&home.path().join("index"), &home.path().join("library")).0.with_exact_times()),
         files: OpenFiles::default(),
+        shelf: Shelf::default(),
         quiet: Duration::ZERO,
     };
     let bad = |distrust: &Distrust| {

@@ -13,6 +13,7 @@ use crate::{
         index::Index,
         quic::{LinkError, Listen, Stream},
         random,
+        store::OpenFiles,
     },
     runtime::{
         input::{self, Outlets},
@@ -59,6 +60,7 @@ fn seat_at(ip: [u8; 4], name: &str, identity: &Identity) -> Seat {
         tasks,
         pool: Pool::start("test", one, one).expect("threads"),
         shelf: Shelf::default(),
+        files: OpenFiles::default(),
         index: Arc::new(index),
         doubts: watch::Sender::new(None),
         settings: Arc::new(settings),

@@ -68,7 +68,7 @@ pub(super) struct Sending {
 
 /// What comes after the buffer that is being written.
 enum Next {
-    Read(Buffer, Vec<ChunkNo>),
+    Read(Buffer),
     /// Ordered, and no buffer was free to read ahead into.
     Later(Vec<ChunkNo>),
     End,
@@ -92,7 +92,11 @@ impl Sending {
         let cancelled = self.cancelled.clone();
         let (request, told) = (self.request, self.told.clone());
         let result = cancelled.run_until_cancelled(self.answer(&mut send)).await.unwrap_or(Err(Broken::Over));
-        let Err(broken) = result else { return };
+        let Err(broken) = result else {
+            // The actor is gone at the end only.
+            let _ = told.send(Told::Taken { request }).await;
+            return;
+        };
         let code = match &broken {
             Broken::Link => code::CANCELLED,
             Broken::Over => code::GONE,
@@ -111,23 +115,23 @@ impl Sending {
             return send.finish().map_err(|_| Broken::Link);
         }
         write(send, Bytes::from(vec![Status::Ok.to_byte()])).await?;
-        let mut given = Vec::new();
         loop {
-            let (buffer, chunks) = match next {
-                Next::Read(buffer, chunks) => (buffer, chunks),
-                Next::Later(chunks) => (self.read(self.buffers.take().await, &chunks).await?, chunks),
+            let buffer = match next {
+                Next::Read(buffer) => buffer,
+                Next::Later(chunks) => self.read(self.buffers.take().await, &chunks).await?,
                 Next::End | Next::Refuse => break,
             };
-            given.extend(chunks);
             // The next chunk is chosen and read while this one is written.
             let word = Told::Sending { request: self.request };
             self.told.send(word).await.map_err(|_| Broken::Over)?;
             let (peer, limits, meter) = (self.peer, Arc::clone(&self.limits), self.meter.clone());
             let writing = async {
-                let len = buffer.as_ref().len() as u64;
-                wait_for_limits(&limits, peer, len).await;
-                write(send, buffer.freeze()).await?;
-                meter.add(peer, len);
+                let mut rest = buffer.freeze();
+                while !rest.is_empty() {
+                    let part = wait_for_limits(&limits, peer, rest.len()).await;
+                    write(send, rest.split_to(part)).await?;
+                    meter.add(peer, part as u64);
+                }
                 Ok(())
             };
             let (written, ordered) = tokio::join!(writing, self.next(false));
@@ -136,12 +140,10 @@ impl Sending {
         }
         send.finish().map_err(|_| Broken::Link)?;
         // Resolves when the peer's machine has acknowledged every byte: only then are they taken.
-        if let Ok(Ok(())) = timeout(WRITE_TIME_MAX, send.close()).await {
-            let word = Told::Taken { content: self.content, peer: self.peer, chunks: given };
-            // The actor is gone at the end only.
-            let _ = self.told.send(word).await;
+        match timeout(WRITE_TIME_MAX, send.close()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Broken::Link),
         }
-        Ok(())
     }
 
     /// The next order, read from the disk already when a buffer is to be had.
@@ -153,7 +155,7 @@ impl Sending {
                     None if wait_for_buffer => self.buffers.take().await,
                     None => return Ok(Next::Later(chunks)),
                 };
-                Next::Read(self.read(buffer, &chunks).await?, chunks)
+                Next::Read(self.read(buffer, &chunks).await?)
             }
             Some(Order::End) => Next::End,
             Some(Order::Refuse) => Next::Refuse,
@@ -200,11 +202,12 @@ fn read_all(files: &Files, chunks: &[ChunkNo], mut buffer: Buffer) -> Result<Buf
     Ok(buffer)
 }
 
-async fn wait_for_limits(limits: &Mutex<Limits>, peer: PeerId, bytes: u64) {
+/// How many of `len` bytes may go now.
+async fn wait_for_limits(limits: &Mutex<Limits>, peer: PeerId, len: usize) -> usize {
     loop {
-        let taken = limits.lock().unwrap_or_else(PoisonError::into_inner).take(peer, bytes, clock::now());
+        let taken = limits.lock().unwrap_or_else(PoisonError::into_inner).take_part(peer, len as u64, clock::now());
         match taken {
-            Ok(()) => return,
+            Ok(part) => return part as usize,
             Err(at) => sleep_until(at.into()).await,
         }
     }

@@ -95,7 +95,7 @@ struct Running<'a> {
     /// Subscriptions: which one of a peer it is, and its end.
     haves: BTreeMap<PeerId, (u64, CancellationToken)>,
     turn: u64,
-    /// Chunks on the disk's threads.
+    /// Batches of chunks on the disk's threads.
     writing: usize,
     /// Verified bytes of each peer, also of those that have left.
     given: BTreeMap<PeerId, u64>,
@@ -121,6 +121,7 @@ impl<'a> Running<'a> {
             told: told.clone(),
         };
         let plan = Plan {
+            me: getting.context.me,
             have,
             wanted: ChunkSet::full(manifest.chunk_count()),
             chunk_lens,
@@ -197,17 +198,26 @@ impl<'a> Running<'a> {
             }
             Told::HaveMap { .. } | Told::HaveDelta { .. } | Told::HaveEnded { .. } => return Ok(()),
             Told::Named { request, chunk } => Input::ChunkNamed { request, chunk },
-            Told::Arrived { request, chunk } => {
+            Told::Arrived { request, chunks, named } => {
                 self.writing += 1;
-                Input::ChunkArrived { request, chunk }
+                for chunk in chunks {
+                    if !named {
+                        self.core.handle_input(Input::ChunkNamed { request, chunk }, now);
+                    }
+                    self.core.handle_input(Input::ChunkArrived { request, chunk }, now);
+                }
+                return Ok(());
             }
             Told::Ended { request, end } => {
                 self.requests.remove(&request);
                 Input::RequestEnded { request, end }
             }
-            Told::Written { request, peer, chunk, written } => {
+            Told::Written { request, peer, written } => {
                 self.writing -= 1;
-                return self.on_written((request, peer), chunk, written, getting).await;
+                for (chunk, written) in written {
+                    self.on_written((request, peer), chunk, written, getting).await?;
+                }
+                return Ok(());
             }
         };
         self.core.handle_input(input, now);

@@ -34,7 +34,7 @@ use crate::{
         tasks::Pool,
         traffic::Meter,
     },
-    types::{ChunkHash, ChunkNo, ChunkRanges, ChunkSet, ContentId, PeerId},
+    types::{CHUNK_BYTES, ChunkHash, ChunkNo, ChunkRanges, ChunkSet, ContentId, PeerId},
     wire::{
         fetch::{CHUNK_HEADER_BYTES, ChunkPairs, Status},
         frame::{self, FRAME_HEADER_BYTES},
@@ -49,6 +49,10 @@ use crate::{
 const FIRST_WORD_TIME: Duration = Duration::from_secs(5);
 /// The rest of a manifest or a list of hashes comes at this rate at least.
 const ANSWER_BPS_MIN: u64 = 300_000;
+/// Chunks below this are told of and written together: each costs more by itself than its bytes do.
+const SMALL_BYTES: u32 = 64 << 10;
+/// How long a batch of small chunks waits for the next one; what is here should be shared soon.
+const MOMENT: Duration = Duration::from_millis(5);
 /// Bytes of a chunk's hash on the wire.
 const HASH_BYTES: usize = 32;
 
@@ -257,53 +261,99 @@ impl Chunks {
         if let Err(error) = cancelled.run_until_cancelled(reader.status()).await? {
             return Some(Err(error));
         }
-        for _ in 0..take {
-            let (chunk, buffer) = match cancelled.run_until_cancelled(self.next(reader, peer, request)).await? {
-                Ok(Some(next)) => next,
-                Ok(None) => return Some(Ok(())),
-                Err(error) => return Some(Err(error)),
-            };
-            if let Err(error) = self.hand_over(peer, request, chunk, buffer).await {
+        let mut left = take;
+        while left > 0 {
+            let (batch, error) = cancelled.run_until_cancelled(self.next(reader, peer, request, left)).await?;
+            left -= batch.as_ref().map_or(0, |batch| batch.chunks.len() as u32);
+            let is_end = batch.is_none();
+            if let Some(batch) = batch
+                && let Err(error) = self.hand_over(peer, request, batch).await
+            {
                 return Some(Err(error));
+            }
+            match error {
+                Some(error) => return Some(Err(error)),
+                None if is_end => break,
+                None => {}
             }
         }
         Some(Ok(()))
     }
 
-    /// The next chunk, whole; `None` at the end of the answer.
+    /// The next chunk, or the next small ones together, at most `left`: those that came before an error
+    /// too. Nothing at the end of the answer.
     async fn next(
         &self,
         reader: &mut Reader,
         peer: PeerId,
         request: RequestNo,
-    ) -> Result<Option<(ChunkNo, Buffer)>, FetchError> {
-        let Some(header) = reader.array_or_end::<CHUNK_HEADER_BYTES>().await? else { return Ok(None) };
-        let chunk = ChunkNo(u32::from_be_bytes(header));
-        let len = *self.lens.get(chunk.index()).ok_or(FetchError::Breach { what: "a chunk that does not exist" })?;
-        self.tell(Told::Named { request, chunk }).await?;
-        self.wait_for_limits(peer, u64::from(len)).await;
-        let mut buffer = self.buffers.take().await;
-        reader.exact(&mut buffer.room()[..len as usize]).await?;
-        buffer.set_len(len as usize);
-        self.meter.add(peer, u64::from(len));
-        Ok(Some((chunk, buffer)))
+        left: u32,
+    ) -> (Option<Batch>, Option<FetchError>) {
+        let mut batch = None;
+        let error = self.fill(&mut batch, reader, peer, (request, left)).await.err();
+        (batch, error)
     }
 
-    async fn hand_over(
-        self: &Arc<Self>,
+    async fn fill(
+        &self,
+        batch: &mut Option<Batch>,
+        reader: &mut Reader,
         peer: PeerId,
-        request: RequestNo,
-        chunk: ChunkNo,
-        buffer: Buffer,
+        (request, left): (RequestNo, u32),
     ) -> Result<(), FetchError> {
-        self.tell(Told::Arrived { request, chunk }).await?;
+        let Some(mut len) = self.header(reader).await? else { return Ok(()) };
+        // Before there is a buffer: that one is not to wait for a limit.
+        let mut part = self.wait_for_limits(peer, len as usize).await;
+        let batch = batch.insert(Batch { buffer: self.buffers.take().await, len: 0, chunks: Vec::new() });
+        loop {
+            let chunk = reader.take_header();
+            if len >= SMALL_BYTES {
+                self.tell(Told::Named { request, chunk }).await?;
+            }
+            let end = batch.len + len as usize;
+            let mut at = batch.len;
+            loop {
+                reader.exact(&mut batch.buffer.room()[at..at + part]).await?;
+                at += part;
+                if at == end {
+                    break;
+                }
+                part = self.wait_for_limits(peer, end - at).await;
+            }
+            self.meter.add(peer, u64::from(len));
+            batch.chunks.push((chunk, len));
+            batch.len = end;
+            // A large one goes at once; so does what has come when no more is here yet.
+            if len >= SMALL_BYTES || batch.chunks.len() as u32 == left || !reader.has_header().await? {
+                return Ok(());
+            }
+            let Some(next) = self.header(reader).await? else { return Ok(()) };
+            if next >= SMALL_BYTES || batch.len + next as usize > CHUNK_BYTES as usize {
+                return Ok(());
+            }
+            part = self.wait_for_limits(peer, next as usize).await;
+            len = next;
+        }
+    }
+
+    /// The length of the next chunk, whose header stays to be taken; `None` at the end of the answer.
+    async fn header(&self, reader: &mut Reader) -> Result<Option<u32>, FetchError> {
+        let Some(chunk) = reader.peek_header().await? else { return Ok(None) };
+        let len = self.lens.get(chunk.index()).ok_or(FetchError::Breach { what: "a chunk that does not exist" })?;
+        Ok(Some(*len))
+    }
+
+    async fn hand_over(self: &Arc<Self>, peer: PeerId, request: RequestNo, batch: Batch) -> Result<(), FetchError> {
+        let chunks: Vec<ChunkNo> = batch.chunks.iter().map(|(chunk, _)| *chunk).collect();
+        let named = batch.chunks.first().is_some_and(|(_, len)| *len >= SMALL_BYTES);
+        self.tell(Told::Arrived { request, chunks, named }).await?;
         let this = Arc::clone(self);
         let job = move || {
-            let written = this.incoming.write_chunk(chunk, buffer.as_ref());
+            let written = batch.write(&this.incoming);
             // Back before the word goes out: who waits for a buffer need not wait for the word.
-            drop(buffer);
+            drop(batch);
             // The transfer is gone when nobody listens.
-            let _ = this.told.blocking_send(Told::Written { request, peer, chunk, written });
+            let _ = this.told.blocking_send(Told::Written { request, peer, written });
         };
         // The result comes as a word. A pool that stopped ends this with the runtime.
         self.pool.submit(job).await.map(drop).map_err(|_| FetchError::Link)
@@ -313,11 +363,13 @@ impl Chunks {
         self.told.send(word).await.map_err(|_| FetchError::Link)
     }
 
-    async fn wait_for_limits(&self, peer: PeerId, bytes: u64) {
+    /// How many of `len` bytes may be read now.
+    async fn wait_for_limits(&self, peer: PeerId, len: usize) -> usize {
         loop {
-            let taken = self.limits.lock().unwrap_or_else(PoisonError::into_inner).take(peer, bytes, clock::now());
+            let (bytes, now) = (len as u64, clock::now());
+            let taken = self.limits.lock().unwrap_or_else(PoisonError::into_inner).take_part(peer, bytes, now);
             match taken {
-                Ok(()) => return,
+                Ok(part) => return part as usize,
                 Err(at) => sleep_until(at.into()).await,
             }
         }
@@ -327,10 +379,35 @@ impl Chunks {
 /// What became of writing a chunk.
 pub(super) type Written = Result<bool, WriteError>;
 
+/// One large chunk, or small ones that came together.
+struct Batch {
+    buffer: Buffer,
+    /// Bytes of the buffer that are used.
+    len: usize,
+    /// Their lengths, one behind the other in the buffer.
+    chunks: Vec<(ChunkNo, u32)>,
+}
+
+impl Batch {
+    fn write(&self, incoming: &Incoming) -> Vec<(ChunkNo, Written)> {
+        let mut rest = &self.buffer.bytes()[..self.len];
+        let mut chunks = Vec::with_capacity(self.chunks.len());
+        for (chunk, len) in &self.chunks {
+            let (bytes, later) = rest.split_at(*len as usize);
+            chunks.push((*chunk, bytes));
+            rest = later;
+        }
+        let written = incoming.write_chunks(&chunks);
+        chunks.into_iter().map(|(chunk, _)| chunk).zip(written).collect()
+    }
+}
+
 /// The reading half of a stream, with what came and was not used yet.
 struct Reader {
     receive: ReceiveStream,
     rest: Bytes,
+    /// The number of a chunk that was looked at and not taken.
+    header: Option<ChunkNo>,
 }
 
 impl Reader {
@@ -344,7 +421,7 @@ impl Reader {
 
     async fn open(link: &Link, request: &Request) -> Result<(Self, SendStream), FetchError> {
         let (receive, send) = link.open_request(request).await.map_err(|_| FetchError::Link)?;
-        Ok((Self { receive, rest: Bytes::new() }, send))
+        Ok((Self { receive, rest: Bytes::new(), header: None }, send))
     }
 
     async fn status(&mut self) -> Result<(), FetchError> {
@@ -362,6 +439,28 @@ impl Reader {
 
     async fn array<const LEN: usize>(&mut self) -> Result<[u8; LEN], FetchError> {
         self.array_or_end().await?.ok_or(FetchError::Link)
+    }
+
+    /// The number of the next chunk; `None` at the end of the stream.
+    async fn peek_header(&mut self) -> Result<Option<ChunkNo>, FetchError> {
+        if self.header.is_none() {
+            let bytes = self.array_or_end::<CHUNK_HEADER_BYTES>().await?;
+            self.header = bytes.map(|bytes| ChunkNo(u32::from_be_bytes(bytes)));
+        }
+        Ok(self.header)
+    }
+
+    /// The number that was looked at last, which is taken now.
+    fn take_header(&mut self) -> ChunkNo {
+        self.header.take().expect("a header is looked at before it is taken")
+    }
+
+    /// Whether the next header is here, or comes within a moment.
+    async fn has_header(&mut self) -> Result<bool, FetchError> {
+        match timeout(MOMENT, self.more()).await {
+            Ok(more) => more,
+            Err(_) => Ok(false),
+        }
     }
 
     /// `None` when the stream ended in order before the first byte.

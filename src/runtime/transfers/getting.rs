@@ -123,7 +123,7 @@ impl Getting {
         self.notify(Notice::Needs(whole.0.size())).await;
         self.gate().await?;
         // Looked up now: a repair puts the same build on the shelf as one that grows.
-        let old = self.old();
+        let old = self.old().await;
         let incoming = self.open(&root, &whole, old.as_ref()).await?;
         let shelved = self.put_on_shelf(&incoming, &whole).await;
         self.hashes(&incoming).await?;
@@ -150,8 +150,9 @@ impl Getting {
         }
     }
 
-    fn old(&self) -> Option<Old> {
-        let shelved = self.context.shelf.in_root_of(&self.wish.game)?;
+    async fn old(&self) -> Option<Old> {
+        let shelf = &self.context.shelf;
+        let shelved = shelf.open(shelf.in_root_of(&self.wish.game)?).await?;
         match shelved.files() {
             Files::Root(reader) => Some((reader, shelved.have_map())),
             Files::Growing(_) => None,
@@ -219,7 +220,7 @@ impl Getting {
     ) {
         let Wish { game, title, version, content, .. } = self.wish.clone();
         let shelf = &self.context.shelf;
-        let old = shelf.in_root_of(&game).filter(|old| old.content() != content);
+        let old = shelf.in_root_of(&game).filter(|old| *old != content);
         // Served on without a gap: only the place of its files is another one now.
         match GameRoot::open(opened.root.path()) {
             Ok(root) => {
@@ -233,7 +234,7 @@ impl Getting {
             }
         }
         if let Some(old) = old {
-            shelf.remove(old.content());
+            shelf.remove(old);
         }
         let teller = &self.context.teller;
         if !committed.set_aside.is_empty() {

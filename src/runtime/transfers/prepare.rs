@@ -38,7 +38,7 @@ impl Getting {
     /// The manifest: from an earlier try, from the shelf, or from whoever has it.
     pub(super) async fn manifest(&mut self, root: &Arc<GameRoot>) -> Result<Whole, End> {
         let content = self.wish.content;
-        if let Some(shelved) = self.context.shelf.get(content) {
+        if let Some(shelved) = self.context.shelf.open(content).await {
             return Ok((Arc::clone(shelved.manifest()), shelved.manifest_bytes()));
         }
         let known = {
@@ -101,6 +101,7 @@ impl Getting {
             let open = move || {
                 let held = old.map(|(reader, have)| reader.held(have));
                 let root = GameRoot::open(&path).map_err(IncomingError::from)?;
+                root.check_sizes(manifest.files().iter().map(|file| (file.path.as_str(), file.size)))?;
                 Incoming::open(root, content, manifest, &bytes, held.as_ref(), &files, &mut watch(&cancelled))
             };
             match self.work(open).await? {

@@ -23,7 +23,7 @@ use crate::{
         quic::{Endpoint, Incoming, Listen},
         random,
         scan::{self, Memory, Scanned},
-        store::RootReader,
+        store::{OpenFiles, RootReader},
     },
     runtime::{
         input::{self, LinksInput, ServingInput},
@@ -81,6 +81,7 @@ impl Machine {
             tasks,
             pool: Pool::start("test-disk", size(2), size(64)).unwrap(),
             shelf: Shelf::default(),
+            files: OpenFiles::default(),
             index: Arc::new(index),
             doubts,
         };

@@ -152,6 +152,12 @@ fn details<'m>(pen: Pen<'_>, model: &'m Model, peer: &'m PeerView) -> Vec<(Line<
     if let Some(guess) = model.histories.of_peer(&peer.id).and_then(|history| port(history.best())) {
         lines.push(row("port", guess, Role::Dim));
     }
+    let ways = [(peer.up_limit_bps, "to it"), (peer.down_limit_bps, "from it")];
+    let limit = |(bps, way): (Option<u64>, &str)| bps.map(|bps| format!("at most {} {way}", words::rate(bps)));
+    let limits: Vec<String> = ways.into_iter().filter_map(limit).collect();
+    if !limits.is_empty() {
+        lines.push(row("limits", limits.join(dot), Role::Text));
+    }
     let standing = match (peer.blocked, peer.trusted) {
         (true, _) => Some(("blocked by you; b lets it in again", Role::Error)),
         (false, true) => Some(("trusted: what it announces counts as vouched for", Role::Ready)),

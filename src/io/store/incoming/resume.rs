@@ -31,6 +31,7 @@ pub(super) fn open(
     files: &OpenFiles,
     watcher: &mut Watcher<'_>,
 ) -> Result<Incoming, IncomingError> {
+    let fresh = root.find(&layout::data_folder(content))?.is_none();
     root.make_dirs(&layout::data_folder(content))?;
     if !manifest.links().is_empty() {
         // Told before anything is fetched for nothing.
@@ -50,6 +51,7 @@ pub(super) fn open(
         open_in_root: files.owner(),
         root,
         content,
+        data: layout::data_folder(content),
         hashes: RwLock::new(hashes),
         hashes_file,
         have_file,
@@ -59,7 +61,7 @@ pub(super) fn open(
     if let Some(held) = held {
         adopt_hashes(&incoming, held)?;
     }
-    recover_bits(&incoming, watcher)?;
+    recover_bits(&incoming, fresh, watcher)?;
     Ok(incoming)
 }
 
@@ -86,8 +88,8 @@ fn stays(manifest: &Manifest, held: Option<&Held>) -> Vec<Option<crate::io::disk
     manifest.files().iter().map(stay).collect()
 }
 
-/// Reads the bitmap and trusts what can be trusted; the rest is hashed.
-fn recover_bits(incoming: &Incoming, watcher: &mut Watcher<'_>) -> Result<(), IncomingError> {
+/// Reads the bitmap and trusts what can be trusted; the rest is hashed. A `fresh` download has nothing.
+fn recover_bits(incoming: &Incoming, fresh: bool, watcher: &mut Watcher<'_>) -> Result<(), IncomingError> {
     let count = incoming.manifest.chunk_count();
     let read = |file: &GameFile| -> Result<Option<ChunkSet>, DiskError> {
         // One byte more than there should be: a longer file is as wrong as a shorter one.
@@ -109,7 +111,8 @@ fn recover_bits(incoming: &Incoming, watcher: &mut Watcher<'_>) -> Result<(), In
     let candidates = have.unwrap_or_else(|| ChunkSet::full(count));
     let trusted =
         if same_boot && intact { candidates.clone() } else { synced.unwrap_or_else(|| ChunkSet::empty(count)) };
-    for number in 0..incoming.manifest.files().len() as u32 {
+    let files = if fresh { 0 } else { incoming.manifest.files().len() as u32 };
+    for number in 0..files {
         recover_file(incoming, FileNo(number), &candidates, &trusted, watcher)?;
     }
     let bits = incoming.state().staged.to_bytes();
@@ -138,11 +141,14 @@ fn recover_file(
     if candidates.count_in(chunks.clone()) == 0 || incoming.state().stays[file.index()].is_some() {
         return Ok(());
     }
-    let path = layout::data_path(incoming.content, file);
+    let path = incoming.data_path(&incoming.manifest.file(file).path);
     let opened = match incoming.root.open_file(&path) {
         Ok(opened) => opened,
         Err(error)
-            if matches!(error.reason(), Reason::Missing | Reason::NotRegular | Reason::IsAFolder | Reason::Link) =>
+            if matches!(
+                error.reason(),
+                Reason::Missing | Reason::NotAFolder | Reason::NotRegular | Reason::IsAFolder | Reason::Link
+            ) =>
         {
             return Ok(());
         }

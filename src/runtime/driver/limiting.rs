@@ -1,0 +1,165 @@
+//! Limits that are set while running: checks them, tells the actors that keep to them, and remembers
+//! them for the faces. How a limit is kept is `core::limits`' business; none outlives the runtime.
+
+use std::collections::BTreeMap;
+
+use super::Driver;
+use crate::{
+    api::{CommandError, ErrorCode, LimitTo, Reply, Totals},
+    runtime::{
+        input::{ReplyTo, ServingInput, TransfersInput},
+        library,
+    },
+    types::{PeerId, PeerName, Rate},
+};
+
+/// Peers with limits of their own; more than a room has, and a script that runs wild is stopped.
+const LIMITED_PEERS_MAX: usize = 1_024;
+
+/// The limits of both directions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Both {
+    pub(super) up: Option<Rate>,
+    pub(super) down: Option<Rate>,
+}
+
+impl Both {
+    /// These as the limits of everybody together.
+    pub(super) fn shown_in(self, totals: Totals) -> Totals {
+        Totals { up_limit_bps: self.up.map(Rate::as_bps), down_limit_bps: self.down.map(Rate::as_bps), ..totals }
+    }
+
+    fn words(self) -> String {
+        let word = |rate: Option<Rate>, way: &str| match rate {
+            Some(rate) => format!("at most {rate} {way}"),
+            None => format!("no limit {way}"),
+        };
+        format!("{}, {}", word(self.up, "up"), word(self.down, "down"))
+    }
+}
+
+/// What is limited now.
+#[derive(Debug)]
+pub(super) struct Limited {
+    everybody: Both,
+    /// Those with a limit of their own.
+    peers: BTreeMap<PeerId, Both>,
+}
+
+impl Limited {
+    /// As the settings say.
+    pub(super) fn new(up: Option<Rate>, down: Option<Rate>) -> Self {
+        Self { everybody: Both { up, down }, peers: BTreeMap::new() }
+    }
+
+    /// Everybody together.
+    pub(super) fn everybody(&self) -> Both {
+        self.everybody
+    }
+
+    /// What holds for one peer alone.
+    pub(super) fn of_peer(&self, peer: &PeerId) -> Both {
+        self.peers.get(peer).copied().unwrap_or_default()
+    }
+
+    fn set(&mut self, peer: Option<PeerId>, both: Both) -> Result<(), CommandError> {
+        let Some(peer) = peer else {
+            self.everybody = both;
+            return Ok(());
+        };
+        if both == Both::default() {
+            self.peers.remove(&peer);
+        } else if self.peers.len() < LIMITED_PEERS_MAX || self.peers.contains_key(&peer) {
+            self.peers.insert(peer, both);
+        } else {
+            let message = format!("{LIMITED_PEERS_MAX} peers have limits already; lift some with `off`");
+            return Err(CommandError::new(ErrorCode::Refused, message));
+        }
+        Ok(())
+    }
+}
+
+impl Driver {
+    /// Sets limits; false when an actor that should keep to them is gone.
+    pub(super) async fn limit(
+        &mut self,
+        peer: Option<&str>,
+        to: (Option<LimitTo>, Option<LimitTo>),
+        reply: ReplyTo,
+    ) -> bool {
+        let (peer, both, message) = match self.limited_now(peer, to) {
+            Ok(now) => now,
+            Err(error) => {
+                // A face that no longer waits dropped its end.
+                let _ = reply.send(Err(error));
+                return true;
+            }
+        };
+        let inputs = &self.context.inputs;
+        let told = inputs.serving.send(ServingInput::Limit { peer, rate: both.up }).await.is_ok()
+            && inputs.transfers.send(TransfersInput::Limit { peer, rate: both.down }).await.is_ok();
+        if told {
+            self.show();
+            // A face that no longer waits dropped its end.
+            let _ = reply.send(Ok(Reply::Done { message }));
+        }
+        told
+    }
+
+    /// Remembers new limits: whose, both of them, and a sentence.
+    fn limited_now(
+        &mut self,
+        peer: Option<&str>,
+        to: (Option<LimitTo>, Option<LimitTo>),
+    ) -> Result<(Option<PeerId>, Both, String), CommandError> {
+        let usage = |message: &str| CommandError::new(ErrorCode::Usage, message);
+        let rate = |to: LimitTo| to.rate().map_err(|error| usage(&error.to_string()));
+        if to == (None, None) {
+            return Err(usage("say `up`, `down`, or both"));
+        }
+        let (up, down) = (to.0.map(rate).transpose()?, to.1.map(rate).transpose()?);
+        let (peer, name) = match peer {
+            None => (None, "Everybody together".to_owned()),
+            Some(text) => {
+                let names = self.names();
+                let peer = library::find_peer(text, &names)?;
+                (Some(peer), names.get(&peer).map_or_else(|| peer.short(), ToString::to_string))
+            }
+        };
+        let before = peer.map_or(self.limited.everybody, |peer| self.limited.of_peer(&peer));
+        let both = Both { up: up.unwrap_or(before.up), down: down.unwrap_or(before.down) };
+        self.limited.set(peer, both)?;
+        Ok((peer, both, format!("{name}: {}.", both.words())))
+    }
+
+    /// The peers that faces see.
+    fn names(&self) -> BTreeMap<PeerId, PeerName> {
+        let snapshot = self.end.snapshots.borrow();
+        let peers = snapshot.peers.iter();
+        peers.filter_map(|peer| Some((peer.id.parse().ok()?, PeerName::new(&peer.name)))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_without_limits_is_forgotten_and_only_so_many_have_some() {
+        let peer = |number: usize| {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&(number as u64).to_be_bytes());
+            Some(PeerId::from_bytes(bytes))
+        };
+        let some = Both { up: Some(Rate::from_bps(5_000_000)), down: None };
+        let mut limited = Limited::new(None, Some(Rate::LIMIT_MIN));
+        for number in 0..LIMITED_PEERS_MAX {
+            assert_eq!(limited.set(peer(number), some), Ok(()));
+        }
+        let refused = limited.set(peer(LIMITED_PEERS_MAX), some).map_err(|error| error.code);
+        assert_eq!(refused, Err(ErrorCode::Refused));
+        assert_eq!(limited.set(peer(0), Both::default()), Ok(()));
+        assert_eq!(limited.set(peer(LIMITED_PEERS_MAX), some), Ok(()));
+        assert_eq!(limited.everybody().words(), "no limit up, at most 1.0 MB/s down");
+    }
+}
