@@ -9,6 +9,7 @@ mod documents;
 mod exit;
 mod games;
 mod get;
+mod links;
 mod manifest;
 mod orders;
 mod peers;
@@ -140,6 +141,9 @@ async fn carry_out(args: Args, launcher: &impl Launcher, console: &mut Console) 
         }
         Some(Verb::Peers { wait }) => {
             reach.over(console, async |session, console| peers::run(session, wait, console).await).await
+        }
+        Some(Verb::Links { wait }) => {
+            reach.over(console, async |session, console| links::run(session, wait, console).await).await
         }
         Some(Verb::Transfers { wait }) => {
             reach.over(console, async |session, console| transfers::run(session, wait, console).await).await

@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub transfers: Arc<Vec<TransferView>>,
     /// Peers, online ones first, by name.
     pub peers: Arc<Vec<PeerView>>,
+    /// Links that stand, oldest first.
+    pub links: Arc<Vec<LinkView>>,
     /// Rates and space.
     pub totals: Arc<Totals>,
 }
@@ -35,6 +37,8 @@ pub enum Part {
     Transfers(Arc<Vec<TransferView>>),
     /// [`Snapshot::peers`].
     Peers(Arc<Vec<PeerView>>),
+    /// [`Snapshot::links`].
+    Links(Arc<Vec<LinkView>>),
     /// [`Snapshot::totals`].
     Totals(Arc<Totals>),
 }
@@ -56,6 +60,9 @@ impl Snapshot {
         if !Arc::ptr_eq(&self.peers, &before.peers) {
             parts.push(Part::Peers(Arc::clone(&self.peers)));
         }
+        if !Arc::ptr_eq(&self.links, &before.links) {
+            parts.push(Part::Links(Arc::clone(&self.links)));
+        }
         if !Arc::ptr_eq(&self.totals, &before.totals) {
             parts.push(Part::Totals(Arc::clone(&self.totals)));
         }
@@ -69,6 +76,7 @@ impl Snapshot {
             Part::Games(games) => self.games = games,
             Part::Transfers(transfers) => self.transfers = transfers,
             Part::Peers(peers) => self.peers = peers,
+            Part::Links(links) => self.links = links,
             Part::Totals(totals) => self.totals = totals,
         }
     }
@@ -384,6 +392,48 @@ pub struct PeerView {
     pub blocked: bool,
     /// Why it cannot be reached, or what is odd about it.
     pub note: String,
+}
+
+/// A link that has passed Hello.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LinkView {
+    /// Its number in this run, as `connection` events name it.
+    pub link: u64,
+    /// PeerId of its other end.
+    pub peer: String,
+    /// The peer's name, cleaned.
+    pub name: String,
+    /// The address at its other end.
+    pub addr: String,
+    /// What lies between.
+    pub path: LinkPath,
+    /// Whether we dialled; else the peer did.
+    pub dialled: bool,
+    /// Since when it stands, Unix milliseconds.
+    pub since_ms: u64,
+    /// Bytes of UDP payload received.
+    pub bytes_in: u64,
+    /// Bytes of UDP payload sent.
+    pub bytes_out: u64,
+    /// Round-trip time in microseconds.
+    pub rtt_us: u64,
+    /// Bytes lost, in thousandths of those sent.
+    pub loss_permille: u16,
+    /// Bytes of the largest packet.
+    pub mtu: u16,
+    /// Another link carries the session; this one ends when what runs on it is done.
+    pub draining: bool,
+}
+
+/// What lies between the ends of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkPath {
+    /// Nothing but this network, or this machine.
+    #[default]
+    Lan,
+    /// Routers.
+    Routed,
 }
 
 /// Rates and space of this machine.

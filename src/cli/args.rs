@@ -77,6 +77,11 @@ pub(super) enum Verb {
         #[command(flatten)]
         wait: Wait,
     },
+    /// List the links to the peers
+    Links {
+        #[command(flatten)]
+        wait: Wait,
+    },
     /// List what is being got
     Transfers {
         #[command(flatten)]

@@ -77,6 +77,17 @@ async fn queries_are_tables_for_people_and_one_document_for_programs() {
             "",
         )
         .await;
+    party
+        .check(
+            "links --wait 0",
+            Exit::Done,
+            "\
+                 NAME    ADDRESS         IN     OUT    PING   LOSS   MTU  LINK  NOTE\n\
+                 nas-01  10.0.3.2:1  2.0 GB  812 kB  0.2 ms  1.2 %  1500     3  routed, draining\n",
+            "",
+        )
+        .await;
+    assert_eq!(party.json("links --wait 0 --json", Exit::Done).await[0]["path"], "routed");
     let games = party.json("games --wait 0 --json", Exit::Done).await;
     assert_eq!((&games[0]["state"], &games[0]["percent"]), (&json!("getting"), &json!(43)));
     assert_eq!(party.json("--json peers --wait 0", Exit::Done).await[0]["name"], "nas-01");
@@ -547,8 +558,23 @@ fn room() -> Snapshot {
         note: "a firewall".into(),
         ..PeerView::default()
     };
+    let link = api::LinkView {
+        link: 3,
+        peer: nas.id.clone(),
+        name: "nas-01".into(),
+        addr: "10.0.3.2:1".into(),
+        path: api::LinkPath::Routed,
+        bytes_in: 2_000_000_000,
+        bytes_out: 812_000,
+        rtt_us: 200,
+        loss_permille: 12,
+        mtu: 1_500,
+        draining: true,
+        ..api::LinkView::default()
+    };
     Snapshot {
         me: Arc::new(me()),
+        links: Arc::new(vec![link]),
         games: Arc::new(vec![coh, xonotic]),
         transfers: Arc::new(vec![transfer]),
         peers: Arc::new(vec![nas, old]),

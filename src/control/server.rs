@@ -96,6 +96,7 @@ fn router(shared: Shared) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/games", get(|State(shared): State<Shared>| async move { json(&shared.handle.snapshot().games) }))
         .route("/v1/peers", get(|State(shared): State<Shared>| async move { json(&shared.handle.snapshot().peers) }))
+        .route("/v1/links", get(|State(shared): State<Shared>| async move { json(&shared.handle.snapshot().links) }))
         .route(
             "/v1/transfers",
             get(|State(shared): State<Shared>| async move { json(&shared.handle.snapshot().transfers) }),
@@ -119,6 +120,7 @@ async fn status(State(shared): State<Shared>) -> Response {
         "games": snapshot.games.len(),
         "transfers": snapshot.transfers.len(),
         "peers": snapshot.peers.len(),
+        "links": snapshot.links.len(),
     }))
 }
 

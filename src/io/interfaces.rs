@@ -81,6 +81,13 @@ impl Interfaces {
         ip.is_loopback() || self.addresses.iter().any(|own| own.ip == ip.to_canonical())
     }
 
+    /// Whether no router lies between this machine and `ip`.
+    #[must_use]
+    pub fn is_near(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        ip.is_loopback() || is_link_local(ip) || self.addresses.iter().any(|own| own.connects(ip))
+    }
+
     /// The names of the interfaces, each once.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
@@ -213,6 +220,19 @@ mod tests {
         ] {
             check(target, false);
         }
+    }
+
+    #[test]
+    fn what_is_near_needs_no_router() {
+        let here = interfaces(&[("10.0.3.17", 24), ("fd00::1", 64)]);
+        let check = |ip: &str, expect| assert_eq!(here.is_near(ip.parse().expect("an address")), expect, "{ip}");
+        check("10.0.3.99", true);
+        check("10.0.4.1", false);
+        check("::ffff:10.0.3.9", true);
+        check("fd00::9", true);
+        check("fe80::9", true);
+        check("127.0.0.1", true);
+        check("8.8.8.8", false);
     }
 
     #[test]

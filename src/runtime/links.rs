@@ -11,6 +11,7 @@
 //! The actor never waits for another actor: the courier does, so that two full inboxes cannot hold
 //! each other up.
 
+mod address;
 mod frames;
 mod link;
 mod session;
@@ -29,19 +30,20 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 pub(crate) use link::{Link, OpenError};
 use session::{Order, Session};
-use shown::Figures;
+use shown::{Figures, Standing};
 
 use super::{
     context::Context,
     input::{LibraryInput, LinksInput, ReplyTo, ServingInput, TransfersInput},
+    view::LinksShown,
 };
 use crate::{
-    api::{CommandError, ErrorCode, EventKind, Level, PeerView, Reply},
+    api::{CommandError, ErrorCode, EventKind, Level, LinkPath, Reply},
     core::roster::{DialFailure, Ending, Greeting, LinkNo, Output, Refusal, Roster, Target, Trouble},
     io::{
         clock,
         interfaces::Interfaces,
-        quic::{Connection, DEFAULT_PORT, DialError, Dialler, Endpoint, Incoming, Streams},
+        quic::{Connection, DialError, Dialler, Endpoint, Incoming, Streams},
         state::StateFile,
     },
     types::{LibraryDigest, PeerId, PeerName},
@@ -117,8 +119,8 @@ struct Held {
     digest: Option<LibraryDigest>,
     /// Of our library, in the Hello we sent.
     told: Option<LibraryDigest>,
-    /// Whether the roster has admitted it.
-    admitted: bool,
+    /// Since the roster has admitted it.
+    standing: Option<Standing>,
 }
 
 /// Runs until cancelled, then says goodbye to everybody and releases the sockets.
@@ -127,7 +129,7 @@ pub(crate) async fn run(
     endpoint: Endpoint,
     mut incoming: Incoming,
     mut inbox: mpsc::Receiver<LinksInput>,
-    shown: watch::Sender<Arc<Vec<PeerView>>>,
+    shown: watch::Sender<LinksShown>,
 ) -> Result<(), Infallible> {
     let (facts, mut heard) = mpsc::channel(FACTS_QUEUED_MAX);
     let (news, carried) = mpsc::channel(NEWS_QUEUED_MAX);
@@ -192,7 +194,7 @@ struct Actor {
     interfaces: (Interfaces, Option<Instant>),
     since_ms: BTreeMap<PeerId, u64>,
     figures: Figures,
-    shown: watch::Sender<Arc<Vec<PeerView>>>,
+    shown: watch::Sender<LinksShown>,
 }
 
 impl Actor {
@@ -201,7 +203,7 @@ impl Actor {
         endpoint: &Endpoint,
         facts: mpsc::Sender<Fact>,
         news: mpsc::Sender<News>,
-        shown: watch::Sender<Arc<Vec<PeerView>>>,
+        shown: watch::Sender<LinksShown>,
     ) -> Self {
         let blocked = StateFile::new(&context.settings.places.state, "blocked.json");
         let (kept, trouble) = blocked.load::<Vec<String>>();
@@ -323,6 +325,13 @@ impl Actor {
     }
 
     fn on_told(&mut self, teller: IpAddr, peers: &[(PeerId, SocketAddr)], now: Instant) {
+        let interfaces = self.interfaces_at(now);
+        let allowed: Vec<_> =
+            peers.iter().filter(|(_, address)| interfaces.is_allowed_target(*address, teller)).copied().collect();
+        self.roster.handle_told(&allowed, now);
+    }
+
+    fn interfaces_at(&mut self, now: Instant) -> &Interfaces {
         let (interfaces, read) = &mut self.interfaces;
         if read.is_none_or(|read| now.saturating_duration_since(read) > INTERFACES_AGE) {
             match Interfaces::read() {
@@ -331,9 +340,7 @@ impl Actor {
             }
             *read = Some(now);
         }
-        let allowed: Vec<_> =
-            peers.iter().filter(|(_, address)| interfaces.is_allowed_target(*address, teller)).copied().collect();
-        self.roster.handle_told(&allowed, now);
+        interfaces
     }
 
     fn on_block(&mut self, wanted: &str, block: bool, reply: ReplyTo) {
@@ -409,14 +416,14 @@ impl Actor {
         };
         let told = hello.as_ref().map(Hello::digest);
         self.context.tasks.spawn("link", session.run(streams, for_task, hello));
-        self.links.insert(link, Held { connection, orders, dialled, digest: None, told, admitted: false });
+        self.links.insert(link, Held { connection, orders, dialled, digest: None, told, standing: None });
         link
     }
 
     fn let_go(&mut self, link: LinkNo) -> Option<Held> {
         let held = self.links.remove(&link)?;
         self.figures.forget(link);
-        if held.admitted {
+        if held.standing.is_some() {
             self.tell_connection(-1, link, &held);
         }
         Some(held)
@@ -468,7 +475,7 @@ impl Actor {
             Output::Admit(link) => self.admit(link),
             Output::Refuse(link, why) => {
                 let held = self.links.get(&link)?;
-                if held.admitted {
+                if held.standing.is_some() {
                     self.close(link, code::REFUSED);
                 } else if held.digest.is_none() {
                     // Before Hello there is no stream to say why on, and no place to keep it waiting.
@@ -524,8 +531,11 @@ impl Actor {
 
     fn admit(&mut self, link: LinkNo) {
         let hello = self.hello();
+        let Some(remote) = self.links.get(&link).map(|held| held.connection.remote_addr()) else { return };
+        let near = self.interfaces_at(clock::now()).is_near(remote.ip());
+        let path = if near { LinkPath::Lan } else { LinkPath::Routed };
         let Some(held) = self.links.get_mut(&link) else { return };
-        held.admitted = true;
+        held.standing = Some(Standing { since_ms: clock::unix_ms(), path });
         let stale = held.told.is_some_and(|told| told != self.digest);
         self.order(link, Order::Admit(Box::new(hello)));
         if stale && let Some(frames) = encoded(&Control::LibrarySummary { digest: self.digest }) {
@@ -594,14 +604,14 @@ impl Actor {
 
     // ---- the user ----
 
-    /// Looks an address up; `HOST`, `HOST:PORT`, `[IPV6]:PORT`, or an address without a port.
+    /// Looks an address up; one of the settings is asked for until it is found.
     fn resolve(&mut self, text: String, reply: Option<ReplyTo>) {
         let facts = self.facts.clone();
         let (teller, cancel) = (self.context.teller.clone(), self.context.tasks.cancelled().clone());
         self.context.tasks.spawn("resolve", async move {
             let mut told = false;
             loop {
-                match look_up(&text).await {
+                match address::look_up(&text).await {
                     Ok(address) => {
                         // Without an actor the runtime is ending anyway.
                         let _ = facts.send(Fact::Resolved { address, reply }).await;
@@ -689,13 +699,17 @@ impl Actor {
     }
 
     fn show(&mut self) {
-        let views = shown::views(&self.roster, &self.links, &self.since_ms, &mut self.figures);
+        let peers = shown::peers(&self.roster, &self.links, &self.since_ms, &mut self.figures);
+        let links = shown::links(&self.roster, &self.links, &mut self.figures);
         self.shown.send_if_modified(|shown| {
-            let changed = **shown != views;
-            if changed {
-                *shown = Arc::new(views);
+            let (peers_differ, links_differ) = (*shown.peers != peers, *shown.links != links);
+            if peers_differ {
+                shown.peers = Arc::new(peers);
             }
-            changed
+            if links_differ {
+                shown.links = Arc::new(links);
+            }
+            peers_differ || links_differ
         });
     }
 
@@ -711,16 +725,16 @@ impl Actor {
         let all_gone = async {
             while !self.links.is_empty() {
                 match heard.recv().await {
-                    Some(Fact::Ended { link, .. }) => drop(self.links.remove(&link)),
+                    Some(Fact::Ended { link, .. }) => drop(self.let_go(link)),
                     Some(_) => {}
                     None => return,
                 }
             }
         };
-        if tokio::time::timeout(GOODBYE_TIME, all_gone).await.is_err() {
-            for held in self.links.values() {
-                held.connection.close(code::DONE);
-            }
+        // Whoever did not answer by then is let go of all the same: every `+1` has its `-1`.
+        let _ = tokio::time::timeout(GOODBYE_TIME, all_gone).await;
+        while let Some(link) = self.links.keys().next().copied() {
+            self.close(link, code::DONE);
         }
     }
 }
@@ -743,31 +757,6 @@ fn failure(error: &DialError) -> DialFailure {
         DialError::Refused { .. } => DialFailure::Busy,
         DialError::NoRoute { .. } => DialFailure::NoRoute,
     }
-}
-
-async fn look_up(text: &str) -> Result<SocketAddr, String> {
-    let text = text.trim();
-    if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok(address);
-    }
-    if let Ok(ip) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        return Ok(SocketAddr::new(ip, DEFAULT_PORT));
-    }
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) => {
-            let port = port.parse().map_err(|_| format!("`{text}` has no port number after the colon."))?;
-            (host, port)
-        }
-        None => (text, DEFAULT_PORT),
-    };
-    let shown = crate::types::clean(text, 100);
-    if host.is_empty() {
-        return Err(format!("`{shown}` is no address: write HOST or HOST:PORT."));
-    }
-    let found = tokio::net::lookup_host((host, port)).await;
-    let found: Vec<SocketAddr> = found.map_err(|error| format!("Cannot find `{shown}`: {error}."))?.collect();
-    let best = found.iter().find(|address| address.is_ipv4()).or_else(|| found.first());
-    best.copied().ok_or_else(|| format!("`{shown}` has no address."))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{broadcast, watch};
 
 use crate::{
-    api::{Event, EventKind, GameView, Level, PeerView, TransferView},
+    api::{Event, EventKind, GameView, Level, LinkView, PeerView, TransferView},
     io::clock,
     types::PeerId,
 };
@@ -49,13 +49,20 @@ pub(crate) struct TransfersShown {
     pub(crate) down: Arc<BTreeMap<PeerId, Traffic>>,
 }
 
+/// What the links actor shows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LinksShown {
+    /// Peers with everything but games, traffic and trust, which the driver adds.
+    pub(crate) peers: Arc<Vec<PeerView>>,
+    pub(crate) links: Arc<Vec<LinkView>>,
+}
+
 /// The ends actors write to.
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) library: watch::Sender<LibraryShown>,
     pub(crate) transfers: watch::Sender<TransfersShown>,
-    /// Peers with everything but games, traffic and trust, which the driver adds.
-    pub(crate) links: watch::Sender<Arc<Vec<PeerView>>>,
+    pub(crate) links: watch::Sender<LinksShown>,
     /// What goes out, per peer.
     pub(crate) serving: watch::Sender<Arc<BTreeMap<PeerId, Traffic>>>,
 }
@@ -65,7 +72,7 @@ pub(crate) struct Shown {
 pub(crate) struct Shows {
     pub(crate) library: watch::Receiver<LibraryShown>,
     pub(crate) transfers: watch::Receiver<TransfersShown>,
-    pub(crate) links: watch::Receiver<Arc<Vec<PeerView>>>,
+    pub(crate) links: watch::Receiver<LinksShown>,
     pub(crate) serving: watch::Receiver<Arc<BTreeMap<PeerId, Traffic>>>,
 }
 
@@ -73,7 +80,7 @@ pub(crate) struct Shows {
 pub(crate) fn cells() -> (Shown, Shows) {
     let (library, library_out) = watch::channel(LibraryShown::default());
     let (transfers, transfers_out) = watch::channel(TransfersShown::default());
-    let (links, links_out) = watch::channel(Arc::default());
+    let (links, links_out) = watch::channel(LinksShown::default());
     let (serving, serving_out) = watch::channel(Arc::default());
     (
         Shown { library, transfers, links, serving },

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::api::{
-    BuildView, GameView, MapCell, MeView, PeerView, Phase, Snapshot, SourceView, StateWord, Totals, TransferView,
-    UpdateView,
+    BuildView, GameView, LinkPath, LinkView, MapCell, MeView, PeerView, Phase, Snapshot, SourceView, StateWord, Totals,
+    TransferView, UpdateView,
 };
 
 pub(super) const NOW_MS: u64 = 1_795_288_440_000;
@@ -16,6 +16,7 @@ pub(super) fn room() -> Snapshot {
         games: Arc::new(games()),
         transfers: Arc::new(transfers()),
         peers: Arc::new(peers()),
+        links: Arc::new(links()),
         totals: Arc::new(Totals {
             down_bps: 112_600_000,
             up_bps: 48_300_000,
@@ -291,4 +292,39 @@ fn peers() -> Vec<PeerView> {
     peers[9].online = false;
     peers[9].since_ms = NOW_MS - 2 * 60_000;
     peers
+}
+
+fn links() -> Vec<LinkView> {
+    const MB: u64 = 1_000_000;
+    let link = |(number, name, addr, minutes, rtt_us): (u64, &str, &str, u64, u64)| LinkView {
+        link: number,
+        peer: peers().into_iter().find(|peer| peer.name == name).map(|peer| peer.id).unwrap_or_default(),
+        name: name.into(),
+        addr: addr.into(),
+        path: if rtt_us > 10_000 { LinkPath::Routed } else { LinkPath::Lan },
+        dialled: number % 2 == 0,
+        since_ms: NOW_MS - minutes * 60_000,
+        bytes_in: 5_020 * MB / number,
+        bytes_out: 9 * MB * number,
+        rtt_us,
+        loss_permille: if name == "alice" { 12 } else { 0 },
+        mtu: 1_500,
+        draining: false,
+    };
+    let mut links: Vec<LinkView> = [
+        (1, "nas-01", "10.0.3.2:47800", 72, 240),
+        (2, "seat-04", "10.0.3.4:50110", 71, 410),
+        (3, "seat-22", "10.0.3.22:47800", 70, 390),
+        (5, "seat-63", "10.0.4.63:47800", 64, 510),
+        (8, "seat-31", "10.0.3.31:39904", 55, 420),
+        (9, "seat-09", "10.0.3.9:47800", 41, 430),
+        (13, "alice", "10.0.9.140:47800", 12, 14_200),
+        (14, "日本の友達", "[fd00:1:2:3::140]:47800", 3, 900),
+        (15, "seat-09", "[fe80::9%2]:47800", 0, 0),
+    ]
+    .into_iter()
+    .map(link)
+    .collect();
+    links[8].draining = true;
+    links
 }

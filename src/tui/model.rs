@@ -111,7 +111,7 @@ impl Model {
                 Part::Games(_) => games = true,
                 Part::Transfers(_) => transfers = true,
                 Part::Peers(_) => peers = true,
-                Part::Me(_) | Part::Totals(_) => {}
+                Part::Me(_) | Part::Links(_) | Part::Totals(_) => {}
             }
             self.snapshot.apply(part);
         }

@@ -15,6 +15,7 @@ fn exit_codes_say_what_happened() {
     for (words, code) in [
         (&["games"][..], 0),
         (&["peers", "--json"], 0),
+        (&["links"], 0),
         (&["transfers"], 0),
         (&["frobnicate"], 2),
         (&["get"], 2),

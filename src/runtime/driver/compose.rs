@@ -22,10 +22,12 @@ pub(super) fn snapshot(before: &Snapshot, me: &MeView, limited: &Limited, shows:
     next.games = Arc::clone(&library.games);
     next.transfers = Arc::clone(&transfers.transfers);
     // A few hundred peers at most: comparing them costs less than knowing whether they changed.
-    let peers: Vec<PeerView> = links.iter().map(|peer| joined(peer, limited, &library, &transfers, &serving)).collect();
+    let peers: Vec<PeerView> =
+        links.peers.iter().map(|peer| joined(peer, limited, &library, &transfers, &serving)).collect();
     if *before.peers != peers {
         next.peers = Arc::new(peers);
     }
+    next.links = links.links;
     let totals = totals(&next.peers, &library, limited);
     if *before.totals != totals {
         next.totals = Arc::new(totals);
@@ -87,7 +89,8 @@ mod tests {
         assert!(second.parts_since(&first).is_empty());
 
         let id = PeerId::from_bytes([1; 32]);
-        shown.links.send_replace(Arc::new(vec![PeerView { id: id.to_string(), online: true, ..PeerView::default() }]));
+        let peers = Arc::new(vec![PeerView { id: id.to_string(), online: true, ..PeerView::default() }]);
+        shown.links.send_modify(|shown| shown.peers = peers);
         shown.serving.send_replace(Arc::new(BTreeMap::from([(id, Traffic { bps: 7, bytes: 9 })])));
         let third = snapshot(&second, &me, &unlimited, &mut shows);
         assert_eq!(third.peers[0].up_bps, 7);

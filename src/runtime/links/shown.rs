@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Held;
 use crate::{
-    api::PeerView,
+    api::{LinkPath, LinkView, PeerView},
     core::roster::{DialFailure, LinkNo, Note, Refusal, Roster, Row, Trouble},
     io::quic::LinkStats,
     types::{PeerId, PeerName},
@@ -37,8 +37,50 @@ impl Figures {
     }
 }
 
+/// What is known of a link since it was admitted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    /// When, Unix milliseconds.
+    pub(super) since_ms: u64,
+    /// What lay between when it was made.
+    pub(super) path: LinkPath,
+}
+
+/// The Links screen: admitted links in the order in which they were made.
+pub(super) fn links(roster: &Roster, links: &BTreeMap<LinkNo, Held>, figures: &mut Figures) -> Vec<LinkView> {
+    let peers: BTreeMap<PeerId, (String, Option<LinkNo>)> = roster
+        .rows()
+        .filter_map(|row| {
+            let peer = row.peer?;
+            Some((peer, (row.name.map_or_else(|| peer.short(), |name| name.to_string()), row.link)))
+        })
+        .collect();
+    let view = |(no, held): (&LinkNo, &Held)| {
+        let Standing { since_ms, path } = held.standing?;
+        let peer = held.connection.peer();
+        let (name, session) = peers.get(&peer).cloned().unwrap_or_else(|| (peer.short(), None));
+        let stats = figures.of(*no, held);
+        Some(LinkView {
+            link: no.0,
+            peer: peer.to_string(),
+            name,
+            addr: held.connection.remote_addr().to_string(),
+            path,
+            dialled: held.dialled.is_some(),
+            since_ms,
+            bytes_in: stats.bytes_in,
+            bytes_out: stats.bytes_out,
+            rtt_us: rtt_us(&stats),
+            loss_permille: loss_permille(&stats),
+            mtu: mtu(&stats),
+            draining: session != Some(*no),
+        })
+    };
+    links.iter().filter_map(view).collect()
+}
+
 /// The Peers screen: those with a session first, then by name.
-pub(super) fn views(
+pub(super) fn peers(
     roster: &Roster,
     links: &BTreeMap<LinkNo, Held>,
     since_ms: &BTreeMap<PeerId, u64>,
@@ -69,14 +111,26 @@ fn view(
         addr: address,
         online: held.is_some(),
         since_ms: row.peer.and_then(|peer| since_ms.get(&peer)).copied().unwrap_or(0),
-        rtt_us: u64::try_from(stats.rtt.as_micros()).unwrap_or(u64::MAX),
-        loss_permille: (stats.bytes_lost * 1_000).checked_div(stats.bytes_out).unwrap_or(0).min(1_000) as u16,
-        mtu: u16::try_from(stats.mtu).unwrap_or(u16::MAX),
+        rtt_us: rtt_us(&stats),
+        loss_permille: loss_permille(&stats),
+        mtu: mtu(&stats),
         links: u8::try_from(row.links).unwrap_or(u8::MAX),
         blocked: row.blocked,
         note: row.note.map(note_text).unwrap_or_default().to_owned(),
         ..PeerView::default()
     }
+}
+
+fn rtt_us(stats: &LinkStats) -> u64 {
+    u64::try_from(stats.rtt.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn loss_permille(stats: &LinkStats) -> u16 {
+    (stats.bytes_lost * 1_000).checked_div(stats.bytes_out).unwrap_or(0).min(1_000) as u16
+}
+
+fn mtu(stats: &LinkStats) -> u16 {
+    u16::try_from(stats.mtu).unwrap_or(u16::MAX)
 }
 
 fn note_text(note: Note) -> &'static str {

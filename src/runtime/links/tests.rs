@@ -34,6 +34,7 @@ struct Seat {
     library: mpsc::Receiver<LibraryInput>,
     serving: mpsc::Receiver<ServingInput>,
     shows: Shows,
+    events: tokio::sync::broadcast::Receiver<crate::api::Event>,
     _transfers: mpsc::Receiver<TransfersInput>,
     _home: TempDir,
 }
@@ -51,12 +52,13 @@ fn seat_at(ip: [u8; 4], name: &str, identity: &Identity) -> Seat {
     let (inputs, Outlets { links, library, transfers, serving }) = input::channels();
     let (shown, shows) = view::cells();
     let one = NonZeroUsize::MIN;
+    let (teller, events) = tokio::sync::broadcast::channel(64);
     let (index, _) = Index::open(&settings.places.state.join("index.redb"), &settings.library);
     let context = Context {
         me: identity.peer_id(),
         nonce: random::instance_nonce(),
         inputs,
-        teller: Teller::new(tokio::sync::broadcast::Sender::new(64)),
+        teller: Teller::new(teller),
         tasks,
         pool: Pool::start("test", one, one).expect("threads"),
         shelf: Shelf::default(),
@@ -72,7 +74,7 @@ fn seat_at(ip: [u8; 4], name: &str, identity: &Identity) -> Seat {
     context.tasks.spawn("links", async {
         let Ok(()) = actor.await;
     });
-    Seat { context, address, library, serving, shows, _transfers: transfers, _home: home }
+    Seat { context, address, library, serving, shows, events, _transfers: transfers, _home: home }
 }
 
 impl Seat {
@@ -92,6 +94,15 @@ impl Seat {
 
     async fn heard(&mut self) -> LibraryInput {
         timeout(LONG, self.library.recv()).await.expect("in time").expect("the actor runs")
+    }
+
+    fn connections(&mut self) -> Vec<i8> {
+        let told = std::iter::from_fn(|| self.events.try_recv().ok());
+        let state = |event: crate::api::Event| match event.kind {
+            EventKind::Connection { state, .. } => Some(state),
+            _other_facts => None,
+        };
+        told.filter_map(state).collect()
     }
 
     async fn up(&mut self) -> (PeerId, Link, LibraryDigest) {
@@ -130,6 +141,9 @@ async fn two_seats_see_each_other_ask_and_part() {
 
     // The face sees the peer by the listener it announced, not by the port it dialled from.
     let shown = host.shows.links.borrow_and_update().clone();
+    let [link] = shown.links.as_slice() else { panic!("{:?}", shown.links) };
+    assert_eq!((link.name.as_str(), link.dialled, link.draining, link.path), ("guest", false, false, LinkPath::Lan));
+    let shown = shown.peers;
     assert_eq!((shown[0].name.as_str(), shown[0].addr.as_str()), ("guest", guest.address.to_string().as_str()));
     assert!(shown[0].online);
 
@@ -141,6 +155,9 @@ async fn two_seats_see_each_other_ask_and_part() {
     assert_eq!(host.context.tasks.shutdown(Duration::from_millis(1_500)).await, Ok(()));
     assert!(matches!(guest.heard().await, LibraryInput::PeerDown { peer } if peer == host.context.me));
     assert!(std::net::UdpSocket::bind(host.address).is_ok(), "the port is free again");
+    // Every link that was told of is told to be gone, also by the one who leaves.
+    assert_eq!(host.connections(), [1, -1]);
+    assert_eq!(guest.connections(), [1, -1]);
 }
 
 #[tokio::test]
