@@ -8,8 +8,8 @@ mod handle;
 mod snapshot;
 
 pub use command::{
-    Added, Candidate, Command, CommandError, ErrorCode, GetRequest, LimitTo, LimitTooLow, ManifestFile, Reply,
-    VerifyReport,
+    Added, CHUNKS_NAMES_MAX, Candidate, ChunksView, Command, CommandError, ErrorCode, GetRequest, LimitTo, LimitTooLow,
+    MAP_REPLY_CELLS_MAX, ManifestFile, MapRequest, MapView, Reply, VerifyReport,
 };
 pub use event::{Event, EventKind, Level};
 pub use handle::{COMMANDS_QUEUED_MAX, Call, EVENTS_KEPT_MAX, Events, Handle, HandleEnd, Missed, Stopped, channel};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::MapCell;
 use crate::types::Rate;
 
 /// What a face may ask for.
@@ -73,6 +74,8 @@ pub enum Command {
         /// Id or title.
         game: String,
     },
+    /// Part of the chunk map of a running transfer; answered with [`Reply::Map`].
+    Map(MapRequest),
     /// Hold a game at a version.
     Pin {
         /// Id or title.
@@ -164,6 +167,27 @@ pub struct GetRequest {
     pub from: Option<String>,
 }
 
+/// Which part of a transfer's chunk map, and how fine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapRequest {
+    /// Id or title.
+    pub game: String,
+    /// The first chunk.
+    #[serde(default)]
+    pub first: u32,
+    /// How many chunks; what does not exist is left out.
+    pub len: u32,
+    /// In so many cells of equal share, at most [`MAP_REPLY_CELLS_MAX`]; never more than chunks.
+    pub cells: u32,
+    /// Name files and peers of these: first chunk and how many.
+    #[serde(default)]
+    pub about: Option<(u32, u32)>,
+}
+
+/// Cells of one [`Reply::Map`]: what a wall of a screen can show.
+pub const MAP_REPLY_CELLS_MAX: u32 = 32_768;
+
 /// The answer to a command that was carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]
@@ -208,7 +232,44 @@ pub enum Reply {
         /// Its files, in order.
         files: Vec<ManifestFile>,
     },
+    /// Part of a chunk map.
+    Map(MapView),
 }
+
+/// Part of the chunk map of a transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MapView {
+    /// The GameId.
+    pub game: String,
+    /// The ContentId.
+    pub content: String,
+    /// Chunks of the content.
+    pub chunks: u32,
+    /// The part that was asked for, in order.
+    pub cells: Vec<MapCell>,
+    /// Names for the chunks that were asked about.
+    pub about: Option<ChunksView>,
+}
+
+/// What is to be said of a run of chunks.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ChunksView {
+    /// Their counts as one cell.
+    pub cell: MapCell,
+    /// The paths of the first files they belong to, at most [`CHUNKS_NAMES_MAX`].
+    pub files: Vec<String>,
+    /// How many files they belong to.
+    pub file_count: u32,
+    /// From whom how many are coming, most first, at most [`CHUNKS_NAMES_MAX`].
+    pub coming: Vec<(String, u32)>,
+    /// How many of the missing ones are held by the fewest, that is by [`MapCell::rarest`].
+    pub scarce: u32,
+    /// Who holds those, at most [`CHUNKS_NAMES_MAX`] names; empty where nobody does.
+    pub holders: Vec<String>,
+}
+
+/// Names of one kind in a [`ChunksView`]: more do not fit a line.
+pub const CHUNKS_NAMES_MAX: usize = 4;
 
 /// A file of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

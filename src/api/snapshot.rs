@@ -322,12 +322,19 @@ pub struct MapCell {
     pub all: u32,
     /// Chunks that are here.
     pub have: u32,
-    /// Chunks on their way.
+    /// Chunks on their way that are not bad.
     pub coming: u32,
-    /// Chunks that came with a wrong hash and are wanted again.
+    /// Chunks that came with a wrong hash and are wanted again, or on their way again.
     pub bad: u32,
-    /// The smallest number of sources among the missing chunks; 255 when nothing is missing.
+    /// The smallest number of sources among the missing chunks, those that are none of the above; 254 when it is that
+    /// many or more, 255 when nothing is missing.
     pub rarest: u8,
+    /// Sources of all its chunks added up: with four sources of which one holds every second chunk, 3.5 × `all`.
+    #[serde(default)]
+    pub held: u64,
+    /// The smallest number of sources among all its chunks, 254 when it is that many or more.
+    #[serde(default)]
+    pub fewest: u8,
 }
 
 /// A source of a transfer.

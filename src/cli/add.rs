@@ -32,7 +32,8 @@ pub(super) async fn run(session: &Session, add: &args::Add, console: &mut Consol
             | Reply::Queued { .. }
             | Reply::AlreadyHere { .. }
             | Reply::Verified(_)
-            | Reply::Manifest { .. }) => super::orders::report(&reply, console)?,
+            | Reply::Manifest { .. }
+            | Reply::Map(_)) => super::orders::report(&reply, console)?,
         }
     }
     if console.json {

@@ -37,7 +37,8 @@ pub(super) async fn run(session: &Session, game: String, b3sum: bool, console: &
         | Reply::Queued { .. }
         | Reply::AlreadyHere { .. }
         | Reply::Added(_)
-        | Reply::Verified(_)) => report(&reply, console)?,
+        | Reply::Verified(_)
+        | Reply::Map(_)) => report(&reply, console)?,
     }
     Ok(Exit::Done)
 }

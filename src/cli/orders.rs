@@ -51,5 +51,6 @@ pub(super) fn report(reply: &Reply, console: &mut Console) -> Result<(), Failure
         Reply::Added(added) => console.say(&format!("{} {} is in the library.", added.game, added.version)),
         Reply::Verified(report) => console.say(&format!("{} was checked.", report.game)),
         Reply::Manifest { json, .. } => console.text(json),
+        Reply::Map(map) => console.say(&format!("{} has {} chunks.", map.game, map.chunks)),
     }
 }

@@ -25,7 +25,8 @@ pub(super) async fn run(session: &Session, game: &str, repair: bool, console: &m
         | Reply::Queued { .. }
         | Reply::AlreadyHere { .. }
         | Reply::Added(_)
-        | Reply::Manifest { .. }) => {
+        | Reply::Manifest { .. }
+        | Reply::Map(_)) => {
             report(&reply, console)?;
             return Ok(Exit::Done);
         }

@@ -14,6 +14,7 @@ mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -249,9 +250,18 @@ impl Download {
         self.pieces.have()
     }
 
-    /// What is named by a server and not verified yet.
-    pub fn in_flight(&self) -> impl Iterator<Item = ChunkNo> + '_ {
-        self.pieces.in_flight().keys().copied()
+    /// Whether a server has named `chunk` and it is not verified yet.
+    #[must_use]
+    pub fn is_coming(&self, chunk: ChunkNo) -> bool {
+        self.pieces.in_flight().contains_key(&chunk)
+    }
+
+    /// Which of `chunks` are coming, and from whom; where two copies are, from the first of them.
+    pub fn coming_in(&self, chunks: Range<u32>) -> impl Iterator<Item = (ChunkNo, PeerId)> + '_ {
+        self.pieces.in_flight().range(ChunkNo(chunks.start)..ChunkNo(chunks.end)).filter_map(|(chunk, copies)| {
+            let source = self.sources.get(copies.first()?.source)?;
+            Some((*chunk, source.peer))
+        })
     }
 
     /// Verified bytes.
@@ -276,6 +286,11 @@ impl Download {
     #[must_use]
     pub fn holders(&self, chunk: ChunkNo) -> usize {
         usize::from(self.picker.holders(chunk)) + self.sources.complete()
+    }
+
+    /// The peers that are known to hold `chunk`.
+    pub fn holders_of(&self, chunk: ChunkNo) -> impl Iterator<Item = PeerId> + '_ {
+        self.sources.iter().filter(move |(_, source)| source.map.has(chunk)).map(|(_, source)| source.peer)
     }
 
     /// Every source.

@@ -341,6 +341,7 @@ impl Driver {
             Command::Cancel { game, discard } => {
                 transfers_input(inputs, TransfersInput::Cancel { game, discard, reply }).await
             }
+            Command::Map(request) => transfers_input(inputs, TransfersInput::Map { request, reply }).await,
             Command::Reorder { game, by } => transfers_input(inputs, TransfersInput::Reorder { game, by, reply }).await,
             Command::Connect { addr } => links_input(inputs, LinksInput::Connect { addr, reply: Some(reply) }).await,
             Command::Block { peer, block } => links_input(inputs, LinksInput::Block { peer, block, reply }).await,

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::links::Link;
 use crate::{
-    api::{CommandError, GetRequest, Reply},
+    api::{CommandError, GetRequest, MapRequest, Reply},
     types::{ChunkNo, ContentId, EntryState, GameId, LibraryDigest, Manifest, PeerId, PeerName, Rate, Version},
     wire::{
         library::LibraryDelta,
@@ -128,6 +128,8 @@ pub(crate) enum TransfersInput {
     Cancel { game: String, discard: bool, reply: ReplyTo },
     /// Sooner (negative) or later.
     Reorder { game: String, by: i32, reply: ReplyTo },
+    /// Part of the chunk map of a running transfer.
+    Map { request: MapRequest, reply: ReplyTo },
     /// What may be received from one peer, or from everybody together; `None` is without limit.
     Limit { peer: Option<PeerId>, rate: Option<Rate> },
     /// A game is about to be removed or added to: is a transfer of it under way?

@@ -6,6 +6,7 @@ mod commands;
 mod download;
 mod fetch;
 mod getting;
+mod map;
 mod prepare;
 mod saved;
 mod shown;
@@ -36,7 +37,7 @@ use super::{
     view::TransfersShown,
 };
 use crate::{
-    api::{CommandError, ErrorCode, EventKind, Level, Reply, StateWord, TransferView},
+    api::{CommandError, ErrorCode, EventKind, Level, MapRequest, Reply, StateWord, TransferView},
     core::{
         download::{RequestEnd, RequestNo},
         limits::Limits,
@@ -56,6 +57,8 @@ const BUFFERS: usize = 32;
 const IN_FLIGHT_MAX: u64 = 48 << 20;
 /// Notices of transfers that the actor has not read; they wait beyond.
 const NOTICES_MAX: usize = 256;
+/// Faces that wait for a part of one map; the next is told to come again.
+const LOOKS_MAX: usize = 8;
 /// How often faces may be shown another picture.
 const SHOW: Duration = Duration::from_millis(250);
 /// How often the disk's free space is looked at while transfers exist.
@@ -85,6 +88,13 @@ enum Notice {
     DiskFull,
     /// It is over.
     Ended(End),
+}
+
+/// A face looks at a part of a transfer's map.
+#[derive(Debug)]
+struct Look {
+    request: MapRequest,
+    reply: ReplyTo,
 }
 
 /// What the streams of a transfer tell its task.
@@ -157,6 +167,7 @@ struct Task {
     orders: watch::Sender<Order>,
     sources: watch::Sender<Arc<Vec<SourceLink>>>,
     view: watch::Receiver<TransferView>,
+    looks: mpsc::Sender<Look>,
 }
 
 /// A word to the actor from what it has started.
@@ -266,6 +277,7 @@ impl Transfers {
             TransfersInput::Resume { game, reply } => self.on_resume(&game, reply).await,
             TransfersInput::Cancel { game, discard, reply } => self.on_cancel(&game, discard, reply),
             TransfersInput::Reorder { game, by, reply } => self.on_reorder(&game, by, reply),
+            TransfersInput::Map { request, reply } => self.on_map(request, reply),
             TransfersInput::Limit { peer, rate } => {
                 self.shared.limits.lock().unwrap_or_else(PoisonError::into_inner).set(peer, rate, clock::now());
             }
@@ -480,6 +492,7 @@ impl Transfers {
         let (sources, asked) = watch::channel(sources);
         let (drawn, view) = watch::channel(entry.view.clone());
         let (notices, heard) = mpsc::channel(NOTICES_MAX);
+        let (looks, looked) = mpsc::channel(LOOKS_MAX);
         let getting = Getting {
             context: self.context.clone(),
             wish: entry.wish.clone(),
@@ -487,10 +500,11 @@ impl Transfers {
             orders: obeyed,
             sources: asked,
             view: drawn,
+            looks: looked,
             notices,
             halt: CancellationToken::new(),
         };
-        entry.task = Some(Task { number, orders, sources, view });
+        entry.task = Some(Task { number, orders, sources, view, looks });
         self.context.tasks.spawn("a transfer", getting.run());
         self.context.tasks.spawn("notices of a transfer", pass_on(content, number, heard, self.words.clone()));
     }

@@ -223,7 +223,10 @@ fn map(chunks: u32, percent: u32, rarest: u8) -> Vec<MapCell> {
                 3 if at == 680 => 1,
                 _ => 9,
             };
-            MapCell { first, all, have, coming, bad: 0, rarest: if have == all { 255 } else { rarest } }
+            let fewest = if rarest == 9 { 2 + (scatter % 6) as u8 } else { rarest };
+            let rarest = if have == all { 255 } else { rarest };
+            let held = u64::from(all) * (u64::from(fewest) + u64::from(scatter % 2));
+            MapCell { first, all, have, coming, bad: 0, rarest, held, fewest }
         })
         .collect()
 }

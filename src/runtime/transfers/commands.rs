@@ -1,8 +1,10 @@
-//! What faces say to transfers: pause, resume, cancel, sooner and later.
+//! What faces say to transfers: pause, resume, cancel, sooner and later; and their looks at the map.
 
-use super::{Transfers, answer};
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::{Look, Transfers, answer};
 use crate::{
-    api::{CommandError, ErrorCode, Reply},
+    api::{CommandError, ErrorCode, MapRequest, Reply, StateWord},
     core::queue::{Input, Keep, Step},
     runtime::input::ReplyTo,
     types::{ContentId, clean},
@@ -60,6 +62,27 @@ impl Transfers {
         self.save();
         let place = self.queue.iter().position(|(other, _)| other == content).map_or(0, |place| place + 1);
         answer(Some(reply), Ok(done(format!("{title} is number {place} now."))));
+    }
+
+    pub(super) fn on_map(&self, request: MapRequest, reply: ReplyTo) {
+        let game = &request.game;
+        let Some((content, title)) = self.found(game) else { return answer(Some(reply), Err(unknown(game))) };
+        let task = self.entries.get(&content).and_then(|entry| entry.task.as_ref());
+        // Only while it is fetched does anybody know the state of each chunk: before that and while it is put in
+        // place nobody would answer.
+        let counting = task.filter(|task| {
+            let view = task.view.borrow();
+            !view.map.is_empty() && view.state != StateWord::Checking
+        });
+        let refused = match counting {
+            Some(task) => match task.looks.try_send(Look { request, reply }) {
+                Ok(()) => return,
+                Err(TrySendError::Full(look) | TrySendError::Closed(look)) => look.reply,
+            },
+            None => reply,
+        };
+        let message = format!("the chunks of {title} are not counted just now; look again in a moment");
+        answer(Some(refused), Err(CommandError::new(ErrorCode::WouldWait, message)));
     }
 
     /// The transfer of a game, named by its id or its title.

@@ -14,13 +14,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Notice, Order, Told,
+    Look, Notice, Order, Told,
     fetch::{self, Chunks, Written},
     getting::{End, Getting, Opened, SourceLink},
+    map::Counted,
     shown,
 };
 use crate::{
-    api::{EventKind, Level, SourceView, StateWord, TransferView},
+    api::{EventKind, Level, Reply, SourceView, StateWord, TransferView},
     core::{
         download::{Download, Input, Output, Plan, RequestEnd, RequestNo, State, Wait},
         queue,
@@ -69,6 +70,7 @@ impl Getting {
                     changed.map_err(|_| End::Cancelled)?;
                     running.on_sources(&self.sources.borrow_and_update().clone());
                 }
+                Some(look) = self.looks.recv() => running.on_look(look, self),
                 () = timeout(next) => running.core.handle_timeout(clock::now()),
                 _ = ticks.tick() => running.on_tick(self).await,
             }
@@ -416,9 +418,19 @@ impl<'a> Running<'a> {
             left_s: core.left_bytes().checked_div(down_bps),
             chunks: have.chunk_count(),
             chunks_have: have.len(),
-            map: shown::map(core, &self.bad),
+            map: self.counted().whole(),
             ..shown::blank(&getting.wish)
         }
+    }
+
+    fn counted(&self) -> Counted<'_> {
+        Counted { download: &self.core, bad: &self.bad }
+    }
+
+    fn on_look(&self, look: Look, getting: &Getting) {
+        let manifest = self.opened.incoming.manifest();
+        let map = self.counted().part(getting.wish.content, &look.request, manifest, |peer| getting.name_of(peer));
+        super::answer(Some(look.reply), Ok(Reply::Map(map)));
     }
 
     fn all_sources(&self, getting: &Getting) -> Vec<SourceView> {

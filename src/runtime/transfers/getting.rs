@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Notice, Order, Wish, shown};
+use super::{Look, Notice, Order, Wish, shown};
 use crate::{
     api::{EventKind, Level, SourceView, StateWord, TransferView},
     core::{
@@ -84,6 +84,8 @@ pub(super) struct Getting {
     pub(super) orders: watch::Receiver<Order>,
     pub(super) sources: watch::Receiver<Arc<Vec<SourceLink>>>,
     pub(super) view: watch::Sender<TransferView>,
+    /// Faces that look at its map; nobody answers them but the download.
+    pub(super) looks: mpsc::Receiver<Look>,
     pub(super) notices: mpsc::Sender<Notice>,
     /// Cancelled when the disk's threads are to stop what they do for us.
     pub(super) halt: CancellationToken,

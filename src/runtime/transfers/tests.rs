@@ -393,6 +393,15 @@ async fn what_was_fetched_counts_after_a_restart_and_growing_peers_are_sources()
     guest.get(&scanned, &[(&first, EntryState::Getting(crate::types::Tenths::new(5)))]).await;
     let view = guest.shown(|view| view.reason == "no peer has the rest").await;
     assert_eq!(view.chunks - view.chunks_have, 4);
+    let request = MapRequest { game: GAME.into(), len: 10, cells: 10, about: Some((4, 6)), ..MapRequest::default() };
+    let Ok(Reply::Map(map)) = say(&guest, |reply| TransfersInput::Map { request, reply }).await else { panic!("none") };
+    let here: Vec<u32> = map.cells.iter().map(|cell| cell.have).collect();
+    assert_eq!(here, [1, 1, 1, 1, 1, 0, 0, 0, 0, 1]);
+    let about = map.about.unwrap();
+    assert_eq!((about.files, about.scarce, about.cell.rarest), (vec!["big.pak".to_owned()], 4, 0));
+    let request = MapRequest { game: "nothing".into(), ..MapRequest::default() };
+    let unknown = say(&guest, |reply| TransfersInput::Map { request, reply }).await;
+    assert_eq!(unknown.unwrap_err().code, ErrorCode::NotFound);
     let done = view.done;
     let dir = guest.stop().await;
 

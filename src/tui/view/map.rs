@@ -28,7 +28,7 @@ pub(super) fn cells(transfer: &TransferView) -> Vec<Cell> {
 }
 
 fn to_cell(cell: MapCell, rare_max: Option<u8>) -> Cell {
-    let MapCell { first, all, have, coming, bad, rarest } = cell;
+    let MapCell { first, all, have, coming, bad, rarest, held: _, fewest: _ } = cell;
     let missing = all.saturating_sub(have).saturating_sub(coming).saturating_sub(bad);
     let rare = rare_max
         .filter(|max| missing > 0 && rarest <= *max)
