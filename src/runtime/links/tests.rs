@@ -98,9 +98,9 @@ impl Seat {
 
     fn connections(&mut self) -> Vec<i8> {
         let told = std::iter::from_fn(|| self.events.try_recv().ok());
-        let state = |event: crate::api::Event| match event.kind {
-            EventKind::Connection { state, .. } => Some(state),
-            _other_facts => None,
+        let state = |event: crate::api::Event| {
+            let EventKind::Connection { state, .. } = event.kind else { return None };
+            Some(state)
         };
         told.filter_map(state).collect()
     }
