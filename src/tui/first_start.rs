@@ -1,7 +1,5 @@
 //! The first start: where games go. Asked once, before there is a runtime; `main` keeps the answer.
 
-use std::io;
-
 use crossterm::event::{Event as TermEvent, EventStream};
 use futures::StreamExt as _;
 use potluck_widgets::GlyphLevel;
@@ -119,7 +117,7 @@ pub(super) async fn ask(
     let mut terminate = signal(SignalKind::terminate()).map_err(ScreenError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(ScreenError::Signals)?;
     let _taken = terminal::take().map_err(ScreenError::Take)?;
-    let mut painter = Painter::new(CrosstermBackend::new(io::stdout())).map_err(ScreenError::Draw)?;
+    let mut painter = Painter::new(CrosstermBackend::new(terminal::output()));
     let mut size = painter.size().map_err(ScreenError::Draw)?;
     let mut input = EventStream::new();
     loop {

@@ -1,70 +1,83 @@
-//! Pictures on a terminal, and no byte more than they need: a picture that is the same as the last one
-//! is not drawn at all, for ratatui ends even an empty frame with a write.
+//! Pictures on a terminal, and no byte more than they need: only cells that differ from the last
+//! picture are written, in one go, and nothing at all where none does. It keeps the picture itself instead of
+//! ratatui's `Terminal`, which ends even an empty frame with a write, asks the system for the size in
+//! each, and to clear the screen asks the terminal where its cursor is and waits for an answer.
+
+use std::io;
 
 use ratatui::{
-    Terminal,
-    backend::Backend,
+    backend::{Backend, ClearType},
     buffer::Buffer,
     layout::{Position, Rect, Size},
 };
 
 /// Draws pictures on a terminal.
 #[derive(Debug)]
-pub(crate) struct Painter<B: Backend> {
-    terminal: Terminal<B>,
-    last: Option<(Buffer, Option<Position>)>,
+pub(crate) struct Painter<B> {
+    backend: B,
+    /// What the terminal shows; `None` where that is unknown.
+    shown: Option<Buffer>,
+    /// Where its cursor is, if it is seen.
+    cursor: Option<Position>,
     next: Buffer,
 }
 
-impl<B: Backend> Painter<B> {
-    /// On this terminal.
-    pub(crate) fn new(backend: B) -> Result<Self, B::Error> {
-        Ok(Self { terminal: Terminal::new(backend)?, last: None, next: Buffer::default() })
+impl<B: Backend<Error = io::Error> + io::Write> Painter<B> {
+    /// On this terminal, whose cursor is hidden.
+    pub(crate) fn new(backend: B) -> Self {
+        Self { backend, shown: None, cursor: None, next: Buffer::default() }
     }
 
     /// The size of the terminal now.
-    pub(crate) fn size(&self) -> Result<Size, B::Error> {
-        self.terminal.size()
+    pub(crate) fn size(&self) -> io::Result<Size> {
+        self.backend.size()
     }
 
     /// What the bytes go to.
     pub(crate) fn backend_mut(&mut self) -> &mut B {
-        self.terminal.backend_mut()
+        &mut self.backend
     }
 
     /// Draws a picture of this size, if it looks other than what is there.
-    pub(crate) fn draw(
-        &mut self,
-        size: Size,
-        picture: impl FnOnce(&mut Buffer) -> Option<Position>,
-    ) -> Result<(), B::Error> {
+    pub(crate) fn draw(&mut self, size: Size, picture: impl FnOnce(&mut Buffer) -> Option<Position>) -> io::Result<()> {
         let area = Rect::new(0, 0, size.width, size.height);
         self.next.resize(area);
         self.next.reset();
         let cursor = if area.is_empty() { None } else { picture(&mut self.next) };
-        if self.last.as_ref().is_some_and(|(last, at)| *last == self.next && *at == cursor) {
+        // A terminal that changed its size moved what it showed as it likes.
+        let known = self.shown.take().filter(|shown| shown.area == area);
+        if known.as_ref() == Some(&self.next) && self.cursor == cursor {
+            self.shown = known;
             return Ok(());
         }
-        let next = &self.next;
-        self.terminal.draw(|frame| {
-            // The terminal may have another size than the model was told; the next message tells it.
-            let shown = frame.area().intersection(next.area);
-            let buf = frame.buffer_mut();
-            for at in shown.positions() {
-                buf[at].clone_from(&next[at]);
+        let shown = match known {
+            Some(shown) => shown,
+            None => {
+                self.backend.clear_region(ClearType::All)?;
+                Buffer::empty(area)
             }
-            if let Some(at) = cursor.filter(|at| shown.contains(*at)) {
-                frame.set_cursor_position(at);
+        };
+        self.backend.draw(shown.diff_iter(&self.next))?;
+        match cursor {
+            Some(at) => {
+                // Drawing moved it.
+                self.backend.set_cursor_position(at)?;
+                if self.cursor.is_none() {
+                    self.backend.show_cursor()?;
+                }
             }
-        })?;
-        let spare = self.last.take().map_or_else(Buffer::default, |(last, _)| last);
-        self.last = Some((std::mem::replace(&mut self.next, spare), cursor));
+            None if self.cursor.is_some() => self.backend.hide_cursor()?,
+            None => {}
+        }
+        io::Write::flush(&mut self.backend)?;
+        self.shown = Some(std::mem::replace(&mut self.next, shown));
+        self.cursor = cursor;
         Ok(())
     }
 
-    /// Forgets what is on the terminal, so that the next picture is drawn whole.
-    pub(crate) fn forget(&mut self) -> Result<(), B::Error> {
-        self.last = None;
-        self.terminal.clear()
+    /// Forgets what is on the terminal, so that the next picture is drawn whole; its cursor is hidden.
+    pub(crate) fn forget(&mut self) {
+        self.shown = None;
+        self.cursor = None;
     }
 }

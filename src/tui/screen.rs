@@ -3,7 +3,7 @@
 
 use std::{
     future::Future,
-    io::{self, Stdout, Write as _},
+    io::{self, Write as _},
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -21,7 +21,7 @@ use super::{
     keymap::Key,
     model::{Model, Setting},
     painter::Painter,
-    terminal::{self, Taken},
+    terminal::{self, Output, Taken},
     theme::Theme,
     update::{Effect, Msg, update},
     view::view,
@@ -31,13 +31,13 @@ use crate::api::{Command, CommandError, Events, Handle, Reply, Snapshot, Stopped
 /// Inputs taken before a frame is drawn: a held key must not keep the picture from coming.
 const INPUTS_A_FRAME_MAX: usize = 64;
 
-type Terminal = Painter<CrosstermBackend<Stdout>>;
+type Terminal = Painter<CrosstermBackend<Output>>;
 type Answered = (Command, String, Result<Reply, CommandError>);
 
 /// Shows the runtime until the user or a signal ends it.
 pub(super) async fn show(handle: Handle, setting: Setting, theme: &Theme, ssh: bool) -> Result<Exit, ScreenError> {
     let taken = terminal::take().map_err(ScreenError::Take)?;
-    let painter = Painter::new(CrosstermBackend::new(io::stdout())).map_err(ScreenError::Draw)?;
+    let painter = Painter::new(CrosstermBackend::new(terminal::output()));
     let size = painter.size().map_err(ScreenError::Draw)?;
     let zone = TimeZone::system();
     let model = Model::new(setting, &handle.snapshot(), size, clock::moment(&zone));
@@ -236,7 +236,7 @@ impl Screen<'_> {
         if self.taken.is_none() {
             self.taken = Some(terminal::take().map_err(ScreenError::Take)?);
         }
-        self.painter.forget().map_err(ScreenError::Draw)?;
+        self.painter.forget();
         let size = self.painter.size().map_err(ScreenError::Draw)?;
         self.title.clear();
         self.model.size = size;

@@ -62,6 +62,18 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 pub(crate) struct Taken(());
 
+/// Where pictures are written to.
+pub(crate) type Output = io::BufWriter<io::Stdout>;
+
+/// Bytes of a picture kept until it is whole, so that it goes to the terminal in one piece: the first
+/// one on a large screen.
+const OUTPUT_BYTES: usize = 64 << 10;
+
+/// Where pictures are written to: whole ones, not lines.
+pub(crate) fn output() -> Output {
+    io::BufWriter::with_capacity(OUTPUT_BYTES, io::stdout())
+}
+
 /// Whether there is a terminal to draw on and to type into.
 pub(crate) fn is_there() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()

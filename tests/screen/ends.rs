@@ -1,0 +1,96 @@
+//! Whatever ends the screen, the terminal is as it was before.
+
+use std::time::Duration;
+
+use potluck::{
+    api::{self, Snapshot},
+    tui,
+};
+use rustix::process::{Signal, kill_process};
+
+use super::{
+    guest_of, host,
+    process::wait_until,
+    terminal::{Terminal, state_of},
+};
+
+#[test]
+fn quitting_leaves_the_terminal_as_it_was() {
+    let host = host();
+    for keys in ["q", "\x03\x03"] {
+        let (_seat, terminal) = guest_of(&host);
+        terminal.types(keys);
+        assert_eq!(terminal.ends(), 0, "{keys:?}");
+        terminal.assert_sane();
+    }
+}
+
+#[test]
+fn signals_leave_the_terminal_as_it_was() {
+    let host = host();
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
+        let (_seat, terminal) = guest_of(&host);
+        kill_process(terminal.job(), signal).unwrap();
+        terminal.ends();
+        terminal.assert_sane();
+    }
+}
+
+#[test]
+fn a_window_that_is_closed_ends_it() {
+    let host = host();
+    let (_seat, mut terminal) = guest_of(&host);
+    let job = terminal.job();
+    terminal.hang_up();
+    wait_until("it has ended", || matches!(state_of(job), None | Some('Z')));
+}
+
+/// Runs a test of this file in a terminal of its own.
+fn in_terminal(test: &str) -> Terminal {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"]);
+    command.env("TERM", "xterm-256color").env("LC_ALL", "C.UTF-8").env_remove("RUST_BACKTRACE");
+    Terminal::run(&command, 100, 30)
+}
+
+#[test]
+fn a_panic_leaves_the_terminal_as_it_was_and_says_why() {
+    let terminal = in_terminal("ends::a_screen_that_panics");
+    assert_ne!(terminal.ends(), 0);
+    terminal.shows("on purpose");
+    terminal.assert_sane();
+}
+
+#[test]
+fn an_error_leaves_the_terminal_as_it_was() {
+    let terminal = in_terminal("ends::a_screen_whose_runtime_ends");
+    assert_eq!(terminal.ends(), 0);
+    terminal.assert_sane();
+}
+
+/// Shows a screen until `work` ends.
+fn show(work: impl AsyncFnOnce(api::HandleEnd)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (handle, end) = api::channel(Snapshot::default());
+        let screen = tui::run(handle, tui::Options::default());
+        let work = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            work(end).await;
+        };
+        let (exit, ()) = tokio::join!(screen, work);
+        assert_eq!(exit.unwrap(), tui::Exit::Stopped);
+    });
+}
+
+#[test]
+#[ignore = "run by another test in a terminal of its own"]
+fn a_screen_that_panics() {
+    show(async |_end| panic!("on purpose"));
+}
+
+#[test]
+#[ignore = "run by another test in a terminal of its own"]
+fn a_screen_whose_runtime_ends() {
+    show(async |end| drop(end));
+}

@@ -1,0 +1,113 @@
+//! What people do: filter, get, watch, cancel, resize, suspend, look at the help, leave.
+
+use std::time::Duration;
+
+use super::{
+    add, guest_of, host,
+    process::{PATIENCE, Seat, until, wait_until},
+    screen,
+    terminal::{Terminal, state_of},
+};
+
+#[test]
+fn games_are_filtered_got_watched_and_cancelled() {
+    let host = host();
+    let (seat, terminal) = guest_of(&host);
+    assert_eq!(terminal.title(), "potluck");
+
+    terminal.types("/sma\r");
+    terminal.hides("Large");
+    terminal.types("\r");
+    terminal.shows("Downloaded");
+    wait_until("the bytes are there", || seat.game("Small").join("data.pak").exists());
+    terminal.until("a bell", |sight| sight.bells() > 0);
+
+    terminal.types("\x1b");
+    terminal.shows("Large");
+    terminal.types("/large\r\r2");
+    terminal.shows("chunks");
+    wait_until("the title tells", || terminal.title().ends_with('%'));
+    terminal.types("c");
+    terminal.shows("Stop getting Large?");
+    terminal.types("c");
+    terminal.shows("Nothing is being got");
+    terminal.types("q");
+    assert_eq!(terminal.ends(), 0);
+    terminal.assert_sane();
+}
+
+#[test]
+fn any_size_is_drawn_and_a_tiny_one_says_what_it_needs() {
+    let host = host();
+    let (_seat, terminal) = guest_of(&host);
+    for (columns, rows) in [(160, 45), (80, 24), (41, 11), (120, 40), (60, 12)] {
+        terminal.resize(columns, rows);
+    }
+    terminal.until("the last size", |sight| {
+        let lines: Vec<String> = sight.screen().rows(0, 60).collect();
+        lines[0].contains("potluck") && lines[11].contains("Quit") && lines.iter().any(|line| line.contains("Small"))
+    });
+    terminal.resize(30, 6);
+    terminal.shows("potluck needs");
+    terminal.types("q");
+    assert_eq!(terminal.ends(), 0);
+    terminal.assert_sane();
+}
+
+#[test]
+fn ctrl_z_gives_the_shell_back_and_fg_draws_the_screen_anew() {
+    let host = host();
+    let (_seat, terminal) = guest_of(&host);
+    let job = terminal.job();
+    for _ in 0..2 {
+        terminal.types("\x1a");
+        wait_until("it is stopped", || state_of(job) == Some('T'));
+        terminal.shows("shares nothing meanwhile");
+        terminal.assert_sane();
+        // Debris that a redraw has to wipe.
+        terminal.resize(90, 28);
+        terminal.does("fg");
+        terminal.until("the screen anew", |sight| {
+            sight.screen().alternate_screen()
+                && sight.screen().rows(0, 90).nth(27).is_some_and(|row| row.contains("Quit"))
+        });
+        terminal.shows("Small");
+    }
+    terminal.types("q");
+    assert_eq!(terminal.ends(), 0);
+    terminal.assert_sane();
+}
+
+#[test]
+fn what_is_pasted_is_no_keys() {
+    let host = host();
+    let (_seat, terminal) = guest_of(&host);
+    terminal.until("pastes are marked", |sight| sight.screen().bracketed_paste());
+    terminal.types("\x1b[200~q\rqq\x1b[201~/");
+    terminal.types("\x1b[200~large\x1b[201~");
+    terminal.hides("Small");
+    terminal.types("\r\x1b");
+    terminal.shows("Small");
+    terminal.types("q");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn nothing_is_written_while_nothing_happens() {
+    let seat = Seat::new();
+    add(&seat, "Small", 1_000);
+    let terminal = Terminal::run(&screen(&seat, &[]), 100, 30);
+    terminal.shows("Downloaded");
+    // The clock in the corner is the only thing that may change: not in both of two seconds.
+    let written = || {
+        let before = terminal.sight().bytes;
+        std::thread::sleep(Duration::from_secs(1));
+        terminal.sight().bytes - before
+    };
+    let settled = until(PATIENCE, || (written() == 0).then_some(()));
+    assert!(settled.is_some(), "it never rests");
+    let quiet = [written(), written()];
+    assert!(quiet.contains(&0) && quiet.iter().sum::<usize>() < 60, "{quiet:?}");
+    terminal.types("q");
+    assert_eq!(terminal.ends(), 0);
+}
