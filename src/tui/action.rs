@@ -53,6 +53,8 @@ pub(crate) enum Action {
     Bottom,
     DetailsDown,
     DetailsUp,
+    Into,
+    Out,
     Library,
     Transfers,
     Peers,
@@ -140,6 +142,7 @@ pub(crate) struct ActionRow {
 
 const EVERYWHERE: &[Screen] = &Screen::ALL;
 const TABLES: &[Screen] = &[Screen::Library, Screen::Transfers, Screen::Peers];
+const PANES: &[Screen] = &[Screen::Library, Screen::Transfers];
 const LIBRARY: &[Screen] = &[Screen::Library];
 const GAMES: &[Screen] = &[Screen::Library, Screen::Transfers];
 const TRANSFERS: &[Screen] = &[Screen::Transfers];
@@ -172,6 +175,8 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     Bottom "bottom" ["G", "End"], EVERYWHERE, Moving, "Bottom", "To the last line; in the log, follow it";
     DetailsDown "details-down" ["J"], TABLES, Moving, "Details down", "Scroll the details down";
     DetailsUp "details-up" ["K"], TABLES, Moving, "Details up", "Scroll the details up";
+    Into "into" ["l", "Right"], PANES, Moving, "Details", "Into the details or the map, where the keys then move";
+    Out "out" ["h", "Left"], PANES, Moving, "Back", "Back to the list";
     Library "library" ["1"], EVERYWHERE, Moving, "Library", "Every game here and in the room";
     Transfers "transfers" ["2"], EVERYWHERE, Moving, "Transfers", "What is being got";
     Peers "peers" ["3"], EVERYWHERE, Moving, "Peers", "The machines of the room";

@@ -48,6 +48,16 @@ pub(crate) struct Setting {
     pub(crate) user_home: Option<String>,
 }
 
+/// What the moving keys move in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Focus {
+    /// The table.
+    #[default]
+    List,
+    /// What stands beside or below it: details, or the chunk map.
+    Pane,
+}
+
 /// Everything the screen knows.
 #[derive(Debug)]
 pub(crate) struct Model {
@@ -57,6 +67,7 @@ pub(crate) struct Model {
     pub(crate) now: Moment,
     pub(crate) snapshot: Snapshot,
     pub(crate) screen: Screen,
+    pub(crate) focus: Focus,
     pub(crate) library: Library,
     pub(crate) transfers: Transfers,
     pub(crate) peers: Peers,
@@ -83,6 +94,7 @@ impl Model {
             now,
             snapshot: snapshot.clone(),
             screen: Screen::Library,
+            focus: Focus::List,
             library: Library::default(),
             transfers: Transfers::default(),
             peers: Peers::default(),

@@ -14,7 +14,7 @@ use super::{
     action::Screen,
     fixture::{self, NOW_MS},
     keymap::tests::script,
-    model::{Model, Moment, Setting},
+    model::{Focus, Model, Moment, Setting},
     theme::{ColorDepth, Theme},
     update::{Effect, Msg, update},
     view::view,
@@ -266,6 +266,35 @@ fn the_cursor_goes_where_it_is_sent() {
     check_selected("3/@nas", "nas-01");
     // Enter on a peer shows what it has.
     check_selected("3<Enter>gg", "0 A.D.");
+}
+
+fn check_focus(size: (u16, u16), keys: &str, expect: Focus) {
+    assert_eq!(busy(size.0, size.1).keys(keys).model.focus, expect, "{keys}");
+}
+
+#[test]
+fn into_the_pane_and_back() {
+    const SMALL: (u16, u16) = (80, 24);
+    const WIDE: (u16, u16) = (100, 30);
+    check_focus(WIDE, "l", Focus::Pane);
+    check_focus(WIDE, "<Right>", Focus::Pane);
+    check_focus(WIDE, "lh", Focus::List);
+    check_focus(WIDE, "l<Left>", Focus::List);
+    check_focus(WIDE, "l<Esc>", Focus::List);
+    check_focus(WIDE, "2l", Focus::Pane);
+    check_focus(WIDE, "2l1", Focus::List);
+    check_focus(WIDE, "3l", Focus::List);
+    check_focus(SMALL, "l", Focus::List);
+    check_focus(SMALL, "2l", Focus::Pane);
+    // There the keys move in it and not in the list.
+    let seat = busy(100, 24).keys("jjjjljj");
+    assert_eq!(seat.model.selected_game().unwrap().title, "Company of Heroes");
+    assert_eq!(seat.model.library.details_from, 2);
+    assert_eq!(seat.keys("gg").model.library.details_from, 0);
+    // What is gone gives the keys back.
+    let mut seat = busy(100, 30).keys("2l");
+    seat.tell(Msg::Snapshot(Arc::new(fixture::nothing())));
+    assert_eq!(seat.keys("j").model.focus, Focus::List);
 }
 
 fn check_asked(keys: &str, expect: &[Command]) {

@@ -5,6 +5,7 @@ mod answers;
 mod games;
 mod keys;
 mod leaving;
+mod pane;
 mod step;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use ratatui::layout::Size;
 pub(crate) use self::step::{Step, next_step};
 use super::{
     Exit,
-    action::Screen,
+    action::{Action, Screen},
     keymap::Key,
     layout,
     model::{Model, Moment, overlay::Overlay},
@@ -145,6 +146,23 @@ fn refuse(model: &mut Model, why: impl Into<String>) -> Vec<Effect> {
 fn open(model: &mut Model, overlay: Overlay) -> Vec<Effect> {
     model.overlay = Some(overlay);
     vec![Effect::DrawNow]
+}
+
+/// How many rows a moving action moves, where a page is as long as the table of this tab; `None` for other actions.
+fn motion(model: &Model, action: Action) -> Option<isize> {
+    let page = page(model, model.screen) as isize;
+    let half = (page / 2).max(1);
+    let motions = [
+        (Action::Down, 1),
+        (Action::Up, -1),
+        (Action::HalfDown, half),
+        (Action::HalfUp, -half),
+        (Action::PageDown, page),
+        (Action::PageUp, -page),
+        (Action::Top, isize::MIN / 2),
+        (Action::Bottom, isize::MAX / 2),
+    ];
+    motions.into_iter().find(|(moving, _)| *moving == action).map(|(_, by)| by)
 }
 
 /// Rows of the table of a tab that are in view.

@@ -5,14 +5,14 @@ use super::{
         action::{Action, Screen},
         keymap::{Found, Key},
         model::{
-            Model,
+            Focus, Model,
             library::SortBy,
             list::List,
             overlay::{Deed, Overlay, Prompt, Purpose, TypedLine},
         },
         view,
     },
-    Effect, Step, calls, games, leaving, next_step, open, page, refuse,
+    Effect, Step, calls, games, leaving, motion, next_step, open, page, pane, refuse,
 };
 use crate::api::{Command, Level};
 
@@ -142,19 +142,28 @@ fn submit(model: &mut Model, prompt: &Prompt) -> Vec<Effect> {
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    if let Some(effects) = pane::act(model, action) {
+        return effects;
+    }
     let screen = model.screen;
-    let rows = page(model, screen) as isize;
+    if let Some(by) = motion(model, action) {
+        move_by(model, by);
+        return vec![Effect::DrawNow];
+    }
     match action {
-        Action::Down => move_by(model, 1),
-        Action::Up => move_by(model, -1),
-        Action::HalfDown => move_by(model, (rows / 2).max(1)),
-        Action::HalfUp => move_by(model, -(rows / 2).max(1)),
-        Action::PageDown => move_by(model, rows),
-        Action::PageUp => move_by(model, -rows),
-        Action::Top => move_by(model, isize::MIN / 2),
-        Action::Bottom => move_by(model, isize::MAX / 2),
-        Action::DetailsDown => scroll_details(model, 1),
-        Action::DetailsUp => scroll_details(model, -1),
+        // Moved above.
+        Action::Down
+        | Action::Up
+        | Action::HalfDown
+        | Action::HalfUp
+        | Action::PageDown
+        | Action::PageUp
+        | Action::Top
+        | Action::Bottom => {}
+        Action::DetailsDown => pane::scroll(model, 1),
+        Action::DetailsUp => pane::scroll(model, -1),
+        Action::Into => return pane::enter(model),
+        Action::Out => {}
         Action::Library => go(model, Screen::Library),
         Action::Transfers => go(model, Screen::Transfers),
         Action::Peers => go(model, Screen::Peers),
@@ -247,6 +256,7 @@ fn open_prompt(model: &mut Model, purpose: Purpose) -> Vec<Effect> {
 
 fn go(model: &mut Model, screen: Screen) {
     model.screen = screen;
+    model.focus = Focus::List;
     with_list(model, |list, ids, height| {
         if let Some(at) = list.at() {
             list.go_to(at, ids, height);
@@ -264,21 +274,6 @@ fn move_by(model: &mut Model, rows: isize) {
     if model.list_of(model.screen).and_then(List::at) != before {
         model.library.details_from = 0;
         model.transfers.details_from = 0;
-    }
-}
-
-fn scroll_details(model: &mut Model, by: isize) {
-    match model.screen {
-        Screen::Library => {
-            let to = model.library.details_from.saturating_add_signed(by);
-            model.library.details_from = to.min(view::details_scroll_max(model));
-        }
-        Screen::Transfers => {
-            let sources = model.selected_transfer().map_or(0, |transfer| transfer.sources.len());
-            let to = model.transfers.details_from.saturating_add_signed(by);
-            model.transfers.details_from = to.min(sources.saturating_sub(1));
-        }
-        Screen::Peers | Screen::Log => {}
     }
 }
 

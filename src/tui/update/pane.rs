@@ -1,0 +1,78 @@
+//! What stands beside or below a table: going into it and back, and what the moving keys do while one is there.
+
+use super::{
+    super::{
+        action::{Action, Screen},
+        layout,
+        model::{Focus, Model},
+        view,
+    },
+    Effect, motion, refuse,
+};
+
+/// Goes in, or says why there is nothing to go into.
+pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
+    match missing(model) {
+        Some(why) => refuse(model, why),
+        None => {
+            model.focus = Focus::Pane;
+            vec![Effect::DrawNow]
+        }
+    }
+}
+
+/// What an action does in the pane; `None` where it does the same as in the list.
+pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
+    if model.focus == Focus::List {
+        return None;
+    }
+    if missing(model).is_some() {
+        // What one was in is gone: the list takes the keys again.
+        model.focus = Focus::List;
+        return None;
+    }
+    if let Some(by) = motion(model, action) {
+        scroll(model, by);
+    } else if matches!(action, Action::Out | Action::Back) {
+        model.focus = Focus::List;
+    } else {
+        return None;
+    }
+    Some(vec![Effect::DrawNow])
+}
+
+/// Scrolls the details by lines.
+pub(super) fn scroll(model: &mut Model, by: isize) {
+    match model.screen {
+        Screen::Library => {
+            let to = model.library.details_from.saturating_add_signed(by);
+            model.library.details_from = to.min(view::details_scroll_max(model));
+        }
+        Screen::Transfers => {
+            let sources = model.selected_transfer().map_or(0, |transfer| transfer.sources.len());
+            let to = model.transfers.details_from.saturating_add_signed(by);
+            model.transfers.details_from = to.min(sources.saturating_sub(1));
+        }
+        Screen::Peers | Screen::Log => {}
+    }
+}
+
+/// Why there is nothing to go into.
+fn missing(model: &Model) -> Option<&'static str> {
+    let body = layout::chrome(model.size)?.body;
+    match model.screen {
+        Screen::Library if model.selected_game().is_none() => Some("No game is selected."),
+        Screen::Library if layout::library(body).pane.is_none() => {
+            Some("There is no room for details beside the list; J and K scroll them where the terminal is wider.")
+        }
+        Screen::Transfers => match model.selected_transfer() {
+            None => Some("Nothing is being got."),
+            Some(transfer) => {
+                let plan = layout::transfers(body, model.transfers.rows().len(), transfer.sources.len());
+                plan.map.is_none().then_some("There is no room for the map; make the terminal higher.")
+            }
+        },
+        Screen::Library => None,
+        Screen::Peers | Screen::Log => Some("There is nothing to go into."),
+    }
+}
