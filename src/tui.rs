@@ -137,6 +137,7 @@ fn prepare(options: &Options) -> Result<(Theme, Setting, bool), ScreenError> {
     let setting = Setting {
         attached: options.attached.clone(),
         glyphs: options.glyphs.unwrap_or(found.glyphs),
+        half_blocks: theme.has_map_colors(),
         bell: options.bell,
         user_home: env::var("HOME").ok(),
     };

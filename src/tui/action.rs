@@ -76,6 +76,9 @@ pub(crate) enum Action {
     Cancel,
     Later,
     Sooner,
+    MapLayer,
+    ZoomIn,
+    ZoomOut,
     Verify,
     Remove,
     AddFolder,
@@ -198,6 +201,9 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     Cancel "cancel" ["c"], GAMES, Games, "Cancel", "End a transfer; what is here is kept unless you discard it";
     Later "later" [">"], TRANSFERS, Games, "Later", "Move a transfer down the queue";
     Sooner "sooner" ["<"], TRANSFERS, Games, "Sooner", "Move a transfer up the queue";
+    MapLayer "map-layer" ["m"], TRANSFERS, Games, "Layer", "Show on the map what the others hold, or what is here";
+    ZoomIn "zoom-in" ["+"], TRANSFERS, Games, "Zoom in", "Fewer chunks on the map, around its cursor";
+    ZoomOut "zoom-out" ["-"], TRANSFERS, Games, "Zoom out", "More chunks on the map";
     Verify "verify" ["r"], LIBRARY, Games, "Check", "Read a game again and compare every byte";
     Remove "remove" ["d"], LIBRARY, Games, "Remove", "Delete a game from this machine; asks first";
     AddFolder "add-folder" ["a"], LIBRARY, Games, "Add folder", "Put a folder or an archive into the library";

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::api::{
-    BuildView, GameView, LinkPath, LinkView, MapCell, MeView, PeerView, Phase, Snapshot, SourceView, StateWord, Totals,
-    TransferView, UpdateView,
+    BuildView, ChunksView, GameView, LinkPath, LinkView, MapCell, MapRequest, MapView, MeView, PeerView, Phase,
+    Snapshot, SourceView, StateWord, Totals, TransferView, UpdateView,
 };
 
 pub(super) const NOW_MS: u64 = 1_795_288_440_000;
@@ -229,6 +229,45 @@ fn map(chunks: u32, percent: u32, rarest: u8) -> Vec<MapCell> {
             MapCell { first, all, have, coming, bad: 0, rarest, held, fewest }
         })
         .collect()
+}
+
+/// What a runtime would answer: every third chunk is here, one comes now and then, one is rare.
+pub(super) fn map_view(request: &MapRequest) -> MapView {
+    const CHUNKS: u32 = 10_871;
+    let end = request.first.saturating_add(request.len).min(CHUNKS);
+    let cell = |range: std::ops::Range<u32>| {
+        let mut cell =
+            MapCell { first: range.start, all: range.len() as u32, rarest: 255, fewest: 4, ..MapCell::default() };
+        for chunk in range {
+            let rare = chunk % 401 == 0;
+            cell.held += if rare { 1 } else { 2 + u64::from(chunk % 7) };
+            cell.fewest = cell.fewest.min(if rare { 1 } else { 2 + (chunk % 7) as u8 });
+            match chunk % 12 {
+                _ if rare => cell.rarest = 1,
+                0..4 => cell.have += 1,
+                4 => cell.coming += 1,
+                _ => cell.rarest = cell.rarest.min(3),
+            }
+        }
+        cell
+    };
+    let count = request.cells.min(end - request.first);
+    let bound =
+        |at: u32| request.first + (u64::from(end - request.first) * u64::from(at) / u64::from(count.max(1))) as u32;
+    MapView {
+        game: request.game.clone(),
+        content: "4fa1".into(),
+        chunks: CHUNKS,
+        cells: (0..count).map(|at| cell(bound(at)..bound(at + 1))).collect(),
+        about: request.about.map(|(first, len)| ChunksView {
+            cell: cell(first..first + len),
+            files: vec!["WW2/Archive.sga".into()],
+            file_count: 1,
+            coming: vec![("seat-22".into(), 1)],
+            scarce: 1,
+            holders: vec!["nas-01".into()],
+        }),
+    }
 }
 
 fn sources() -> Vec<SourceView> {

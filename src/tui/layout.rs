@@ -10,6 +10,9 @@ const PANE_FROM: u16 = 100;
 /// From this height on a line is spent on dividing the screen from what stands below it.
 const FOOT_FROM: u16 = 28;
 
+/// From so many lines for the transfers on, the cell under the cursor of the map has a line of its own.
+const ABOUT_FROM: u16 = 22;
+
 /// The lines around a screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Chrome {
@@ -64,8 +67,10 @@ pub(crate) struct MapPlan {
     pub(crate) rule: Rect,
     /// Its cells.
     pub(crate) cells: Rect,
-    /// What the cells mean.
+    /// What the cells mean; where there is no line of its own for it, also what is under the cursor.
     pub(crate) legend: Rect,
+    /// What is under the cursor.
+    pub(crate) about: Option<Rect>,
 }
 
 /// The peers.
@@ -138,7 +143,8 @@ pub(crate) fn transfers(body: Rect, queue: usize, sources: usize) -> TransfersPl
     }
     // Rule and legend of the map, rule and titles of the sources, titles of the queue.
     let with_sources = room >= 15;
-    let mut free = room - if with_sources { 5 } else { 3 };
+    let about = u16::from(room >= ABOUT_FROM);
+    let mut free = room - if with_sources { 5 } else { 3 } - about;
     let source_rows = if with_sources { sources.clamp(1, (free / 4).max(2)) } else { 0 };
     free -= source_rows;
     let map_rows = (free / 2).max(free.saturating_sub(queue)).clamp(3, 16).min(free.saturating_sub(2));
@@ -147,7 +153,12 @@ pub(crate) fn transfers(body: Rect, queue: usize, sources: usize) -> TransfersPl
     let spare =
         if with_sources { queue_rows.saturating_sub(queue).min(sources.saturating_sub(source_rows)) } else { 0 };
     let table = rest.cut(1 + queue_rows - spare);
-    let map = MapPlan { rule: rest.cut(1), cells: inset(rest.cut(map_rows)), legend: rest.cut(1) };
+    let map = MapPlan {
+        rule: rest.cut(1),
+        cells: inset(rest.cut(map_rows)),
+        legend: inset(rest.cut(1)),
+        about: (about > 0).then(|| inset(rest.cut(1))),
+    };
     let sources = with_sources.then(|| (rest.cut(1), rest.0));
     TransfersPlan { heading, table, map: Some(map), sources }
 }
@@ -212,7 +223,7 @@ mod tests {
                 vec![Some(library.table), library.heading, library.divider, library.pane, library.detail_rule, library.detail],
                 vec![
                     Some(transfers.heading), Some(transfers.table), transfers.map.map(|map| map.rule),
-                    transfers.map.map(|map| map.cells), transfers.map.map(|map| map.legend),
+                    transfers.map.map(|map| map.cells), transfers.map.map(|map| map.legend), transfers.map.and_then(|map| map.about),
                     transfers.sources.map(|(rule, _)| rule), transfers.sources.map(|(_, table)| table),
                 ],
                 vec![Some(peers.heading), Some(peers.table), peers.details.map(|(rule, _)| rule), peers.details.map(|(_, lines)| lines)],

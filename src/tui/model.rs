@@ -6,6 +6,7 @@ pub(crate) mod history;
 pub(crate) mod library;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod map;
 pub(crate) mod notice;
 pub(crate) mod overlay;
 pub(crate) mod peers;
@@ -17,8 +18,8 @@ use potluck_widgets::GlyphLevel;
 use ratatui::layout::Size;
 
 use self::{
-    history::Histories, library::Library, list::List, log::Log, notice::Notice, overlay::Overlay, peers::Peers,
-    transfers::Transfers,
+    history::Histories, library::Library, list::List, log::Log, map::MapLook, notice::Notice, overlay::Overlay,
+    peers::Peers, transfers::Transfers,
 };
 use super::{
     action::Screen,
@@ -42,6 +43,8 @@ pub(crate) struct Setting {
     pub(crate) attached: Option<String>,
     /// What the terminal can show.
     pub(crate) glyphs: GlyphLevel,
+    /// Whether the theme has colours for the chunk map, so that one character can show two of its cells.
+    pub(crate) half_blocks: bool,
     /// Whether the bell rings when a game is here.
     pub(crate) bell: bool,
     /// The user's own folder, for `~`.
@@ -72,6 +75,7 @@ pub(crate) struct Model {
     pub(crate) transfers: Transfers,
     pub(crate) peers: Peers,
     pub(crate) log: Log,
+    pub(crate) map: MapLook,
     pub(crate) histories: Histories,
     pub(crate) notice: Notice,
     /// What lies over the screen and takes the keys.
@@ -99,6 +103,7 @@ impl Model {
             transfers: Transfers::default(),
             peers: Peers::default(),
             log: Log::default(),
+            map: MapLook::default(),
             histories: Histories::default(),
             notice: Notice::default(),
             overlay: None,

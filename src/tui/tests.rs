@@ -27,6 +27,8 @@ use crate::api::{
 pub(super) struct Seat {
     pub(super) model: Model,
     asked: Vec<Command>,
+    /// Looks at the map, which follow from what is in view and not from a key.
+    looks: Vec<crate::api::MapRequest>,
     left: Option<Exit>,
 }
 
@@ -39,12 +41,17 @@ impl Seat {
         let setting = Setting {
             attached: attached.map(str::to_owned),
             glyphs,
+            half_blocks: true,
             bell: true,
             user_home: Some("/home/ann".to_owned()),
         };
         let now = Moment { unix_ms: NOW_MS, offset_s: 3_600 };
-        let mut seat =
-            Self { model: Model::new(setting, snapshot, Size::new(width, height), now), asked: Vec::new(), left: None };
+        let mut seat = Self {
+            model: Model::new(setting, snapshot, Size::new(width, height), now),
+            asked: Vec::new(),
+            looks: Vec::new(),
+            left: None,
+        };
         // A few seconds of history, rising and falling.
         for second in 1..12_u64 {
             let mut earlier = snapshot.clone();
@@ -63,6 +70,7 @@ impl Seat {
         let mut effects = update(&mut self.model, msg);
         for effect in &mut effects {
             match effect {
+                Effect::Call { command: Command::Map(request), .. } => self.looks.push(request.clone()),
                 Effect::Call { command, .. } => self.asked.push(command.clone()),
                 Effect::Leave(exit) => self.left = Some(*exit),
                 Effect::DrawNow | Effect::DrawSoon | Effect::Redraw | Effect::Suspend | Effect::Bell => {}
@@ -156,6 +164,49 @@ fn dialogs_and_lines() {
     check_picture("waiting_selected", &busy(100, 30).keys("2jjjj"));
     check_picture("update_selected", &busy(100, 30).keys("jjjjj"));
     check_picture("two_builds_selected", &busy(100, 30).keys("/warcraft<Enter>"));
+}
+
+#[test]
+fn the_map_is_looked_into() {
+    let answered = |mut seat: Seat| {
+        // As the loop does: one look at a time, the newest answered last.
+        while let Some(request) = seat.looks.pop() {
+            let result = Ok(Reply::Map(fixture::map_view(&request)));
+            seat.looks.clear();
+            seat.tell(Msg::Answer { command: Command::Map(request), subject: String::new(), result });
+        }
+        seat
+    };
+    // All of it, as fine as there is room for.
+    let seat = busy(100, 30).keys("2");
+    assert_eq!(seat.looks.iter().map(|look| (look.first, look.cells)).collect::<Vec<_>>(), [(0, 96 * 16)]);
+    let seat = answered(seat);
+    check_picture("map_fine", &seat);
+    // A part around the cursor, which goes to what is rare; then other chunks under the cursor.
+    let seat = answered(answered(seat.keys("+")).keys("+"));
+    check_picture("map_zoomed", &seat);
+    let before = seat.model.map.cursor();
+    let seat = answered(seat.keys("jj"));
+    assert!(seat.model.map.cursor() > before);
+    let seat = seat.keys("m");
+    check_picture("map_room", &seat);
+    // Esc leaves the map, then there is nothing to leave; the layer stays.
+    let seat = answered(seat.keys("<Esc>"));
+    assert_eq!((seat.model.map.cursor(), seat.model.map.is_zoomed()), (None, false));
+    check_picture("map_room_ascii", &{
+        let ascii = Seat::with(&fixture::room(), 100, 30, GlyphLevel::Ascii, None);
+        answered(answered(ascii.keys("2")).keys("m+"))
+    });
+    // One that is refused is drawn from the snapshot, and is not asked for again until that changes.
+    let mut seat = busy(160, 45).keys("2");
+    let request = seat.looks.pop().unwrap();
+    let refused = Err(CommandError::new(ErrorCode::WouldWait, "not now"));
+    seat.tell(Msg::Answer { command: Command::Map(request), subject: String::new(), result: refused });
+    assert_eq!(seat.looks, []);
+    assert!(!seat.picture().contains("not now"));
+    // Where there is no map, the keys say why.
+    assert!(busy(40, 10).keys("2m").picture().contains("no room for the map"));
+    assert!(Seat::new(&fixture::nothing(), 100, 30).keys("2+").picture().contains("No transfer is selected"));
 }
 
 #[test]

@@ -170,6 +170,13 @@ impl Theme {
         Self(vec![Style::new(); Role::ALL.len()])
     }
 
+    /// Whether the states of the chunk map have colours of their own, as [`potluck_widgets::MapMode::HalfBlocks`] needs.
+    pub(crate) fn has_map_colors(&self) -> bool {
+        [Role::MapHave, Role::MapHigh, Role::MapMid, Role::MapLow, Role::MapComing]
+            .iter()
+            .all(|role| self.style(*role).fg.is_some_and(|color| color != Color::Reset))
+    }
+
     /// What a role looks like.
     pub(crate) fn style(&self, role: Role) -> Style {
         self.0[role as usize]

@@ -5,6 +5,7 @@ mod answers;
 mod games;
 mod keys;
 mod leaving;
+mod map;
 mod pane;
 mod step;
 
@@ -77,6 +78,12 @@ pub(crate) enum Effect {
 /// Changes the model as the message wants and says what is to be done.
 #[must_use]
 pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let mut effects = on_msg(model, msg);
+    effects.extend(map::look(model));
+    effects
+}
+
+fn on_msg(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Time(now) => on_time(model, now),
         Msg::Key(key) => keys::on_key(model, key),
@@ -86,7 +93,11 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             vec![Effect::DrawNow]
         }
         Msg::Snapshot(snapshot) => {
+            let transfers = Arc::clone(&model.snapshot.transfers);
             if model.take(&snapshot) {
+                if !Arc::ptr_eq(&transfers, &model.snapshot.transfers) {
+                    model.map.on_change();
+                }
                 vec![Effect::DrawSoon]
             } else {
                 Vec::new()
@@ -97,6 +108,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.log.push_missed(count, model.now);
             draw_if(model.screen == Screen::Log)
         }
+        Msg::Answer { command: Command::Map(request), result, .. } => map::on_answer(model, request, result),
         Msg::Answer { command, subject, result } => {
             model.asked = model.asked.saturating_sub(1);
             answers::on_answer(model, &command, &subject, result);

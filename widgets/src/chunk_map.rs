@@ -36,6 +36,19 @@ pub enum MapMode {
     HalfBlocks,
 }
 
+impl MapMode {
+    /// Columns and rows of cells (not of characters) of a map of this size.
+    #[must_use]
+    pub fn shape(self, width: u16, height: u16) -> (usize, usize) {
+        let (width, height) = (usize::from(width), usize::from(height));
+        match (self, height) {
+            (Self::Ascii | Self::Glyphs, _) => (width, height),
+            (Self::HalfBlocks, 1) => (2 * width, 1),
+            (Self::HalfBlocks, _) => (width, 2 * height),
+        }
+    }
+}
+
 /// The styles of a map. In [`MapMode::HalfBlocks`] their foregrounds are the colours of the halves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MapStyles {
@@ -125,8 +138,7 @@ impl<'a> ChunkMap<'a> {
     /// The cells as drawn at this size, to move a cursor over them and to say what is under it.
     #[must_use]
     pub fn grid(&self, width: u16, height: u16) -> MapGrid {
-        let (columns, rows) = self.shape(width, height);
-        MapGrid::new(regroup(self.cells, columns * rows), columns)
+        MapGrid::new(self.cells, self.drawn_mode(), width, height)
     }
 
     /// The map in one line of exactly `width` columns (none if there are no cells), for a row of a table.
@@ -144,12 +156,7 @@ impl<'a> ChunkMap<'a> {
 
     /// Columns and rows of cells (not of characters).
     fn shape(&self, width: u16, height: u16) -> (usize, usize) {
-        let (width, height) = (usize::from(width), usize::from(height));
-        match (self.drawn_mode(), height) {
-            (MapMode::Ascii | MapMode::Glyphs, _) => (width, height),
-            (MapMode::HalfBlocks, 1) => (2 * width, 1),
-            (MapMode::HalfBlocks, _) => (width, 2 * height),
-        }
+        self.drawn_mode().shape(width, height)
     }
 
     fn drawn_mode(&self) -> MapMode {
@@ -193,8 +200,14 @@ impl<'a> ChunkMap<'a> {
 
     fn halves(&self, a: &Cell, b: &Cell, halves: Halves) -> (&'static str, Style) {
         let mark = a.merged(b).mark();
-        if matches!(mark, Mark::Rare(_) | Mark::Bad) || self.is_under_cursor(a) || self.is_under_cursor(b) {
+        if matches!(mark, Mark::Rare(_) | Mark::Bad) {
             return (symbol(mark, false), self.under_cursor(self.style_of(mark), &[a, b]));
+        }
+        match (self.is_under_cursor(a), self.is_under_cursor(b)) {
+            (true, true) => return (symbol(mark, false), self.under_cursor(self.style_of(mark), &[a, b])),
+            (true, false) => return (halves.first_symbol(), self.beside_cursor(b)),
+            (false, true) => return (halves.second_symbol(), self.beside_cursor(a)),
+            (false, false) => {}
         }
         match (self.colour_of(a), self.colour_of(b)) {
             (None, None) => (symbol(Mark::Missing, false), self.styles.missing),
@@ -205,6 +218,15 @@ impl<'a> ChunkMap<'a> {
             }
             (Some(left), Some(right)) => (halves.first_symbol(), Style::new().fg(left).bg(right)),
         }
+    }
+
+    /// A half in the colour of the cursor beside `other`: the one that the cursor lays over a cell, else that of text,
+    /// which no state has.
+    fn beside_cursor(&self, other: &Cell) -> Style {
+        let MapStyles { cursor, .. } = &self.styles;
+        let own = cursor.bg.filter(|colour| *colour != Color::Reset);
+        let style = Style::new().fg(own.unwrap_or(Color::Reset));
+        self.colour_of(other).map_or(style, |colour| style.bg(colour))
     }
 
     /// The colour of a half; none for what is missing, which shows the background.

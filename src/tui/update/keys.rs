@@ -12,7 +12,7 @@ use super::{
         },
         view,
     },
-    Effect, Step, calls, games, leaving, motion, next_step, open, page, pane, refuse,
+    Effect, Step, calls, games, leaving, map, motion, next_step, open, page, pane, refuse,
 };
 use crate::api::{Command, Level};
 
@@ -197,6 +197,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Cancel => return games::cancel(model),
         Action::Later => return games::reorder(model, 1),
         Action::Sooner => return games::reorder(model, -1),
+        Action::MapLayer => return map::layer(model),
+        Action::ZoomIn => return map::zoom_in(model),
+        Action::ZoomOut => return map::zoom_out(model),
         Action::Verify => return games::verify(model),
         Action::Remove => return games::remove(model),
         Action::AddFolder => return open_prompt(model, Purpose::AddFolder),

@@ -1,5 +1,7 @@
 //! What stands beside or below a table: going into it and back, and what the moving keys do while one is there.
 
+use potluck_widgets::MapStep;
+
 use super::{
     super::{
         action::{Action, Screen},
@@ -7,7 +9,7 @@ use super::{
         model::{Focus, Model},
         view,
     },
-    Effect, motion, refuse,
+    Effect, map, motion, refuse,
 };
 
 /// Goes in, or says why there is nothing to go into.
@@ -31,12 +33,28 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
         model.focus = Focus::List;
         return None;
     }
+    if model.screen == Screen::Transfers {
+        return in_map(model, action);
+    }
     if let Some(by) = motion(model, action) {
         scroll(model, by);
     } else if matches!(action, Action::Out | Action::Back) {
         model.focus = Focus::List;
     } else {
         return None;
+    }
+    Some(vec![Effect::DrawNow])
+}
+
+/// In the map the moving keys move its cursor, all four ways; Esc goes back.
+fn in_map(model: &mut Model, action: Action) -> Option<Vec<Effect>> {
+    match (action, motion(model, action)) {
+        (Action::Into, _) => map::step(model, MapStep::Right, 1),
+        (Action::Out, _) => map::step(model, MapStep::Left, 1),
+        (Action::Back, _) => model.focus = Focus::List,
+        (_, Some(by)) if by < 0 => map::step(model, MapStep::Up, by.unsigned_abs()),
+        (_, Some(by)) => map::step(model, MapStep::Down, by.unsigned_abs()),
+        (_, None) => return None,
     }
     Some(vec![Effect::DrawNow])
 }

@@ -11,7 +11,7 @@ use super::{
     super::{
         action::{Action, Screen, row},
         model::{
-            Model,
+            Focus, Model,
             history::History,
             is_moving,
             overlay::{Overlay, Prompt, Purpose},
@@ -191,6 +191,21 @@ pub(super) fn hints(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     KeyHints::new(&hints).styles(pen.style(Role::Key), pen.style(Role::KeyText)).render(area, canvas.buf);
 }
 
+/// The keys of the map while one is in it.
+fn in_map() -> Vec<Shown> {
+    let key = |action: Action| row(action).keys[0];
+    let moving = [Action::Out, Action::Down, Action::Up, Action::Into].map(key).join(" ");
+    let hint = |action: Action, pinned: bool| (key(action).to_owned(), row(action).hint.to_owned(), pinned);
+    vec![
+        (moving, "Move".to_owned(), false),
+        hint(Action::MapLayer, false),
+        hint(Action::ZoomIn, false),
+        hint(Action::ZoomOut, false),
+        hint(Action::Back, true),
+        hint(Action::Help, true),
+    ]
+}
+
 /// Key, what it does, and whether it stays when there is no room for all.
 type Shown = (String, String, bool);
 
@@ -225,6 +240,9 @@ fn current(model: &Model) -> Vec<Shown> {
         hints.push(plain("Esc", "Leave"));
         return hints;
     }
+    if model.focus == Focus::Pane && model.screen == Screen::Transfers {
+        return in_map();
+    }
     let mut hints: Vec<Shown> = Vec::new();
     let mut add = |action: Action, label: Option<&str>, pinned: bool| {
         let row = row(action);
@@ -253,6 +271,7 @@ fn current(model: &Model) -> Vec<Shown> {
             if model.screen == Screen::Transfers && transfer.is_some() {
                 add(Action::Sooner, None, false);
                 add(Action::Later, None, false);
+                add(Action::Into, Some("Map"), false);
             }
             if !marked && (model.screen == Screen::Library && !model.library.rows().is_empty()) {
                 add(Action::Mark, None, false);

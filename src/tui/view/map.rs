@@ -1,117 +1,264 @@
-//! The chunk map of a transfer: what the runtime counted, in the cells of the widget.
+//! The chunk map of a transfer: what the runtime counted, in the cells of the widget, and in words.
 
-use potluck_widgets::{Cell, ChunkMap, Counts, GlyphLevel, MapMode, Rare};
-use ratatui::{layout::Rect, text::Line, widgets::Widget};
+use std::ops::Range;
+
+use potluck_widgets::{Align, Cell, ChunkMap};
+use ratatui::{text::Line, widgets::Widget};
 
 use super::{
-    super::{theme::Role, words},
-    canvas::{Canvas, Pen},
+    super::{
+        layout::MapPlan,
+        model::{
+            Model,
+            map::{self, Layer, MapLook},
+        },
+        theme::Role,
+        words,
+    },
+    canvas::{Canvas, Pen, columns},
 };
-use crate::api::{MapCell, StateWord, TransferView};
+use crate::api::{ChunksView, MapCell, TransferView};
 
-/// With so many sources, chunks that only one of them holds are worth a warning: with fewer, nearly
-/// every chunk is like that and the map would be all digits.
-const SOURCES_FOR_ONE: usize = 3;
-/// The same for chunks that two hold.
-const SOURCES_FOR_TWO: usize = 6;
+/// From so many holders on, who they are tells nothing.
+const NAMED_HOLDERS_MAX: u8 = 3;
 
-/// The cells of a transfer's map.
-pub(super) fn cells(transfer: &TransferView) -> Vec<Cell> {
-    let rare_max = match transfer.sources.len() {
-        SOURCES_FOR_TWO.. => 2,
-        SOURCES_FOR_ONE.. => 1,
-        _ => 0,
-    };
-    // While nothing is asked for, nobody counts who holds what.
-    let counted = matches!(transfer.state, StateWord::Getting | StateWord::Waiting | StateWord::Failed);
-    transfer.map.iter().map(|cell| to_cell(*cell, counted.then_some(rare_max))).collect()
-}
-
-fn to_cell(cell: MapCell, rare_max: Option<u8>) -> Cell {
-    let MapCell { first, all, have, coming, bad, rarest, held: _, fewest: _ } = cell;
-    let missing = all.saturating_sub(have).saturating_sub(coming).saturating_sub(bad);
-    let rare = rare_max
-        .filter(|max| missing > 0 && rarest <= *max)
-        .map(|_| Rare { chunks: missing, holders: u32::from(rarest) });
-    Cell { first, len: all, counts: Counts { here: have, coming, bad, rare } }
-}
-
-/// The map in one line for a table.
+/// The map in one line for a table: what is here, in glyphs, which a row under the cursor shows like any other.
 pub(super) fn line(pen: Pen<'_>, transfer: &TransferView, width: u16) -> Line<'static> {
-    let cells = cells(transfer);
+    let cells = MapLook::default().cells(transfer);
     if cells.is_empty() {
         return Line::from(pen.span(".".repeat(usize::from(width)), Role::MapMissing));
     }
-    map(pen, &cells, MapMode::Glyphs).line(width)
+    let mode = map::mode(pen.level, false);
+    ChunkMap::new(&cells).mode(mode).styles(pen.map_styles()).line(width)
 }
 
-/// The map over an area.
-pub(super) fn draw(canvas: &mut Canvas<'_>, transfer: &TransferView, area: Rect) {
-    let cells = cells(transfer);
+/// The map in its place, with what its cells mean and what is under the cursor.
+pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, transfer: &TransferView, plan: &MapPlan) {
+    let pen = canvas.pen;
+    let cells = model.map.cells(transfer);
+    let area = plan.cells;
+    let map = ChunkMap::new(&cells).mode(map::mode(pen.level, model.setting.half_blocks)).styles(pen.map_styles());
+    let under = model.map.cursor().and_then(|chunk| map.grid(area.width, area.height).cell_of(chunk));
+    let name = format!("{} {}", transfer.title, transfer.version);
+    let shown = map.capacity(area.width, area.height).min(cells.len());
+    canvas.rule(plan.rule, &name, &caption(pen, &model.map, transfer, shown));
     if cells.is_empty() {
         let dots = ".".repeat(usize::from(area.width));
         for row in area.rows() {
             canvas.text(row, &dots, Role::MapMissing);
         }
-        return;
+    } else {
+        map.cursor(under.map(|cell| cell.chunks())).render(area, canvas.buf);
     }
-    map(canvas.pen, &cells, mode_for(cells.len(), area)).render(area, canvas.buf);
+    let text = match under {
+        Some(cell) => about(pen, model, transfer, &cell),
+        None => whole(transfer),
+    };
+    match plan.about {
+        Some(line) => {
+            canvas.line(plan.legend, &legend(pen, model.map.layer, transfer, plan.legend.width), Align::Left);
+            canvas.text(line, &text, Role::Text);
+        }
+        // Where there is one line for both, what is looked at comes first.
+        None if under.is_some() => {
+            canvas.text(plan.legend, &text, Role::Text);
+        }
+        None => {
+            canvas.line(plan.legend, &legend(pen, model.map.layer, transfer, plan.legend.width), Align::Left);
+        }
+    }
 }
 
-/// How many chunks a cell of a map of this size stands for.
-pub(super) fn chunks_a_cell(pen: Pen<'_>, transfer: &TransferView, area: Rect) -> u64 {
-    let cells = cells(transfer);
-    let mode = mode_for(cells.len(), area);
-    let shown = map(pen, &cells, mode).capacity(area.width, area.height).min(cells.len());
-    u64::from(transfer.chunks).div_ceil((shown as u64).max(1)).max(1)
+/// Which layer, which chunks, and how many a cell.
+fn caption(pen: Pen<'_>, look: &MapLook, transfer: &TransferView, cells: usize) -> String {
+    let dot = pen.either(" · ", " - ");
+    if transfer.chunks == 0 {
+        return "not counted yet".to_owned();
+    }
+    let range = look.range(transfer.chunks);
+    let all = words::count(u64::from(transfer.chunks), "chunk");
+    let what = if look.is_zoomed() { format!("{} of {all}", span(pen, &range)) } else { all };
+    let each = u64::from(range.end - range.start).div_ceil((cells as u64).max(1)).max(1);
+    format!("layer: {}{dot}{what}, {} a cell", look.layer.name(), words::thousands(each))
+}
+
+/// `3,927–3,943`, or the one number.
+fn span(pen: Pen<'_>, chunks: &Range<u32>) -> String {
+    let first = words::thousands(u64::from(chunks.start));
+    match chunks.end.saturating_sub(chunks.start) {
+        0 | 1 => first,
+        _ => format!("{first}{}{}", pen.either("–", "-"), words::thousands(u64::from(chunks.end - 1))),
+    }
 }
 
 /// What the cells mean, in at most so many columns.
-pub(super) fn legend(pen: Pen<'_>, width: u16) -> Line<'static> {
-    /// Narrower than this, the words are fewer.
-    const WIDE: u16 = 86;
+fn legend(pen: Pen<'_>, layer: Layer, transfer: &TransferView, width: u16) -> Line<'static> {
     let part = |glyph: &'static str, plain: &'static str, role| pen.span(pen.either(glyph, plain), role);
-    let word = |text: &'static str| pen.span(text, Role::Dim);
-    let (held, few, nobody) =
-        if width >= WIDE { ("   held by only ", " peers, ", " nobody   ") } else { ("  ", " rare  ", " nobody has  ") };
-    Line::from(vec![
-        part("█", "#", Role::MapHave),
-        word(" all here  "),
-        part("▓", "%", Role::MapHigh),
-        part("▒", "=", Role::MapMid),
-        part("░", ":", Role::MapLow),
-        word(" partly  "),
-        part(".", ".", Role::MapMissing),
-        word(" not yet  "),
-        part("+", "+", Role::MapComing),
-        word(" coming"),
-        word(held),
-        part("1 2", "1 2", Role::MapRare),
-        word(few),
-        part("0", "0", Role::MapRare),
-        word(nobody),
-        part("✗", "x", Role::MapBad),
-        word(" bad"),
-    ])
-}
-
-/// A glyph says more than a colour; halves are for maps that have far more cells than there are characters.
-fn mode_for(cells: usize, area: Rect) -> MapMode {
-    let characters = usize::from(area.width) * usize::from(area.height);
-    if cells > 2 * characters { MapMode::HalfBlocks } else { MapMode::Glyphs }
-}
-
-fn map<'c>(pen: Pen<'_>, cells: &'c [Cell], colored: MapMode) -> ChunkMap<'c> {
-    let mode = if pen.level == GlyphLevel::Ascii { MapMode::Ascii } else { colored };
-    ChunkMap::new(cells).mode(mode).styles(pen.map_styles())
-}
-
-/// The words of a map's size for its rule.
-pub(super) fn caption(transfer: &TransferView, chunks_a_cell: u64) -> String {
-    match transfer.chunks {
-        0 => "not counted yet".to_owned(),
-        chunks => {
-            format!("{}, {} a cell", words::count(u64::from(chunks), "chunk"), words::thousands(chunks_a_cell))
+    let word = |text: &str| pen.span(text.to_owned(), Role::Dim);
+    let mut lines = Vec::new();
+    for (held, few, nobody) in [("   held by only ", " peers, ", " nobody   "), ("  ", " rare  ", " nobody has  ")] {
+        let mut line = match layer {
+            Layer::Mine => Line::from(vec![
+                part("█", "#", Role::MapHave),
+                word(" all here  "),
+                part("▓", "%", Role::MapHigh),
+                part("▒", "=", Role::MapMid),
+                part("░", ":", Role::MapLow),
+                word(" partly  "),
+                part(".", ".", Role::MapMissing),
+                word(" not yet  "),
+                part("+", "+", Role::MapComing),
+                word(" coming"),
+            ]),
+            Layer::Room => {
+                let whole = transfer.sources.iter().filter(|source| source.holds == 100).count();
+                let rest = match whole {
+                    0 => " nobody".to_owned(),
+                    whole => format!(" only the {whole} with all"),
+                };
+                Line::from(vec![
+                    part("█", "#", Role::MapHave),
+                    word(" everybody  "),
+                    part("▓", "%", Role::MapHigh),
+                    part("▒", "=", Role::MapMid),
+                    part("░", ":", Role::MapLow),
+                    word(" some  "),
+                    part(".", ".", Role::MapMissing),
+                    word(&rest),
+                ])
+            }
+        };
+        line.spans.extend([
+            word(held),
+            part("1 2", "1 2", Role::MapRare),
+            word(few),
+            part("0", "0", Role::MapRare),
+            word(nobody.trim_end_matches(' ')),
+        ]);
+        if layer == Layer::Mine {
+            line.spans.extend([word("   "), part("✗", "x", Role::MapBad), word(" bad")]);
         }
+        lines.push(line);
+    }
+    let narrow = lines.pop().unwrap_or_default();
+    lines.into_iter().find(|line| columns(line) <= width).unwrap_or(narrow)
+}
+
+/// The whole in words, where there is no cursor.
+fn whole(transfer: &TransferView) -> String {
+    if transfer.map.is_empty() {
+        return String::new();
+    }
+    let sum = |of: fn(&MapCell) -> u32| transfer.map.iter().map(of).sum::<u32>();
+    let all = MapCell {
+        first: 0,
+        all: transfer.chunks,
+        have: sum(|cell| cell.have),
+        coming: sum(|cell| cell.coming),
+        bad: sum(|cell| cell.bad),
+        rarest: transfer.map.iter().map(|cell| cell.rarest).min().unwrap_or(u8::MAX),
+        ..MapCell::default()
+    };
+    let mut parts = counts(&all);
+    let missing = missing(&all);
+    if missing > 0 && all.rarest < 254 && !transfer.sources.is_empty() {
+        let peers = words::count(transfer.sources.len() as u64, "peer");
+        let missing = words::thousands(u64::from(missing));
+        parts.push(match all.rarest {
+            0 => format!("{missing} not yet, some of them with nobody here"),
+            rarest => format!("{missing} not yet, each on at least {rarest} of {peers}"),
+        });
+    }
+    parts.join(", ")
+}
+
+/// The cell under the cursor in words: `chunks 3,927–3,943 of WW2/Archive.sga: 9 here, 4 coming from seat-22, 4 only on
+/// nas-01`.
+fn about(pen: Pen<'_>, model: &Model, transfer: &TransferView, cell: &Cell) -> String {
+    let range = cell.chunks();
+    let known = model.map.about(&range);
+    let mut text = format!("{} {}", if cell.len == 1 { "chunk" } else { "chunks" }, span(pen, &range));
+    let Some(known) = known else { return text };
+    match known.files.as_slice() {
+        [] => {}
+        [first, ..] => {
+            text = format!("{text} of {first}");
+            if known.file_count > 1 {
+                text = format!("{text} and {} more", words::count(u64::from(known.file_count - 1), "file"));
+            }
+        }
+    }
+    let parts = match model.map.layer {
+        Layer::Mine => mine(known),
+        Layer::Room => room(known, transfer),
+    };
+    format!("{text}: {}", parts.join(", "))
+}
+
+fn mine(known: &ChunksView) -> Vec<String> {
+    let cell = &known.cell;
+    let mut parts = counts(cell);
+    if let (Some(last), [_, ..]) = (parts.iter_mut().find(|part| part.ends_with("coming")), known.coming.as_slice()) {
+        let names: Vec<&str> = known.coming.iter().map(|(name, _)| name.as_str()).collect();
+        *last = format!("{last} from {}", list(&names));
+    }
+    let missing = missing(cell);
+    let rest = missing.saturating_sub(known.scarce);
+    match (cell.rarest, known.scarce) {
+        (_, 0) if missing > 0 => parts.push(format!("{} not yet", words::thousands(u64::from(missing)))),
+        (_, 0) => {}
+        (0, scarce) => parts.push(format!("{} nobody has", words::thousands(u64::from(scarce)))),
+        (holders, scarce) if holders <= NAMED_HOLDERS_MAX && !known.holders.is_empty() => {
+            let names: Vec<&str> = known.holders.iter().map(String::as_str).collect();
+            let scarce = words::thousands(u64::from(scarce));
+            // More names than holders: not all of these chunks are with the same ones.
+            let only = if names.len() > usize::from(holders) {
+                format!("{scarce} each on only {holders} of {}", list(&names))
+            } else {
+                format!("{scarce} only on {}", list(&names))
+            };
+            parts.push(only);
+        }
+        (holders, scarce) => {
+            parts.push(format!("{} not yet, each on at least {holders}", words::thousands(u64::from(scarce + rest))));
+            return parts;
+        }
+    }
+    if known.scarce > 0 && rest > 0 {
+        parts.push(format!("{} not yet", words::thousands(u64::from(rest))));
+    }
+    parts
+}
+
+fn room(known: &ChunksView, transfer: &TransferView) -> Vec<String> {
+    let peers = words::count(transfer.sources.len() as u64, "peer");
+    match known.cell.fewest {
+        0 => vec![format!("some of it on none of {peers}")],
+        fewest => vec![format!("each on at least {fewest} of {peers}")],
+    }
+}
+
+/// Here, coming and bad.
+fn counts(cell: &MapCell) -> Vec<String> {
+    if cell.have == cell.all {
+        return vec!["all here".to_owned()];
+    }
+    [(cell.have, "here"), (cell.coming, "coming"), (cell.bad, "bad")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{} {word}", words::thousands(u64::from(count))))
+        .collect()
+}
+
+fn missing(cell: &MapCell) -> u32 {
+    cell.all.saturating_sub(cell.have).saturating_sub(cell.coming).saturating_sub(cell.bad)
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn list(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }

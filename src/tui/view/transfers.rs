@@ -29,12 +29,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, body: Rect) {
     table(canvas, model, plan.table);
     let Some(transfer) = selected else { return };
     if let Some(place) = plan.map {
-        let name = format!("{} {}", transfer.title, transfer.version);
-        let a_cell = map::chunks_a_cell(canvas.pen, transfer, place.cells);
-        canvas.rule(place.rule, &name, &map::caption(transfer, a_cell));
-        map::draw(canvas, transfer, place.cells);
-        let legend = Rect { x: place.cells.x, width: place.cells.width, ..place.legend };
-        canvas.line(legend, &map::legend(canvas.pen, legend.width), Align::Left);
+        map::draw(canvas, model, transfer, &place);
     }
     if let Some((rule, area)) = plan.sources {
         let what = match transfer.sources.len() {

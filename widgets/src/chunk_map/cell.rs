@@ -77,6 +77,10 @@ impl Counts {
     }
 }
 
+/// One chunk in so many must be coming to be shown before how full the cell is: in a coarse map something comes nearly
+/// everywhere, and nothing else would be seen.
+const COMING_SHARE: u64 = 32;
+
 /// A run of chunks and what is to be said of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cell {
@@ -97,7 +101,7 @@ pub enum Mark {
     Partial(u8),
     /// None is here, nor anything else.
     Missing,
-    /// Some chunk is coming.
+    /// Some chunk is coming: at least one in 32, or the first.
     Coming,
     /// The rarest missing chunk is held by so many, at most 9.
     Rare(u8),
@@ -127,7 +131,7 @@ impl Cell {
             Mark::Bad
         } else if let Some(rare) = rare {
             Mark::Rare(rare.holders.min(9) as u8)
-        } else if coming > 0 {
+        } else if coming > 0 && (here == 0 || u64::from(coming) * COMING_SHARE >= u64::from(self.len)) {
             Mark::Coming
         } else if here == 0 {
             Mark::Missing
@@ -348,6 +352,9 @@ pub(super) mod tests {
         check_mark(17, here(17), Mark::Here);
         check_mark(u32::MAX, here(u32::MAX - 1), Mark::Partial(2));
         check_mark(17, Counts { coming: 1, ..here(16) }, Mark::Coming);
+        check_mark(900, Counts { coming: 28, ..here(100) }, Mark::Partial(0));
+        check_mark(900, Counts { coming: 29, ..here(100) }, Mark::Coming);
+        check_mark(900, Counts { coming: 1, ..here(0) }, Mark::Coming);
         let rare = Some(Rare { chunks: 1, holders: 2 });
         check_mark(17, Counts { coming: 15, rare, ..here(1) }, Mark::Rare(2));
         check_mark(17, Counts { rare: Some(Rare { chunks: 1, holders: 400 }), ..here(1) }, Mark::Rare(9));

@@ -1,6 +1,6 @@
 //! The cells of a map as they are laid out, for a cursor to walk over. Driven by the caller's update, not by drawing.
 
-use super::Cell;
+use super::{Cell, MapMode, regroup};
 
 /// Where to move a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,8 +33,14 @@ pub struct MapGrid {
 }
 
 impl MapGrid {
-    pub(super) fn new(cells: Vec<Cell>, columns: usize) -> Self {
-        Self { cells, columns }
+    /// These cells as a map of this mode and size lays them out. For who does not draw: [`ChunkMap::grid`] knows also
+    /// where a map without colours is drawn in another mode.
+    ///
+    /// [`ChunkMap::grid`]: super::ChunkMap::grid
+    #[must_use]
+    pub fn new(cells: &[Cell], mode: MapMode, width: u16, height: u16) -> Self {
+        let (columns, rows) = mode.shape(width, height);
+        Self { cells: regroup(cells, columns * rows), columns }
     }
 
     /// The cells in reading order. Where there are fewer chunks than cells, one chunk takes several.
