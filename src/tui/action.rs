@@ -14,13 +14,15 @@ pub(crate) enum Screen {
     Transfers,
     /// The machines of the room.
     Peers,
+    /// The connections to them.
+    Links,
     /// What happened.
     Log,
 }
 
 impl Screen {
     /// Every tab, in the order of its number.
-    pub(crate) const ALL: [Self; 4] = [Self::Library, Self::Transfers, Self::Peers, Self::Log];
+    pub(crate) const ALL: [Self; 5] = [Self::Library, Self::Transfers, Self::Peers, Self::Links, Self::Log];
 
     /// Its name in the top line.
     pub(crate) fn name(self) -> &'static str {
@@ -28,6 +30,7 @@ impl Screen {
             Self::Library => "Library",
             Self::Transfers => "Transfers",
             Self::Peers => "Peers",
+            Self::Links => "Links",
             Self::Log => "Log",
         }
     }
@@ -58,19 +61,40 @@ pub(crate) enum Action {
     Library,
     Transfers,
     Peers,
+    Links,
     Log,
     NextScreen,
     PrevScreen,
     Next,
     Mark,
+    MarkRange,
     MarkAll,
     Filter,
     Back,
+    ShowAll,
+    ShowAvailable,
+    ShowMoving,
+    ShowWaiting,
+    ShowPaused,
+    ShowReady,
+    ShowFailed,
+    ShowUpdates,
+    ShowHere,
     SortTitle,
     SortVersion,
     SortSize,
     SortState,
     SortHave,
+    SortQueue,
+    SortRate,
+    SortLeft,
+    SortName,
+    SortPing,
+    SortFrom,
+    SortTo,
+    SortHas,
+    SortAge,
+    SortLoss,
     SortReverse,
     Pause,
     Cancel,
@@ -144,12 +168,14 @@ pub(crate) struct ActionRow {
 }
 
 const EVERYWHERE: &[Screen] = &Screen::ALL;
-const TABLES: &[Screen] = &[Screen::Library, Screen::Transfers, Screen::Peers];
-const PANES: &[Screen] = &[Screen::Library, Screen::Transfers];
+const TABLES: &[Screen] = &[Screen::Library, Screen::Transfers, Screen::Peers, Screen::Links];
+const PANES: &[Screen] = &[Screen::Library, Screen::Transfers, Screen::Links];
 const LIBRARY: &[Screen] = &[Screen::Library];
 const GAMES: &[Screen] = &[Screen::Library, Screen::Transfers];
 const TRANSFERS: &[Screen] = &[Screen::Transfers];
 const PEERS: &[Screen] = &[Screen::Peers];
+const ROOM: &[Screen] = &[Screen::Peers, Screen::Links];
+const LINKS: &[Screen] = &[Screen::Links];
 const LOG: &[Screen] = &[Screen::Log];
 
 macro_rules! actions {
@@ -183,20 +209,41 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     Library "library" ["1"], EVERYWHERE, Moving, "Library", "Every game here and in the room";
     Transfers "transfers" ["2"], EVERYWHERE, Moving, "Transfers", "What is being got";
     Peers "peers" ["3"], EVERYWHERE, Moving, "Peers", "The machines of the room";
-    Log "log" ["4"], EVERYWHERE, Moving, "Log", "What happened";
+    Links "links" ["4"], EVERYWHERE, Moving, "Links", "The connections to the machines of the room";
+    Log "log" ["5"], EVERYWHERE, Moving, "Log", "What happened";
     NextScreen "next-screen" ["Tab", "]"], EVERYWHERE, Moving, "Next", "The next screen";
     PrevScreen "previous-screen" ["Shift-Tab", "["], EVERYWHERE, Moving, "Previous", "The screen before";
     Next "next-step" ["Enter"], EVERYWHERE, Choosing, "Go", "The next step for the selection; the bottom line names it";
     Mark "mark" ["Space"], TABLES, Choosing, "Mark", "Mark and go down; marked ones act together";
+    MarkRange "mark-range" ["v"], TABLES, Choosing, "Range", "Mark from here to where the cursor goes; again to end";
     MarkAll "mark-all" ["*"], TABLES, Choosing, "Mark all", "Mark all that are shown, or none";
     Filter "filter" ["/"], EVERYWHERE, Choosing, "Filter", "Show only what matches; also @peer and is:state";
     Back "back" ["Esc"], EVERYWHERE, Choosing, "Back", "Clear marks, then the filter";
-    SortTitle "sort-title" ["st"], LIBRARY, Choosing, "Title", "Sort by title";
+    ShowAll "show-all" ["fa"], LIBRARY, Choosing, "All", "Show games in every state";
+    ShowHere "show-here" ["fh"], LIBRARY, Choosing, "Here", "Show only games that are here";
+    ShowAvailable "show-available" ["fo"], LIBRARY, Choosing, "Available", "Show only games that others have";
+    ShowMoving "show-getting" ["fg"], LIBRARY, Choosing, "Getting", "Show only games that are arriving";
+    ShowWaiting "show-waiting" ["fw"], LIBRARY, Choosing, "Waiting", "Show only games that wait for something";
+    ShowPaused "show-paused" ["fp"], LIBRARY, Choosing, "Paused", "Show only games that you paused";
+    ShowReady "show-ready" ["fr"], LIBRARY, Choosing, "Ready", "Show only games that are ready";
+    ShowFailed "show-failed" ["ff"], LIBRARY, Choosing, "Failed", "Show only games that need you";
+    ShowUpdates "show-updates" ["fu"], LIBRARY, Choosing, "Updates", "Show only games that have a newer version";
+    SortTitle "sort-title" ["st"], GAMES, Choosing, "Title", "Sort by title";
     SortVersion "sort-version" ["sv"], LIBRARY, Choosing, "Version", "Sort by version";
-    SortSize "sort-size" ["sz"], LIBRARY, Choosing, "Size", "Sort by size, largest first";
-    SortState "sort-state" ["ss"], LIBRARY, Choosing, "State", "Sort by state, what moves first";
+    SortSize "sort-size" ["sz"], GAMES, Choosing, "Size", "Sort by size, largest first";
+    SortState "sort-state" ["ss"], GAMES, Choosing, "State", "Sort by state, what moves first";
     SortHave "sort-have" ["sh"], LIBRARY, Choosing, "Have", "Sort by how many have it, most first";
-    SortReverse "sort-reverse" ["S"], LIBRARY, Choosing, "Reverse", "Sort the other way round";
+    SortQueue "sort-queue" ["sq"], TRANSFERS, Choosing, "Queue", "Sort as they will be got";
+    SortRate "sort-rate" ["sr"], TRANSFERS, Choosing, "Rate", "Sort by rate, fastest first";
+    SortLeft "sort-left" ["sl"], TRANSFERS, Choosing, "Left", "Sort by time left, what is done next first";
+    SortName "sort-name" ["sn"], ROOM, Choosing, "Name", "Sort by name; peers that are here first";
+    SortPing "sort-ping" ["sp"], ROOM, Choosing, "Ping", "Sort by round-trip time, nearest first";
+    SortFrom "sort-from" ["sf"], ROOM, Choosing, "From", "Sort by what comes from them, most first";
+    SortTo "sort-to" ["st"], ROOM, Choosing, "To", "Sort by what goes to them, most first";
+    SortHas "sort-has" ["sh"], PEERS, Choosing, "Has", "Sort by how many games they have, most first";
+    SortAge "sort-age" ["sa"], LINKS, Choosing, "Age", "Sort by age, oldest first";
+    SortLoss "sort-loss" ["sl"], LINKS, Choosing, "Loss", "Sort by loss, worst first";
+    SortReverse "sort-reverse" ["S"], TABLES, Choosing, "Reverse", "Sort the other way round";
     Pause "pause" ["p"], GAMES, Games, "Pause", "Pause a transfer, or go on with it";
     Cancel "cancel" ["c"], GAMES, Games, "Cancel", "End a transfer; what is here is kept unless you discard it";
     Later "later" [">"], TRANSFERS, Games, "Later", "Move a transfer down the queue";

@@ -204,7 +204,8 @@ pub(crate) mod tests {
         check_find(Screen::Peers, "a", Found::Action(Action::AddAddress));
         check_find(Screen::Log, "a", Found::Nothing);
         check_find(Screen::Log, "p", Found::Action(Action::Hold));
-        check_find(Screen::Transfers, "s", Found::Nothing);
+        check_find(Screen::Transfers, "s", Found::Pending);
+        check_find(Screen::Log, "s", Found::Nothing);
         check_find(Screen::Library, "<Shift-Tab>", Found::Action(Action::PrevScreen));
     }
 

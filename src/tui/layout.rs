@@ -84,6 +84,17 @@ pub(crate) struct PeersPlan {
     pub(crate) details: Option<(Rect, Rect)>,
 }
 
+/// The links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LinksPlan {
+    /// The rule above the table.
+    pub(crate) heading: Rect,
+    /// Titles and rows.
+    pub(crate) table: Rect,
+    /// Those that came and went: a rule, then lines.
+    pub(crate) stream: Option<(Rect, Rect)>,
+}
+
 /// Lines cut off the top of a rectangle, one after another.
 struct Cutter(Rect);
 
@@ -175,6 +186,22 @@ pub(crate) fn peers(body: Rect, peers: usize) -> PeersPlan {
     PeersPlan { heading, table, details: Some((rest.cut(1), rest.0)) }
 }
 
+/// Where the parts of the links lie in `body`, for so many links.
+pub(crate) fn links(body: Rect, links: usize) -> LinksPlan {
+    // A rule, and enough lines to see a link flap.
+    const STREAM_MIN: u16 = 5;
+    let mut rest = Cutter(body);
+    let heading = rest.cut(1);
+    let room = rest.0.height;
+    if room < STREAM_MIN + 4 {
+        return LinksPlan { heading, table: rest.0, stream: None };
+    }
+    // What the table does not need is the stream's, and it has a third in any case.
+    let table = (rows(links).saturating_add(1)).clamp(3, room - (room / 3).max(STREAM_MIN));
+    let table = rest.cut(table);
+    LinksPlan { heading, table, stream: Some((rest.cut(1), rest.0)) }
+}
+
 /// Where heading and lines of the log lie in `body`.
 pub(crate) fn log(body: Rect) -> (Rect, Rect) {
     let mut rest = Cutter(body);
@@ -219,6 +246,7 @@ mod tests {
             let library = library(body);
             let transfers = transfers(body, queue, sources);
             let peers = peers(body, queue);
+            let links = links(body, queue);
             let plans = [
                 vec![Some(library.table), library.heading, library.divider, library.pane, library.detail_rule, library.detail],
                 vec![
@@ -227,6 +255,7 @@ mod tests {
                     transfers.sources.map(|(rule, _)| rule), transfers.sources.map(|(_, table)| table),
                 ],
                 vec![Some(peers.heading), Some(peers.table), peers.details.map(|(rule, _)| rule), peers.details.map(|(_, lines)| lines)],
+                vec![Some(links.heading), Some(links.table), links.stream.map(|(rule, _)| rule), links.stream.map(|(_, lines)| lines)],
                 vec![Some(chrome.top), Some(body), chrome.foot, Some(chrome.message), Some(chrome.status), Some(chrome.hints)],
             ];
             for plan in plans {

@@ -4,12 +4,14 @@
 pub(crate) mod filter;
 pub(crate) mod history;
 pub(crate) mod library;
+pub(crate) mod links;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod map;
 pub(crate) mod notice;
 pub(crate) mod overlay;
 pub(crate) mod peers;
+pub(crate) mod table;
 pub(crate) mod transfers;
 
 use std::sync::Arc;
@@ -18,14 +20,21 @@ use potluck_widgets::GlyphLevel;
 use ratatui::layout::Size;
 
 use self::{
-    history::Histories, library::Library, list::List, log::Log, map::MapLook, notice::Notice, overlay::Overlay,
-    peers::Peers, transfers::Transfers,
+    history::Histories,
+    links::Connections,
+    list::{Ids, List},
+    log::Log,
+    map::MapLook,
+    notice::Notice,
+    overlay::Overlay,
+    table::{SortBy, Table},
+    transfers::Queue,
 };
 use super::{
     action::Screen,
     keymap::{Key, Keymap},
 };
-use crate::api::{GameView, Part, PeerView, Snapshot, StateWord, TransferView};
+use crate::api::{GameView, LinkView, Part, PeerView, Snapshot, StateWord, TransferView};
 
 /// A time for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,9 +80,13 @@ pub(crate) struct Model {
     pub(crate) snapshot: Snapshot,
     pub(crate) screen: Screen,
     pub(crate) focus: Focus,
-    pub(crate) library: Library,
-    pub(crate) transfers: Transfers,
-    pub(crate) peers: Peers,
+    pub(crate) library: Table,
+    pub(crate) transfers: Table,
+    pub(crate) peers: Table,
+    pub(crate) links: Table,
+    pub(crate) connections: Connections,
+    /// From a game to its transfer.
+    queue: Queue,
     pub(crate) log: Log,
     pub(crate) map: MapLook,
     pub(crate) histories: Histories,
@@ -99,9 +112,12 @@ impl Model {
             snapshot: snapshot.clone(),
             screen: Screen::Library,
             focus: Focus::List,
-            library: Library::default(),
-            transfers: Transfers::default(),
-            peers: Peers::default(),
+            library: Table::new(SortBy::Title),
+            transfers: Table::new(SortBy::Queue),
+            peers: Table::new(SortBy::Name),
+            links: Table::new(SortBy::Age),
+            connections: Connections::new(&snapshot.links),
+            queue: Queue::default(),
             log: Log::default(),
             map: MapLook::default(),
             histories: Histories::default(),
@@ -122,80 +138,140 @@ impl Model {
         if parts.is_empty() {
             return false;
         }
-        let (mut games, mut transfers, mut peers) = (false, false, false);
+        let (mut games, mut transfers, mut peers, mut links) = (false, false, false, false);
         for part in parts {
             match part {
                 Part::Games(_) => games = true,
                 Part::Transfers(_) => transfers = true,
                 Part::Peers(_) => peers = true,
-                Part::Me(_) | Part::Links(_) | Part::Totals(_) => {}
+                Part::Links(_) => links = true,
+                Part::Me(_) | Part::Totals(_) => {}
             }
             self.snapshot.apply(part);
         }
         self.histories.sample(&self.snapshot, self.now.unix_ms);
         if transfers {
-            self.transfers.reindex(&self.snapshot);
+            self.queue = Queue::new(&self.snapshot);
+            transfers::index(&mut self.transfers, &self.snapshot);
         }
         // Progress alone does not change which of ten thousand games are shown.
-        if games || (transfers && self.library.looks_at_states()) {
-            self.library.reindex(&self.snapshot, &self.transfers);
+        if games || (transfers && library::looks_at_states(&self.library)) {
+            library::index(&mut self.library, &self.snapshot, &self.queue);
         }
         if peers {
-            self.peers.reindex(&self.snapshot);
+            peers::index(&mut self.peers, &self.snapshot);
+        }
+        if links {
+            links::index(&mut self.links, &self.snapshot);
         }
         true
     }
 
     /// Works out anew which rows each table shows. Selections stay on what they were on.
     pub(crate) fn reindex(&mut self) {
-        self.transfers.reindex(&self.snapshot);
-        self.library.reindex(&self.snapshot, &self.transfers);
-        self.peers.reindex(&self.snapshot);
+        self.queue = Queue::new(&self.snapshot);
+        transfers::index(&mut self.transfers, &self.snapshot);
+        library::index(&mut self.library, &self.snapshot, &self.queue);
+        peers::index(&mut self.peers, &self.snapshot);
+        links::index(&mut self.links, &self.snapshot);
     }
 
-    /// The list of a tab, if it has one.
-    pub(crate) fn list_of(&self, screen: Screen) -> Option<&List> {
+    /// The table of a tab, if it has one.
+    pub(crate) fn table(&self, screen: Screen) -> Option<&Table> {
         match screen {
-            Screen::Library => Some(&self.library.list),
-            Screen::Transfers => Some(&self.transfers.list),
-            Screen::Peers => Some(&self.peers.list),
+            Screen::Library => Some(&self.library),
+            Screen::Transfers => Some(&self.transfers),
+            Screen::Peers => Some(&self.peers),
+            Screen::Links => Some(&self.links),
             Screen::Log => None,
         }
     }
 
+    /// The same, to change it.
+    pub(crate) fn table_mut(&mut self, screen: Screen) -> Option<&mut Table> {
+        match screen {
+            Screen::Library => Some(&mut self.library),
+            Screen::Transfers => Some(&mut self.transfers),
+            Screen::Peers => Some(&mut self.peers),
+            Screen::Links => Some(&mut self.links),
+            Screen::Log => None,
+        }
+    }
+
+    /// Changes cursor or marks of the table that is shown.
+    pub(crate) fn with_list(&mut self, change: impl FnOnce(&mut List, &dyn Ids)) {
+        let snapshot = &self.snapshot;
+        match self.screen {
+            Screen::Library => self.library.with(&snapshot.games, change),
+            Screen::Transfers => self.transfers.with(&snapshot.transfers, change),
+            Screen::Peers => self.peers.with(&snapshot.peers, change),
+            Screen::Links => self.links.with(&snapshot.links, change),
+            Screen::Log => {}
+        }
+    }
+
+    /// The filter of the tab that is shown.
+    pub(crate) fn filter(&self) -> &str {
+        self.table(self.screen).map_or_else(|| self.log.filter(), |table| table.filter().text())
+    }
+
+    /// Another filter for the tab that is shown.
+    pub(crate) fn set_filter(&mut self, text: &str) {
+        match self.table_mut(self.screen) {
+            Some(table) => table.set_filter(text),
+            None => self.log.set_filter(text),
+        }
+        self.reindex();
+    }
+
+    /// How many rows of the tab that is shown are marked.
+    pub(crate) fn marked(&self) -> usize {
+        self.table(self.screen).map_or(0, |table| table.list.marks.len())
+    }
+
     /// The game at a row of the library.
     pub(crate) fn game_at(&self, row: usize) -> Option<&GameView> {
-        self.snapshot.games.get(*self.library.rows().get(row)?)
+        self.library.at(row, &self.snapshot.games)
     }
 
     /// The game under the cursor.
     pub(crate) fn selected_game(&self) -> Option<&GameView> {
-        self.game_at(self.library.list.at()?)
+        self.library.selected(&self.snapshot.games)
     }
 
     /// The transfer at a row.
     pub(crate) fn transfer_at(&self, row: usize) -> Option<&TransferView> {
-        self.snapshot.transfers.get(*self.transfers.rows().get(row)?)
+        self.transfers.at(row, &self.snapshot.transfers)
     }
 
     /// The transfer under the cursor.
     pub(crate) fn selected_transfer(&self) -> Option<&TransferView> {
-        self.transfer_at(self.transfers.list.at()?)
+        self.transfers.selected(&self.snapshot.transfers)
     }
 
     /// The peer at a row.
     pub(crate) fn peer_at(&self, row: usize) -> Option<&PeerView> {
-        self.snapshot.peers.get(*self.peers.rows().get(row)?)
+        self.peers.at(row, &self.snapshot.peers)
     }
 
     /// The peer under the cursor.
     pub(crate) fn selected_peer(&self) -> Option<&PeerView> {
-        self.peer_at(self.peers.list.at()?)
+        self.peers.selected(&self.snapshot.peers)
+    }
+
+    /// The link at a row.
+    pub(crate) fn link_at(&self, row: usize) -> Option<&LinkView> {
+        self.links.at(row, &self.snapshot.links)
+    }
+
+    /// The link under the cursor.
+    pub(crate) fn selected_link(&self) -> Option<&LinkView> {
+        self.links.selected(&self.snapshot.links)
     }
 
     /// The transfer of a game.
     pub(crate) fn transfer_of(&self, game: &str) -> Option<&TransferView> {
-        self.transfers.of(&self.snapshot, game)
+        self.queue.of(&self.snapshot, game)
     }
 
     /// A game's state, percent and reason: its transfer's where it has one, else its own.

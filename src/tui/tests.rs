@@ -128,6 +128,22 @@ fn busy(width: u16, height: u16) -> Seat {
     Seat::new(&fixture::room(), width, height).event(Level::Done, "Xonotic 0.8.6 is ready to play.")
 }
 
+/// Links that came and went.
+fn linked(mut seat: Seat) -> Seat {
+    for (link, state, peer, addr) in [
+        (14, 1, "q9z2a7lpqqqq", "[fd00:1:2:3::140]:47800"),
+        (15, 1, "b7m2xq4eqqqq", "[fe80::9%2]:47800"),
+        (16, 1, "id-of-nobody", "10.0.4.90:47800"),
+        (16, -1, "id-of-nobody", "10.0.4.90:47800"),
+        (9, -1, "b7m2xq4eqqqq", "10.0.3.9:47800"),
+    ] {
+        let kind = EventKind::Connection { state, peer: peer.into(), addr: addr.into(), link };
+        let at_ms = seat.model.now.unix_ms - 1_000 * (20 - link);
+        seat.tell(Msg::Event(Event { at_ms, level: Level::Debug, text: String::new(), kind }));
+    }
+    seat
+}
+
 fn check_picture(name: &str, seat: &Seat) {
     insta::with_settings!({ omit_expression => true }, {
         insta::assert_snapshot!(name, seat.picture());
@@ -140,12 +156,14 @@ fn every_screen_at_every_size() {
         check_picture(&format!("library_{width}x{height}"), &busy(width, height).keys("jjjj"));
         check_picture(&format!("transfers_{width}x{height}"), &busy(width, height).keys("2"));
         check_picture(&format!("peers_{width}x{height}"), &busy(width, height).keys("3jj"));
+        let links = linked(busy(width, height)).keys("4j<Space>");
+        check_picture(&format!("links_{width}x{height}"), &links);
         let log = busy(width, height)
             .event(Level::Debug, "A link to seat-22 was made.")
             .event(Level::Info, "seat-22 is here.")
             .event(Level::Warning, "seat-90 went away. All its 83 games are still here from others.")
             .event(Level::Error, "Warsow 2.1.2: pak2.zip is broken. Get it again.")
-            .keys("4");
+            .keys("5");
         check_picture(&format!("log_{width}x{height}"), &log);
     }
 }
@@ -215,7 +233,8 @@ fn ascii_and_the_first_minute() {
     check_picture("ascii_library", &ascii("jjjj"));
     check_picture("ascii_transfers", &ascii("2"));
     check_picture("ascii_peers", &ascii("3jj"));
-    for keys in ["jjjj", "2", "3", "4", "?", "jjjjc"] {
+    check_picture("ascii_links", &linked(ascii("4")));
+    for keys in ["jjjj", "2", "3", "4", "5", "?", "jjjjc"] {
         let drawn = ascii(keys).drawn(ColorDepth::Mono);
         assert!(drawn.content.iter().all(|cell| cell.symbol().is_ascii()), "{keys}");
     }
@@ -223,7 +242,8 @@ fn ascii_and_the_first_minute() {
     check_picture("empty_library", &empty(""));
     check_picture("empty_transfers", &empty("2"));
     check_picture("empty_peers", &empty("3"));
-    check_picture("empty_log", &empty("4"));
+    check_picture("empty_links", &empty("4"));
+    check_picture("empty_log", &empty("5"));
     check_picture("no_match", &busy(80, 24).keys("/zzz"));
     let mut scanning = fixture::nothing();
     let mut me = (*scanning.me).clone();
@@ -239,7 +259,7 @@ fn ascii_and_the_first_minute() {
 /// The colours of the two busiest screens: what each run of cells looks like.
 #[test]
 fn without_colours_everything_is_still_told() {
-    for (name, keys) in [("mono_library", "jjjj"), ("mono_transfers", "2")] {
+    for (name, keys) in [("mono_library", "jjjj"), ("mono_transfers", "2"), ("mono_links", "4j")] {
         let buf = busy(80, 24).keys(keys).drawn(ColorDepth::Mono);
         let colours = buf.content.iter().filter(|cell| {
             use ratatui::style::Color::Reset;
@@ -256,14 +276,16 @@ fn check_screen(keys: &str, expect: Screen) {
 
 #[test]
 fn from_screen_to_screen() {
-    use Screen::{Library, Log, Peers, Transfers};
+    use Screen::{Library, Links, Log, Peers, Transfers};
     check_screen("", Library);
     check_screen("2", Transfers);
     check_screen("3", Peers);
-    check_screen("4", Log);
+    check_screen("4", Links);
+    check_screen("5", Log);
+    check_screen("4<Enter>", Peers);
     check_screen("41", Library);
     check_screen("<Tab>", Transfers);
-    check_screen("<Tab><Tab><Tab><Tab>", Library);
+    check_screen("<Tab><Tab><Tab><Tab><Tab>", Library);
     check_screen("<Shift-Tab>", Log);
     check_screen("]]", Peers);
     check_screen("[", Log);
@@ -283,6 +305,7 @@ fn check_selected(keys: &str, expect: &str) {
         Screen::Library => model.selected_game().map(|game| game.title.as_str()),
         Screen::Transfers => model.selected_transfer().map(|transfer| transfer.title.as_str()),
         Screen::Peers => model.selected_peer().map(|peer| peer.name.as_str()),
+        Screen::Links => model.selected_link().map(|link| link.name.as_str()),
         Screen::Log => None,
     };
     assert_eq!(name.unwrap_or_default(), expect, "{keys}");
@@ -313,6 +336,38 @@ fn the_cursor_goes_where_it_is_sent() {
     check_selected("shgg", "AssaultCube");
     check_selected("2jj", "SuperTuxKart");
     check_selected("2/unr", "Unreal Tourn. 2004");
+    check_selected("2sr", "Company of Heroes");
+    check_selected("2srjS", "Warzone 2100");
+    check_selected("2slgg", "Warzone 2100");
+    check_selected("2stgg", "Company of Heroes");
+    check_selected("2stGsqgg", "Company of Heroes");
+    check_selected("2szSgg", "Warzone 2100");
+    check_selected("2ssG", "Red Eclipse");
+    check_selected("3spgg", "nas-01");
+    check_selected("3stgg", "seat-31");
+    check_selected("3sfgg", "nas-01");
+    check_selected("3shgg", "日本の友達");
+    check_selected("3shsngg", "nas-01");
+    check_selected("4", "nas-01");
+    check_selected("4sngg", "alice");
+    check_selected("4slgg", "alice");
+    check_selected("4spgg", "nas-01");
+    check_selected("4stgg", "seat-09");
+    check_selected("4sfSG", "nas-01");
+    check_selected("4saG", "seat-09");
+    check_selected("4/is:draining", "seat-09");
+    check_selected("4/is:routed", "alice");
+    check_selected("4/10.0.4", "seat-63");
+    check_selected("4sngg<Enter>", "alice");
+    check_selected("fp", "Red Eclipse");
+    check_selected("/is:ready r<Enter>fpfa", "Red Eclipse");
+    check_selected("fugg", "CS: Source");
+    check_selected("fhggj", "AssaultCube");
+    check_selected("ff", "Warsow");
+    check_selected("fwgg", "FlatOut 2");
+    check_selected("fggg", "Company of Heroes");
+    check_selected("fogg", "Armagetron Advanced");
+    check_selected("frgg", "0 A.D.");
     check_selected("3G", "seat-90");
     check_selected("3/@nas", "nas-01");
     // Enter on a peer shows what it has.
@@ -388,6 +443,10 @@ fn keys_ask_the_runtime() {
         "2<Space><Space>>",
         &[Command::Reorder { game: "warzone-2100".into(), by: 1 }, Command::Reorder { game: coh(), by: 1 }],
     );
+    check_asked("jjv", &[]);
+    let marked = busy(100, 30).keys("2vjj").model.transfers.list.marks.len();
+    assert_eq!(marked, 3);
+    check_asked("2vjvjjp", &[Command::Pause { game: coh() }, Command::Pause { game: "warzone-2100".into() }]);
     check_asked("r", &[Command::Verify { game: "0-a-d-".into(), repair: false }]);
     check_asked("jr", &[]);
     check_asked("d<Enter>", &[]);
@@ -506,7 +565,7 @@ fn what_changes_nothing_draws_nothing() {
     assert_eq!(seat.tell(Msg::Key(script("Z")[0])), []);
     let debug = Event { at_ms: NOW_MS, level: Level::Debug, text: "x".into(), kind: EventKind::Note };
     assert_eq!(seat.tell(Msg::Event(debug.clone())), []);
-    seat = seat.keys("4");
+    seat = seat.keys("5");
     assert_eq!(seat.tell(Msg::Event(debug)), [Effect::DrawSoon]);
 }
 

@@ -1,6 +1,7 @@
 //! What happens when something happens: the only place that changes the model. It does nothing
 //! itself: what is to be done is returned as effects, which the loop in [`super::screen`] carries out.
 
+mod act;
 mod answers;
 mod games;
 mod keys;
@@ -106,7 +107,8 @@ fn on_msg(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Event(event) => on_event(model, &event),
         Msg::Missed(count) => {
             model.log.push_missed(count, model.now);
-            draw_if(model.screen == Screen::Log)
+            model.connections.rebase(&model.snapshot.links);
+            draw_if(matches!(model.screen, Screen::Links | Screen::Log))
         }
         Msg::Answer { command: Command::Map(request), result, .. } => map::on_answer(model, request, result),
         Msg::Answer { command, subject, result } => {
@@ -129,7 +131,13 @@ fn on_event(model: &mut Model, event: &Event) -> Vec<Effect> {
     model.log.push(event, model.now);
     let at = Moment { unix_ms: event.at_ms, ..model.now };
     let heard = model.notice.hear(event.level, &event.text, at);
-    let mut effects = draw_if(heard || model.screen == Screen::Log);
+    let linked = model.connections.push(event);
+    let shown = match model.screen {
+        Screen::Log => true,
+        Screen::Links => linked,
+        Screen::Library | Screen::Transfers | Screen::Peers => false,
+    };
+    let mut effects = draw_if(heard || shown);
     if model.setting.bell && matches!(event.kind, EventKind::Downloaded { .. }) {
         effects.push(Effect::Bell);
     }
@@ -187,6 +195,7 @@ fn page(model: &Model, screen: Screen) -> usize {
             layout::transfers(chrome.body, model.transfers.rows().len(), sources).table.height.saturating_sub(1)
         }
         Screen::Peers => layout::peers(chrome.body, model.peers.rows().len()).table.height.saturating_sub(1),
+        Screen::Links => layout::links(chrome.body, model.links.rows().len()).table.height.saturating_sub(1),
         Screen::Log => layout::log(chrome.body).1.height,
     };
     usize::from(lines).max(1)

@@ -8,6 +8,7 @@ mod details;
 mod dialog;
 mod empty;
 mod library;
+mod links;
 mod log;
 mod map;
 mod peers;
@@ -51,6 +52,7 @@ fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) -> Option<Position> {
         Screen::Library => library::draw(&mut canvas, model, chrome.body, chrome.foot),
         Screen::Transfers => transfers::draw(&mut canvas, model, chrome.body),
         Screen::Peers => peers::draw(&mut canvas, model, chrome.body),
+        Screen::Links => links::draw(&mut canvas, model, chrome.body),
         Screen::Log => log::draw(&mut canvas, model, chrome.body),
     }
     if let (Some(foot), false) = (chrome.foot, model.screen == Screen::Library) {

@@ -165,7 +165,7 @@ fn an_idle_second_writes_nothing() {
 
 #[test]
 fn a_busy_frame_is_small() {
-    for keys in ["", "2", "3"] {
+    for keys in ["", "2", "3", "4"] {
         let mut sight = Sight::new(&fixture::room(), 120, 40, ColorDepth::Indexed256);
         sight.seat = sight.seat.keys(keys);
         let whole = sight.draw();

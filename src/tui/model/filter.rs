@@ -1,7 +1,7 @@
 //! What a filter line means. Words must all match: plain ones the title or the id, `@name` a peer
 //! that has it, `is:word` a state or a quality.
 
-use crate::api::{GameView, PeerView, StateWord, TransferView};
+use crate::api::{GameView, LinkPath, LinkView, PeerView, StateWord, TransferView};
 
 /// A filter as it was typed, and what it means.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,6 +93,22 @@ impl Filter {
                 "getting" => peer.getting.is_some(),
                 "online" => peer.online,
                 "offline" => !peer.online,
+                _ => false,
+            },
+        })
+    }
+
+    /// Whether a link is shown.
+    pub(crate) fn shows_link(&self, link: &LinkView) -> bool {
+        self.terms.iter().all(|term| match term {
+            Term::Word(word) | Term::Peer(word) => {
+                contains(&link.name, word) || link.peer.starts_with(word.as_str()) || contains(&link.addr, word)
+            }
+            Term::Is(quality) => match quality.as_str() {
+                "draining" => link.draining,
+                "lan" => link.path == LinkPath::Lan,
+                "routed" => link.path == LinkPath::Routed,
+                "dialled" => link.dialled,
                 _ => false,
             },
         })

@@ -1,45 +1,36 @@
-//! The peers tab: who is shown. The order is the snapshot's: online ones first, by name.
+//! The peers tab: who is shown, and in which order.
 
-use super::{filter::Filter, list::List};
+use std::cmp::Ordering;
+
+use super::table::{SortBy, Table, larger_first};
 use crate::api::Snapshot;
 
-/// What the peers tab knows.
-#[derive(Debug, Default)]
-pub(crate) struct Peers {
-    /// Cursor and marks, by PeerId.
-    pub(crate) list: List,
-    filter: Filter,
-    /// Places in the snapshot's peers, in the order shown.
-    rows: Vec<usize>,
-}
-
-impl Peers {
-    /// Places in the snapshot's peers, in the order shown.
-    pub(crate) fn rows(&self) -> &[usize] {
-        &self.rows
-    }
-
-    /// The filter in force.
-    pub(crate) fn filter(&self) -> &Filter {
-        &self.filter
-    }
-
-    /// Another filter; the caller reindexes.
-    pub(crate) fn set_filter(&mut self, text: &str) {
-        self.filter = Filter::parse(text);
-    }
-
-    /// The ids of the rows.
-    pub(crate) fn ids<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a str> {
-        self.rows.iter().map(|place| snapshot.peers[*place].id.as_str()).collect()
-    }
-
-    /// Works out the rows anew.
-    pub(crate) fn reindex(&mut self, snapshot: &Snapshot) {
-        let peers = &snapshot.peers;
-        self.list.marks.retain(|id| peers.iter().any(|peer| peer.id == *id));
-        self.rows = (0..peers.len()).filter(|place| self.filter.shows_peer(&peers[*place])).collect();
-        let ids = self.ids(snapshot);
-        self.list.follow(&ids);
-    }
+/// Works out the rows anew.
+pub(super) fn index(table: &mut Table, snapshot: &Snapshot) {
+    let peers = &snapshot.peers;
+    table.index(
+        peers,
+        |filter, _, peer| filter.shows_peer(peer),
+        |sort, a, b| {
+            let (one, other) = (&peers[a], &peers[b]);
+            match sort {
+                SortBy::Ping => one.rtt_us.wrapping_sub(1).cmp(&other.rtt_us.wrapping_sub(1)),
+                SortBy::From => larger_first(one.down_bps, other.down_bps).then(larger_first(one.down, other.down)),
+                SortBy::To => larger_first(one.up_bps, other.up_bps).then(larger_first(one.up, other.up)),
+                SortBy::Has => larger_first(one.games.into(), other.games.into()),
+                // The snapshot has those online first, by name.
+                SortBy::Name
+                | SortBy::Title
+                | SortBy::Version
+                | SortBy::Size
+                | SortBy::State
+                | SortBy::Have
+                | SortBy::Queue
+                | SortBy::Rate
+                | SortBy::Left
+                | SortBy::Age
+                | SortBy::Loss => Ordering::Equal,
+            }
+        },
+    );
 }

@@ -1,59 +1,61 @@
-//! The transfers tab: the queue in its order, filtered, and a way from a game to its transfer.
+//! The transfers tab: in the order of the queue unless asked otherwise; and a way from a game to its transfer.
 
-use super::{filter::Filter, list::List};
+use std::cmp::Ordering;
+
+use super::{
+    library::rank,
+    table::{SortBy, Table, larger_first},
+};
 use crate::api::{Snapshot, TransferView};
 
-/// What the transfers tab knows.
+/// Places in the snapshot's transfers, by GameId, to find one without walking all.
 #[derive(Debug, Default)]
-pub(crate) struct Transfers {
-    /// Cursor and marks, by GameId.
-    pub(crate) list: List,
-    /// How far the sources are scrolled.
-    pub(crate) details_from: usize,
-    filter: Filter,
-    /// Places in the snapshot's transfers, in the order shown.
-    rows: Vec<usize>,
-    /// Places in the snapshot's transfers, by GameId, to find one without walking all.
-    by_game: Vec<usize>,
-}
+pub(crate) struct Queue(Vec<usize>);
 
-impl Transfers {
-    /// Places in the snapshot's transfers, in the order shown.
-    pub(crate) fn rows(&self) -> &[usize] {
-        &self.rows
-    }
-
-    /// The filter in force.
-    pub(crate) fn filter(&self) -> &Filter {
-        &self.filter
-    }
-
-    /// Another filter; the caller reindexes.
-    pub(crate) fn set_filter(&mut self, text: &str) {
-        self.filter = Filter::parse(text);
+impl Queue {
+    /// Of this snapshot.
+    pub(super) fn new(snapshot: &Snapshot) -> Self {
+        let transfers = &snapshot.transfers;
+        let mut places: Vec<usize> = (0..transfers.len()).collect();
+        places.sort_by(|a, b| transfers[*a].game.cmp(&transfers[*b].game));
+        Self(places)
     }
 
     /// The transfer of a game.
     pub(crate) fn of<'a>(&self, snapshot: &'a Snapshot, game: &str) -> Option<&'a TransferView> {
         let transfers = &snapshot.transfers;
-        let at = self.by_game.binary_search_by(|place| transfers[*place].game.as_str().cmp(game)).ok()?;
-        Some(&transfers[self.by_game[at]])
+        let at = self.0.binary_search_by(|place| transfers[*place].game.as_str().cmp(game)).ok()?;
+        Some(&transfers[self.0[at]])
     }
+}
 
-    /// The ids of the rows.
-    pub(crate) fn ids<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a str> {
-        self.rows.iter().map(|place| snapshot.transfers[*place].game.as_str()).collect()
-    }
-
-    /// Works out the rows anew.
-    pub(crate) fn reindex(&mut self, snapshot: &Snapshot) {
-        let transfers = &snapshot.transfers;
-        self.by_game = (0..transfers.len()).collect();
-        self.by_game.sort_by(|a, b| transfers[*a].game.cmp(&transfers[*b].game));
-        let by_game = &self.by_game;
-        self.list.marks.retain(|id| by_game.binary_search_by(|place| transfers[*place].game.as_str().cmp(id)).is_ok());
-        self.rows = (0..transfers.len()).filter(|place| self.filter.shows_transfer(&transfers[*place])).collect();
-        let ids = self.ids(snapshot);
-        self.list.follow(&ids);
-    }
+/// Works out the rows anew.
+pub(super) fn index(table: &mut Table, snapshot: &Snapshot) {
+    let transfers = &snapshot.transfers;
+    table.index(
+        transfers,
+        |filter, _, transfer| filter.shows_transfer(transfer),
+        |sort, a, b| {
+            let (one, other) = (&transfers[a], &transfers[b]);
+            match sort {
+                SortBy::Title => one.title.to_lowercase().cmp(&other.title.to_lowercase()),
+                SortBy::Size => larger_first(one.size, other.size),
+                SortBy::State => rank(one.state).cmp(&rank(other.state)),
+                SortBy::Rate => larger_first(one.down_bps, other.down_bps),
+                // What does not say when it is done is done last.
+                SortBy::Left => one.left_s.unwrap_or(u64::MAX).cmp(&other.left_s.unwrap_or(u64::MAX)),
+                // The snapshot is in the order of the queue.
+                SortBy::Queue
+                | SortBy::Version
+                | SortBy::Have
+                | SortBy::Name
+                | SortBy::Ping
+                | SortBy::From
+                | SortBy::To
+                | SortBy::Has
+                | SortBy::Age
+                | SortBy::Loss => Ordering::Equal,
+            }
+        },
+    );
 }

@@ -24,7 +24,7 @@ const NAMES_MAX: usize = 6;
 fn transfers(model: &Model) -> Result<Vec<&TransferView>, String> {
     let list = match model.screen {
         Screen::Library => &model.library.list,
-        Screen::Transfers | Screen::Peers | Screen::Log => &model.transfers.list,
+        Screen::Transfers | Screen::Peers | Screen::Links | Screen::Log => &model.transfers.list,
     };
     if !list.marks.is_empty() {
         let found: Vec<&TransferView> = list.marks.iter().filter_map(|id| model.transfer_of(id)).collect();
@@ -42,11 +42,7 @@ fn transfers(model: &Model) -> Result<Vec<&TransferView>, String> {
 
 /// The games that an action is for.
 fn games(model: &Model) -> Vec<&GameView> {
-    let marks = &model.library.list.marks;
-    if marks.is_empty() {
-        return model.selected_game().into_iter().collect();
-    }
-    model.snapshot.games.iter().filter(|game| marks.contains(&game.id)).collect()
+    model.library.chosen(&model.snapshot.games)
 }
 
 /// Those of them that are here, or why there are none.
@@ -191,12 +187,7 @@ fn on_peers(
     command: impl Fn(String, bool) -> Command,
     has: impl Fn(&PeerView) -> bool,
 ) -> Vec<Effect> {
-    let marks = &model.peers.list.marks;
-    let peers: Vec<&PeerView> = if marks.is_empty() {
-        model.selected_peer().into_iter().collect()
-    } else {
-        model.snapshot.peers.iter().filter(|peer| marks.contains(&peer.id)).collect()
-    };
+    let peers = model.peers.chosen(&model.snapshot.peers);
     if peers.is_empty() {
         return refuse(model, "No peer is selected.");
     }

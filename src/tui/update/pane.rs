@@ -71,6 +71,10 @@ pub(super) fn scroll(model: &mut Model, by: isize) {
             let to = model.transfers.details_from.saturating_add_signed(by);
             model.transfers.details_from = to.min(sources.saturating_sub(1));
         }
+        Screen::Links => {
+            let lines = model.connections.lines().len();
+            model.links.details_from = model.links.details_from.saturating_add_signed(by).min(lines.saturating_sub(1));
+        }
         Screen::Peers | Screen::Log => {}
     }
 }
@@ -91,6 +95,10 @@ fn missing(model: &Model) -> Option<&'static str> {
             }
         },
         Screen::Library => None,
+        Screen::Links => {
+            let plan = layout::links(body, model.links.rows().len());
+            plan.stream.is_none().then_some("There is no room for what came and went; make the terminal higher.")
+        }
         Screen::Peers | Screen::Log => Some("There is nothing to go into."),
     }
 }

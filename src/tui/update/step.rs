@@ -29,6 +29,8 @@ pub(crate) enum Step {
     ShowGame(String),
     /// Shows the games of the peer of this name.
     ShowGamesOf(String),
+    /// Shows the peer of this id.
+    ShowPeer(String),
     /// Follows the log again.
     Follow,
     /// There is none, and this is why.
@@ -44,6 +46,7 @@ impl Step {
             Self::ShowTransfer(_) => Some("Show transfer"),
             Self::ShowGame(_) => Some("Show game"),
             Self::ShowGamesOf(_) => Some("Its games"),
+            Self::ShowPeer(_) => Some("Show peer"),
             Self::Follow => Some("Follow"),
             Self::None(_) => None,
         }
@@ -66,6 +69,10 @@ pub(crate) fn next_step(model: &Model) -> Step {
             Some(peer) if peer.games > 0 => Step::ShowGamesOf(peer.name.clone()),
             Some(peer) => Step::None(format!("{} has no games to show.", peer.name)),
             None => Step::None("No peer is selected.".to_owned()),
+        },
+        Screen::Links => match model.selected_link() {
+            Some(link) => Step::ShowPeer(link.peer.clone()),
+            None => Step::None("No link is selected.".to_owned()),
         },
         Screen::Log if model.log.drawn().1.is_held() => Step::Follow,
         Screen::Log => Step::None("The log follows what happens.".to_owned()),

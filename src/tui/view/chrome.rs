@@ -87,14 +87,14 @@ pub(super) fn message(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
 }
 
 fn aside<'m>(pen: Pen<'_>, model: &'m Model) -> Line<'m> {
-    let marks = model.list_of(model.screen).map_or(0, |list| list.marks.len());
+    let marks = model.marked();
     if marks > 0 {
         let sizes: u64 = match model.screen {
             Screen::Library => {
                 let marked = |id: &String| model.library.list.marks.contains(id);
                 model.snapshot.games.iter().filter(|game| marked(&game.id)).map(|game| game.size).sum()
             }
-            Screen::Transfers | Screen::Peers | Screen::Log => 0,
+            Screen::Transfers | Screen::Peers | Screen::Links | Screen::Log => 0,
         };
         let size = if sizes > 0 { format!(", {}", words::size(sizes)) } else { String::new() };
         return Line::from(pen.span(format!("{marks} marked{size}"), Role::Marked));
@@ -251,14 +251,17 @@ fn current(model: &Model) -> Vec<Shown> {
     if let Some(label) = next_step(model).label() {
         add(Action::Next, Some(label), true);
     }
-    let marked = model.list_of(model.screen).is_some_and(|list| !list.marks.is_empty());
+    let marked = model.marked() > 0;
+    if model.table(model.screen).is_some_and(|table| table.list.is_ranging()) {
+        add(Action::MarkRange, Some("End range"), true);
+    }
     if marked {
         add(Action::Back, Some("Unmark"), true);
     }
     let transfer = match model.screen {
         Screen::Library => model.selected_game().and_then(|game| model.transfer_of(&game.id)),
         Screen::Transfers => model.selected_transfer(),
-        Screen::Peers | Screen::Log => None,
+        Screen::Peers | Screen::Links | Screen::Log => None,
     };
     match model.screen {
         Screen::Library | Screen::Transfers => {
@@ -284,16 +287,17 @@ fn current(model: &Model) -> Vec<Shown> {
                 add(Action::Block, Some(if peer.blocked { "Let in again" } else { "Block" }), false);
             }
         }
+        Screen::Links => {}
         Screen::Log => {
             add(Action::Hold, Some(if model.log.drawn().1.is_held() { "Follow" } else { "Hold" }), false);
             add(Action::LogLevel, None, false);
         }
     }
     add(Action::Filter, None, false);
+    if model.table(model.screen).is_some_and(|table| !table.rows().is_empty()) {
+        hints.push(("s".to_owned(), "Sort".to_owned(), false));
+    }
     if model.screen == Screen::Library {
-        if !model.library.rows().is_empty() {
-            hints.push(("s".to_owned(), "Sort".to_owned(), false));
-        }
         let row = row(Action::AddFolder);
         hints.push((row.keys[0].to_owned(), row.hint.to_owned(), false));
     }

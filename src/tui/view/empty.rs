@@ -65,6 +65,17 @@ pub(super) fn peers(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     say(canvas, area, &lines);
 }
 
+pub(super) fn links(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    if !model.links.filter().is_empty() {
+        let text = format!("No link matches {}. Esc clears the filter.", model.links.filter().text());
+        return say(canvas, area, &[(&text, Role::Text)]);
+    }
+    let mut lines = vec![("No link stands.".to_owned(), Role::Title), (String::new(), Role::Text)];
+    lines.extend(room(model));
+    let lines: Vec<(&str, Role)> = lines.iter().map(|(text, role)| (text.as_str(), *role)).collect();
+    say(canvas, area, &lines);
+}
+
 /// Who is here, and how to find more.
 fn room(model: &Model) -> Vec<(String, Role)> {
     let me = &model.snapshot.me;

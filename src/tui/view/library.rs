@@ -9,7 +9,7 @@ use ratatui::{
 use super::{
     super::{
         layout::{self, LibraryPlan},
-        model::{Model, library::SortBy},
+        model::{Model, table::SortBy},
         theme::Role,
         words,
     },
@@ -91,18 +91,13 @@ fn table(canvas: &mut Canvas<'_>, model: &Model, area: Rect, has_pane: bool) {
         Column::new("HAVE", 4).align(Align::Right).priority(1),
     ];
     let (sort, order) = model.library.sort();
-    let sorted = match sort {
-        SortBy::Title => 0,
-        SortBy::Version => 1,
-        SortBy::Size => 2,
-        SortBy::State => 3,
-        SortBy::Have => 4,
-    };
+    let by = [SortBy::Title, SortBy::Version, SortBy::Size, SortBy::State, SortBy::Have];
+    let sorted = by.iter().position(|by| *by == sort).map(|column| (column, order));
     let rows = model.library.rows().len();
     let list = &model.library.list;
     let table = Table::new(&columns, rows)
         .scroll(list.scroll())
-        .sorted(Some((sorted, order)))
+        .sorted(sorted)
         .spacing(1)
         .level(canvas.pen.level)
         .styles(canvas.pen.table_styles());

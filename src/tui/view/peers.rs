@@ -4,7 +4,15 @@ use potluck_widgets::{Align, Column, Row, Table, scale_above, sparkline};
 use ratatui::{layout::Rect, text::Line};
 
 use super::{
-    super::{layout, model::Model, theme::Role, words},
+    super::{
+        layout,
+        model::{
+            Model,
+            table::{Listed, SortBy},
+        },
+        theme::Role,
+        words,
+    },
     canvas::{Canvas, Pen},
     empty,
 };
@@ -57,16 +65,20 @@ fn table(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     ];
     let pen = canvas.pen;
     let list = &model.peers.list;
+    let (sort, order) = model.peers.sort();
+    let by = [(SortBy::Name, 0), (SortBy::Ping, 3), (SortBy::From, 4), (SortBy::To, 5), (SortBy::Has, 7)];
+    let sorted = by.iter().find(|(by, _)| *by == sort).map(|(_, column)| (*column, order));
     let best = model.snapshot.peers.iter().map(|peer| peer.down_bps.saturating_add(peer.up_bps)).max().unwrap_or(0);
     let table = Table::new(&columns, model.peers.rows().len())
         .scroll(list.scroll())
+        .sorted(sorted)
         .spacing(1)
         .level(pen.level)
         .styles(pen.table_styles());
     table.draw(area, canvas.buf, |row, widths| {
         let Some(peer) = model.peer_at(row) else { return Row::new([Line::default()]) };
         let (dot, role) = dot(pen, peer);
-        let marked = list.marks.contains(&peer.id);
+        let marked = list.marks.contains(&*Listed::id(peer));
         let dot = if marked { pen.span(pen.either(Row::MARKED, "+"), Role::Marked) } else { pen.span(dot, role) };
         let trend = match model.histories.of_peer(&peer.id) {
             Some(history) => {

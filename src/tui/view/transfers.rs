@@ -6,7 +6,7 @@ use ratatui::{layout::Rect, text::Line};
 use super::{
     super::{
         layout,
-        model::{Model, is_moving},
+        model::{Model, is_moving, table::SortBy},
         theme::Role,
         words,
     },
@@ -79,8 +79,13 @@ fn table(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     ];
     let pen = canvas.pen;
     let list = &model.transfers.list;
+    // In the order of the queue no column has an arrow.
+    let (sort, order) = model.transfers.sort();
+    let by = [(SortBy::Title, 0), (SortBy::State, 1), (SortBy::Size, 4), (SortBy::Rate, 5), (SortBy::Left, 6)];
+    let sorted = by.iter().find(|(by, _)| *by == sort).map(|(_, column)| (*column, order));
     let table = Table::new(&columns, model.transfers.rows().len())
         .scroll(list.scroll())
+        .sorted(sorted)
         .spacing(1)
         .level(pen.level)
         .styles(pen.table_styles());
