@@ -1,5 +1,6 @@
 //! Ports to the world, one a file, without policy: what is asked of them is decided in `core`.
 
+pub mod archive;
 pub mod catalog;
 pub mod clock;
 pub mod disk;

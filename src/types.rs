@@ -17,7 +17,9 @@ pub use content::{
 };
 pub use game::{GameId, SENTINEL_BYTES_MAX, Sentinel, SentinelError, Version, VersionError};
 pub use library::{EntryState, GAMES_PER_PEER_MAX, LibraryDigest, LibraryEntry, TITLE_CHARS_MAX, Tenths};
-pub use path::{CollisionKey, PathError, PayloadPath, RESERVED_PREFIXES, SENTINEL_NAME, is_reserved_root_name};
+pub use path::{
+    CollisionKey, MemberPath, PathError, PayloadPath, RESERVED_PREFIXES, SENTINEL_NAME, is_reserved_root_name,
+};
 pub use peer::{InstanceNonce, PeerId, PeerIdError, PeerName};
 pub use rate::{Rate, RateError};
 pub use text::clean;

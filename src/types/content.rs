@@ -351,35 +351,10 @@ fn check_collisions(files: &[FileEntry], dirs: &[DirEntry], links: &[LinkEntry])
 }
 
 fn check_link(link: &LinkEntry) -> Result<(), ManifestError> {
-    let bad = || ManifestError::LinkLeaves { path: link.path.to_string() };
-    let target = &link.target;
-    if target.is_empty() || target.len() > 1_024 || target.starts_with('/') || target.contains(['\\', ':']) {
-        return Err(bad());
-    }
-    if target.chars().any(char::is_control) {
-        return Err(bad());
-    }
-    // Walk from the link's folder, which is a real folder; never above the root, and never onto a name
-    // that is not payload. `..` only leads: behind a name that is itself a link it could climb further.
-    let mut stack: Vec<&str> = link.path.parts().collect();
-    stack.pop();
-    let mut descended = false;
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if descended => return Err(bad()),
-            ".." => {
-                stack.pop().ok_or_else(bad)?;
-            }
-            name => {
-                descended = true;
-                stack.push(name);
-            }
-        }
-    }
-    match stack.first() {
-        Some(first) if super::path::is_reserved_root_name(first) => Err(bad()),
-        Some(_) | None => Ok(()),
+    match super::path::link_leads_to(link.path.as_str(), &link.target) {
+        // Nor onto a name that is not payload.
+        Some(first) if !first.is_some_and(super::path::is_reserved_root_name) => Ok(()),
+        Some(_) | None => Err(ManifestError::LinkLeaves { path: link.path.to_string() }),
     }
 }
 

@@ -10,7 +10,9 @@ use unicode_normalization::UnicodeNormalization as _;
 pub const SENTINEL_NAME: &str = "version.ini";
 
 /// Names at a game root that begin like this are never payload.
-pub const RESERVED_PREFIXES: [&str; 2] = [".local.", ".potluck"];
+pub const RESERVED_PREFIXES: [&str; 2] = [".local.", OWN_PREFIX];
+/// Names of potluck's own files and folders begin like this.
+const OWN_PREFIX: &str = ".potluck";
 
 /// A part of a path on the file systems of guests: ext4, NTFS and APFS all stop at 255.
 const PART_BYTES_MAX: usize = 255;
@@ -28,21 +30,8 @@ pub struct PayloadPath(Arc<str>);
 impl PayloadPath {
     /// Checks `text` against every path rule of the manifest.
     pub fn new(text: &str) -> Result<Self, PathError> {
-        if text.is_empty() {
-            return Err(PathError::Empty);
-        }
-        if text.len() > PATH_BYTES_MAX {
-            return Err(PathError::TooLong { bytes: text.len(), max: PATH_BYTES_MAX });
-        }
-        let mut depth = 0;
-        for part in text.split('/') {
-            check_part(part)?;
-            depth += 1;
-        }
-        if depth > PATH_DEPTH_MAX {
-            return Err(PathError::TooDeep { parts: depth, max: PATH_DEPTH_MAX });
-        }
-        let first = text.split('/').next().unwrap_or(text);
+        check_path(text)?;
+        let first = first_part(text);
         if is_reserved_root_name(first) {
             return Err(PathError::Reserved { name: first.to_owned() });
         }
@@ -97,6 +86,70 @@ impl AsRef<std::path::Path> for PayloadPath {
     }
 }
 
+/// A relative, `/`-separated path of something inside an archive, to be joined below the folder a
+/// game is installed in. It obeys the rules of a [`PayloadPath`], except that only potluck's own
+/// names are reserved there: the `version.ini` of an archive is a file like any other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberPath(Box<str>);
+
+impl MemberPath {
+    /// Checks `text`, which has neither `./` before nor `/` behind it.
+    pub fn new(text: &str) -> Result<Self, PathError> {
+        check_path(text)?;
+        let first = first_part(text);
+        if is_own_name(first) {
+            return Err(PathError::Reserved { name: first.to_owned() });
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a symbolic link here that points to `target` stays inside, whatever else is there.
+    #[must_use]
+    pub fn may_link_to(&self, target: &str) -> bool {
+        link_leads_to(&self.0, target).is_some_and(|first| !first.is_some_and(is_own_name))
+    }
+}
+
+impl fmt::Display for MemberPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The first part of the path, from the root, that a link at `path` leads to; none when it leads to the
+/// root itself. `None` for a target that is no relative path or leaves the root.
+pub(super) fn link_leads_to<'a>(path: &'a str, target: &'a str) -> Option<Option<&'a str>> {
+    if target.is_empty() || target.len() > PATH_BYTES_MAX || target.starts_with('/') || target.contains(['\\', ':']) {
+        return None;
+    }
+    if target.chars().any(char::is_control) {
+        return None;
+    }
+    // Walk from the link's folder, which is a real folder; never above the root. `..` only leads:
+    // behind a name that is itself a link it could climb further.
+    let mut stack: Vec<&str> = path.split('/').collect();
+    stack.pop();
+    let mut descended = false;
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if descended => return None,
+            ".." => drop(stack.pop()?),
+            name => {
+                descended = true;
+                stack.push(name);
+            }
+        }
+    }
+    Some(stack.first().copied())
+}
+
 /// `NFC(lowercase(NFC(path)))`: equal for names that a case-folding or normalising file system
 /// stores in one place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,6 +174,34 @@ impl CollisionKey {
 pub fn is_reserved_root_name(name: &str) -> bool {
     let folded = fold(name);
     folded == SENTINEL_NAME || folded == "local" || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix))
+}
+
+/// Whether a name is potluck's own, wherever it lies.
+fn is_own_name(name: &str) -> bool {
+    fold(name).starts_with(OWN_PREFIX)
+}
+
+fn first_part(path: &str) -> &str {
+    path.split('/').next().unwrap_or(path)
+}
+
+/// The rules for every path, wherever its root is.
+fn check_path(text: &str) -> Result<(), PathError> {
+    if text.is_empty() {
+        return Err(PathError::Empty);
+    }
+    if text.len() > PATH_BYTES_MAX {
+        return Err(PathError::TooLong { bytes: text.len(), max: PATH_BYTES_MAX });
+    }
+    let mut depth = 0;
+    for part in text.split('/') {
+        check_part(part)?;
+        depth += 1;
+    }
+    if depth > PATH_DEPTH_MAX {
+        return Err(PathError::TooDeep { parts: depth, max: PATH_DEPTH_MAX });
+    }
+    Ok(())
 }
 
 /// One part of a path, also used for the name of a game root.
@@ -307,6 +388,20 @@ mod tests {
         check(&"n".repeat(256), Err(PathError::PartTooLong { bytes: 256, max: 255 }));
         check(&format!("{0}/{0}/{0}/{0}/{0}", "n".repeat(250)), Err(PathError::TooLong { bytes: 1254, max: 1024 }));
         check(&["a"; 33].join("/"), Err(PathError::TooDeep { parts: 33, max: 32 }));
+    }
+
+    #[test]
+    fn members_of_archives_may_have_the_names_of_a_game_root_but_not_ours() {
+        for path in ["version.ini", "local/x", ".local.backup", "a/.potluck"] {
+            assert!(MemberPath::new(path).is_ok(), "{path}");
+        }
+        for path in [".potluck_owned", ".POTLUCK/x", "../a", "/a", "a/", "c:/a", "a\\b", ""] {
+            assert!(MemberPath::new(path).is_err(), "{path}");
+        }
+        let link = |path: &str, to: &str| MemberPath::new(path).unwrap().may_link_to(to);
+        assert!(link("a", "b") && link("a/b", "../c") && link("a/b", "..") && link("a", "local/x"));
+        assert!(!link("a", "../b") && !link("a/b", "../../c") && !link("a", "/b") && !link("a", "b/../../c"));
+        assert!(!link("a", ".potluck_owned") && !link("a", "c:b") && !link("a", "") && !link("a", "b\nc"));
     }
 
     #[test]

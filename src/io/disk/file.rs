@@ -208,6 +208,14 @@ impl GameFile {
         fchmod(&self.file, Mode::from_raw_mode(wanted)).map_err(|errno| self.error("change the mode of", errno))
     }
 
+    /// Sets the mode of a file that somebody else wrote to a plain one: without set-uid and the like.
+    pub fn make_plain(&self, executable: bool) -> Result<(), DiskError> {
+        const OPERATION: &str = "change the mode of";
+        self.tick(OPERATION)?;
+        let mode = Mode::from_raw_mode(if executable { 0o755 } else { 0o644 });
+        fchmod(&self.file, mode).map_err(|errno| self.error(OPERATION, errno))
+    }
+
     /// Makes bytes and size durable.
     pub fn sync(&self) -> Result<(), DiskError> {
         self.tick("sync")?;

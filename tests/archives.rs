@@ -1,0 +1,13 @@
+//! Archives as tools make them come out as they went in, and hostile ones are refused or contained:
+//! whatever happens, the file system outside the staging folder is the same before and after.
+
+#![allow(clippy::disallowed_methods, reason = "tests make their own time")]
+
+#[path = "archives/bench.rs"]
+mod bench;
+#[path = "archives/build.rs"]
+mod build;
+#[path = "archives/hostile.rs"]
+mod hostile;
+#[path = "archives/tools.rs"]
+mod tools;

@@ -1,0 +1,1 @@
+//! Archives made byte by byte, to say what no tool would.
