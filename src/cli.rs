@@ -28,7 +28,7 @@ mod tests;
 
 use futures::future::BoxFuture;
 
-pub use args::{Args, parse};
+pub use args::{Args, BEHIND_FLAG, parse};
 pub use console::Console;
 pub use documents::document;
 pub use exit::Exit;
@@ -54,8 +54,32 @@ pub trait Launcher {
     ) -> impl Future<Output = Result<Option<String>, String>>;
 
     /// Runs the screen until the user leaves it. The error is a sentence for people.
-    fn screen(&self, settings: &Settings, handle: Handle, over: ScreenOver)
-    -> impl Future<Output = Result<(), String>>;
+    fn screen(
+        &self,
+        settings: &Settings,
+        handle: Handle,
+        over: ScreenOver,
+    ) -> impl Future<Output = Result<ScreenEnd, String>>;
+
+    /// Whether a shell waits not for this process but for one in front of it, so that this one can go
+    /// on without the terminal.
+    fn is_behind(&self) -> bool;
+
+    /// Runs this command behind this process and waits for it; the exit code. The error is a sentence
+    /// for people.
+    fn stand_in_front(&self) -> impl Future<Output = Result<u8, String>>;
+
+    /// Leaves the terminal to the shell. The error is a sentence for people.
+    fn go_to_background(&self) -> Result<(), String>;
+}
+
+/// How a screen ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScreenEnd {
+    /// Nobody wants the runtime behind it any more, if it was its own.
+    Left,
+    /// The runtime is to go on without it.
+    Background,
 }
 
 /// What a runtime is started for; decides where its log goes.

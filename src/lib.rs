@@ -12,6 +12,7 @@ pub mod control;
 pub mod core;
 pub mod demo;
 pub mod io;
+pub mod job;
 pub mod logging;
 pub mod runtime;
 pub mod tui;

@@ -4,10 +4,11 @@ use std::{io::Write as _, process::ExitCode, sync::Mutex};
 
 use potluck::{
     api::Handle,
-    cli::{self, Console, LaunchError, Launcher, Purpose, Running, ScreenOver},
+    cli::{self, Console, LaunchError, Launcher, Purpose, Running, ScreenEnd, ScreenOver},
     config::{Glyphs, Settings},
     control::{server, socket::ControlSocket},
     demo,
+    job::{self, Front},
     logging::{self, LogGuard},
     runtime::{self, StartError},
     tui,
@@ -34,15 +35,17 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let exit = runtime.block_on(cli::run(args, &Program::default(), &mut console));
+    let program = Program { log: Mutex::default(), front: args.behind().and_then(Front::of) };
+    let exit = runtime.block_on(cli::run(args, &program, &mut console));
     ExitCode::from(exit.code())
 }
 
 /// This program as the command line sees it.
-#[derive(Default)]
 struct Program {
     /// Set by the first runtime of this process; a process has one log.
     log: Mutex<Option<LogGuard>>,
+    /// The process the shell waits for in place of this one.
+    front: Option<Front>,
 }
 
 impl Launcher for Program {
@@ -57,16 +60,20 @@ impl Launcher for Program {
                 return Err(LaunchError::Failed { message: error.to_string() });
             }
         };
-        let cancel = CancellationToken::new();
+        let (cancel, served) = (CancellationToken::new(), CancellationToken::new());
         let serving = server::serve(socket, handle.clone(), cancel.clone());
+        let done = served.clone().drop_guard();
         let background = Box::pin(async move {
+            let _done = done;
             if let Err(error) = serving.await {
                 tracing::error!("commands from outside no longer reach potluck: {error}");
             }
         });
+        // Who asked is answered while there is somebody to answer.
         let stop = Box::pin(async move {
-            runtime.stop().await;
             cancel.cancel();
+            served.cancelled().await;
+            runtime.stop().await;
         });
         Ok(Running { handle, background, stop })
     }
@@ -83,17 +90,36 @@ impl Launcher for Program {
         tui::ask_library(&suggested, free, &screen_options(settings)).await.map_err(|error| error.to_string())
     }
 
-    async fn screen(&self, settings: &Settings, handle: Handle, over: ScreenOver) -> Result<(), String> {
+    async fn screen(&self, settings: &Settings, handle: Handle, over: ScreenOver) -> Result<ScreenEnd, String> {
         let attached = match over {
             ScreenOver::Attached => Some(handle.snapshot().me.name.clone()),
             ScreenOver::Own | ScreenOver::Demo => None,
         };
-        let options = tui::Options { attached, ..screen_options(settings) };
+        let can_stay = over == ScreenOver::Own && self.front.is_some();
+        let options = tui::Options { attached, can_stay, ..screen_options(settings) };
         match tui::run(handle, options).await {
-            Ok(tui::Exit::Quit | tui::Exit::Detached | tui::Exit::Signal) => Ok(()),
+            Ok(tui::Exit::Quit | tui::Exit::Detached | tui::Exit::Signal) => Ok(ScreenEnd::Left),
+            Ok(tui::Exit::Background) => Ok(ScreenEnd::Background),
             Ok(tui::Exit::Stopped) => Err("the potluck that this screen showed has ended".to_owned()),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    fn is_behind(&self) -> bool {
+        self.front.is_some()
+    }
+
+    async fn stand_in_front(&self) -> Result<u8, String> {
+        let ended = job::stand_in_front(cli::BEHIND_FLAG).await;
+        ended.map_err(|error| format!("potluck cannot start itself behind this process: {error}"))
+    }
+
+    fn go_to_background(&self) -> Result<(), String> {
+        let Some(front) = self.front else { return Ok(()) };
+        let words = "potluck goes on sharing. `potluck` shows it again, `potluck stop` ends it.";
+        // Whoever does not read it finds out by the command.
+        let _ = writeln!(std::io::stdout(), "{words}");
+        front.dismiss().map_err(|error| format!("potluck cannot leave this terminal: {error}"))
     }
 }
 
@@ -106,7 +132,7 @@ fn screen_options(settings: &Settings) -> tui::Options {
         Glyphs::Braille => Some(GlyphLevel::Braille),
     };
     let (theme, user_themes) = theme(&settings.ui.theme);
-    tui::Options { glyphs, theme, user_themes, bell: settings.ui.bell, ..tui::Options::default() }
+    tui::Options { glyphs, theme, user_themes, bell: settings.ui.bell, fps: settings.ui.fps, ..tui::Options::default() }
 }
 
 /// A theme is named, or is the path of a file; a file that cannot be read is reported as an unknown name.

@@ -7,18 +7,21 @@
 //! Event, Snapshot ───────┘        view(&Model, &Theme) ◄──┘ frame, painter
 //! ```
 //!
-//! `main` drives it with [`run`]. Only [`screen`], [`first_start`] and [`terminal`] touch the world; the rest is pure.
+//! `main` drives it with [`run`]. Only [`screen`], [`first_start`], [`input`], [`terminal`] and
+//! [`terminfo`] touch the world; the rest is pure.
 
 mod action;
 mod clock;
 mod first_start;
 mod frame;
+mod input;
 mod keymap;
 mod layout;
 mod model;
 mod painter;
 mod screen;
 mod terminal;
+mod terminfo;
 mod theme;
 mod update;
 mod view;
@@ -39,7 +42,7 @@ pub use self::{
     action::keys_document,
     theme::{ColorDepth, ThemeError},
 };
-use self::{first_start::FirstStart, model::Setting, terminal::Abilities, theme::Theme};
+use self::{first_start::FirstStart, frame::FrameScheduler, model::Setting, terminal::Abilities, theme::Theme};
 use crate::api::Handle;
 
 /// How the screen is to be. What is `None` is found out from the environment.
@@ -53,6 +56,10 @@ pub struct Options {
     pub color: Option<ColorDepth>,
     /// Whether the terminal is at the other end of a network.
     pub ssh: Option<bool>,
+    /// Frames a second that the runtime's news get at most.
+    pub fps: Option<u8>,
+    /// Whether the runtime can go on without the screen, so that leaving offers it.
+    pub can_stay: bool,
     /// A theme's name.
     pub theme: String,
     /// The user's own themes: name and text of each file.
@@ -68,6 +75,8 @@ impl Default for Options {
             glyphs: None,
             color: None,
             ssh: None,
+            fps: None,
+            can_stay: false,
             theme: "default".to_owned(),
             user_themes: Vec::new(),
             bell: true,
@@ -82,6 +91,8 @@ pub enum Exit {
     Quit,
     /// The user leaves a runtime that goes on.
     Detached,
+    /// The user leaves, and the runtime of this process is to go on without a terminal.
+    Background,
     /// The runtime ended by itself or was told to.
     Stopped,
     /// A signal, or the terminal is gone.
@@ -115,7 +126,7 @@ pub enum ScreenError {
 /// spawns nothing. The terminal is as before when this returns, panics, or is dropped.
 pub async fn run(handle: Handle, options: Options) -> Result<Exit, ScreenError> {
     let (theme, setting, ssh) = prepare(&options)?;
-    screen::show(handle, setting, &theme, ssh).await
+    screen::show(handle, setting, &theme, FrameScheduler::new(options.fps, ssh)).await
 }
 
 /// Asks on the first start where games go. `suggested` is a whole path, `free` the bytes free there.
@@ -130,7 +141,8 @@ fn prepare(options: &Options) -> Result<(Theme, Setting, bool), ScreenError> {
     if !terminal::is_there() {
         return Err(ScreenError::NoTerminal);
     }
-    let found = Abilities::of(|name| env::var(name).ok());
+    let variable = |name: &str| env::var(name).ok();
+    let found = Abilities::of(variable, terminfo::colors(variable));
     // Who sets NO_COLOR means every program.
     let color = if found.color == ColorDepth::Mono { ColorDepth::Mono } else { options.color.unwrap_or(found.color) };
     let theme = Theme::named(&options.theme, &options.user_themes, color)?;
@@ -139,6 +151,7 @@ fn prepare(options: &Options) -> Result<(Theme, Setting, bool), ScreenError> {
         glyphs: options.glyphs.unwrap_or(found.glyphs),
         half_blocks: theme.has_map_colors(),
         bell: options.bell,
+        can_stay: options.can_stay,
         user_home: env::var("HOME").ok(),
     };
     Ok((theme, setting, options.ssh.unwrap_or(found.ssh)))

@@ -5,6 +5,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests of the whole have real clocks, threads and processes")]
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+#[path = "screen/background.rs"]
+mod background;
 #[path = "screen/ends.rs"]
 mod ends;
 #[path = "seat/process.rs"]
@@ -17,7 +19,8 @@ mod tour;
 use std::process::Command;
 
 use process::{Seat, make_game};
-use terminal::Terminal;
+use rustix::process::Pid;
+use terminal::{Terminal, children_of};
 
 /// Bytes of a chunk.
 const CHUNK: usize = 1 << 20;
@@ -55,4 +58,9 @@ fn guest_of(host: &Seat) -> (Seat, Terminal) {
     terminal.shows("Small");
     terminal.shows("Large");
     (seat, terminal)
+}
+
+/// The process with the runtime and the screen, which is behind the one the shell waits for.
+fn behind(terminal: &Terminal) -> Pid {
+    children_of(terminal.job())[0]
 }

@@ -40,6 +40,9 @@ pub struct Args {
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
     pub(super) json: bool,
+    /// The process in front of this one, which the shell waits for
+    #[arg(long, value_name = "PID", hide = true)]
+    behind: Option<u32>,
     #[command(subcommand)]
     pub(super) verb: Option<Verb>,
 }
@@ -263,6 +266,9 @@ pub(super) struct Add {
     pub(super) take: bool,
 }
 
+/// The flag by which this program is started behind another process of it.
+pub const BEHIND_FLAG: &str = "--behind";
+
 /// `20 MB/s`, or `off`.
 fn limit(text: &str) -> Result<LimitTo, String> {
     if matches!(text, "off" | "none") {
@@ -303,6 +309,12 @@ impl Args {
             peers: self.peers.clone(),
             mirror,
         }
+    }
+
+    /// The process that says it stands in front of this one.
+    #[must_use]
+    pub fn behind(&self) -> Option<u32> {
+        self.behind
     }
 
     /// Flags that a runtime takes only when it starts.

@@ -24,6 +24,8 @@ pub enum Exit {
     WouldWait,
     /// SIGINT or SIGTERM.
     Interrupted,
+    /// As the process behind this one, which had the work to do, ended.
+    Behind(u8),
 }
 
 impl Exit {
@@ -38,6 +40,7 @@ impl Exit {
             Self::Refused => 4,
             Self::WouldWait => 5,
             Self::Interrupted => 130,
+            Self::Behind(code) => code,
         }
     }
 }
@@ -69,7 +72,7 @@ impl Failure {
     /// As programs know it.
     pub(super) fn as_command_error(&self) -> CommandError {
         let code = match self.exit {
-            Exit::Done | Exit::Failed | Exit::Interrupted => ErrorCode::Failed,
+            Exit::Done | Exit::Failed | Exit::Interrupted | Exit::Behind(_) => ErrorCode::Failed,
             Exit::Usage => ErrorCode::Usage,
             Exit::NotFound => ErrorCode::NotFound,
             Exit::Refused if self.candidates.is_empty() => ErrorCode::Refused,

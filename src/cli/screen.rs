@@ -1,12 +1,14 @@
 //! The screen: over the runtime that holds the home, over one of its own, or over the demo's. Asks
-//! once where games go.
+//! once where games go. One of its own runs behind the process the shell waits for, so that it can go
+//! on when the screen is left.
 
 use std::path::{Path, PathBuf};
 
 use super::{
-    Console, Exit, Launcher, Purpose, ScreenOver,
+    Console, Exit, Launcher, Purpose, ScreenEnd, ScreenOver,
     exit::Failure,
-    session::{Reached, Session, attach_or_start},
+    serve::ended,
+    session::{Interrupt, Reached, Session, attach_or_start},
 };
 use crate::{
     config::{self, Origin, Settings},
@@ -16,9 +18,12 @@ use crate::{
 pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: &mut Console) -> Result<Exit, Failure> {
     needs_terminal(console)?;
     let mut settings = settings.clone();
-    let asks = is_first_start(&settings) && !runs(&settings).await;
-    if asks && !ask_for_library(&mut settings, launcher).await? {
-        return Ok(Exit::Done);
+    if !launcher.is_behind() && !runs(&settings).await {
+        if is_first_start(&settings) && !ask_for_library(&mut settings, launcher).await? {
+            return Ok(Exit::Done);
+        }
+        let ended = launcher.stand_in_front().await;
+        return ended.map(Exit::Behind).map_err(|message| Failure::new(Exit::Failed, message));
     }
     let (session, over) = match attach_or_start(&settings, launcher, Purpose::Screen).await? {
         Reached::Attached(session) => (session, ScreenOver::Attached),
@@ -44,8 +49,24 @@ async fn show(
     launcher: &impl Launcher,
     over: ScreenOver,
 ) -> Result<Exit, Failure> {
-    let screen = async |session: &Session| launcher.screen(settings, session.handle.clone(), over).await;
-    session.during(screen).await.map_err(|message| Failure::new(Exit::Failed, message))?;
+    let screen = async |session: &Session| match launcher.screen(settings, session.handle.clone(), over).await {
+        Ok(ScreenEnd::Left) => Ok(Exit::Done),
+        Ok(ScreenEnd::Background) => stay(session, launcher).await,
+        Err(message) => Err(Failure::new(Exit::Failed, message)),
+    };
+    session.during(screen).await
+}
+
+/// Goes on without the screen, until told to end.
+async fn stay(session: &Session, launcher: &impl Launcher) -> Result<Exit, Failure> {
+    // From before the shell may send one.
+    let mut interrupt = Interrupt::new()?;
+    launcher.go_to_background().map_err(|message| Failure::new(Exit::Failed, message))?;
+    tokio::select! {
+        biased;
+        () = interrupt.wait() => {}
+        _phase = ended(session.handle.clone()) => {}
+    }
     Ok(Exit::Done)
 }
 

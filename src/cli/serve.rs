@@ -56,7 +56,7 @@ async fn start(settings: &Settings, launcher: &impl Launcher) -> Result<Running,
 }
 
 /// Waits until the runtime has ended by itself; what it was doing last.
-async fn ended(mut handle: Handle) -> Phase {
+pub(super) async fn ended(mut handle: Handle) -> Phase {
     while handle.changed().await.is_ok() {}
     handle.snapshot().me.phase
 }

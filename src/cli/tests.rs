@@ -449,7 +449,19 @@ impl Launcher for Party {
         Ok(None)
     }
 
-    async fn screen(&self, _: &Settings, _: Handle, _: ScreenOver) -> Result<(), String> {
+    async fn screen(&self, _: &Settings, _: Handle, _: ScreenOver) -> Result<ScreenEnd, String> {
+        Ok(ScreenEnd::Left)
+    }
+
+    fn is_behind(&self) -> bool {
+        true
+    }
+
+    async fn stand_in_front(&self) -> Result<u8, String> {
+        Ok(0)
+    }
+
+    fn go_to_background(&self) -> Result<(), String> {
         Ok(())
     }
 }

@@ -1,13 +1,12 @@
 //! The first start: where games go. Asked once, before there is a runtime; `main` keeps the answer.
 
-use crossterm::event::{Event as TermEvent, EventStream};
-use futures::StreamExt as _;
 use potluck_widgets::GlyphLevel;
-use ratatui::{backend::CrosstermBackend, layout::Size};
+use ratatui::backend::CrosstermBackend;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     ScreenError,
+    input::{Heard, Input},
     keymap::Key,
     model::overlay::{Prompt, Purpose, TypedLine, whole_path},
     painter::Painter,
@@ -119,7 +118,7 @@ pub(super) async fn ask(
     let _taken = terminal::take().map_err(ScreenError::Take)?;
     let mut painter = Painter::new(CrosstermBackend::new(terminal::output()));
     let mut size = painter.size().map_err(ScreenError::Draw)?;
-    let mut input = EventStream::new();
+    let mut input = Input::new().map_err(ScreenError::Read)?;
     loop {
         painter.draw(size, |buf| question::draw(&state, theme, level, buf)).map_err(ScreenError::Draw)?;
         let event = tokio::select! {
@@ -130,16 +129,16 @@ pub(super) async fn ask(
         };
         let Some(event) = event else { return Ok(None) };
         let answered = match event.map_err(ScreenError::Read)? {
-            TermEvent::Key(key) => Key::of(key).and_then(|key| state.on_key(key)),
-            TermEvent::Paste(text) => {
+            Heard::Key(key) => state.on_key(key),
+            Heard::Paste(text) => {
                 state.on_paste(&text);
                 None
             }
-            TermEvent::Resize(width, height) => {
-                size = Size::new(width, height);
+            Heard::Resized => {
+                size = painter.size().map_err(ScreenError::Draw)?;
                 None
             }
-            TermEvent::FocusGained | TermEvent::FocusLost | TermEvent::Mouse(_) => None,
+            Heard::Synchronizes => None,
         };
         match answered {
             Some(Answered::Folder(folder)) => return Ok(Some(folder)),

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-/// Smooth to look at, and little enough to leave the machine to its game.
-const GAP_LOCAL: Duration = Duration::from_millis(1000 / 15);
-/// Every frame is a packet to somewhere.
-const GAP_SSH: Duration = Duration::from_millis(1000 / 5);
+/// Frames a second: smooth to look at, and little enough to leave the machine to its game.
+const FPS_LOCAL: u8 = 15;
+/// The same where every frame is a packet to somewhere.
+const FPS_SSH: u8 = 5;
 
 /// Merges what asks for a frame into the earliest time one is due.
 #[derive(Debug)]
@@ -17,9 +17,10 @@ pub(crate) struct FrameScheduler {
 }
 
 impl FrameScheduler {
-    /// For a terminal at the end of an SSH connection, or here.
-    pub(crate) fn new(ssh: bool) -> Self {
-        Self { gap: if ssh { GAP_SSH } else { GAP_LOCAL }, drawn_at: None, due_at: None }
+    /// For so many frames a second, or what suits a terminal at the end of an SSH connection or here.
+    pub(crate) fn new(fps: Option<u8>, ssh: bool) -> Self {
+        let fps = fps.unwrap_or(if ssh { FPS_SSH } else { FPS_LOCAL }).max(1);
+        Self { gap: Duration::from_millis(1_000 / u64::from(fps)), drawn_at: None, due_at: None }
     }
 
     /// The least time between two frames that the runtime asks for.
@@ -70,7 +71,7 @@ mod tests {
     /// Asks at the given milliseconds, and names the milliseconds at which frames are drawn.
     fn check(ssh: bool, asks: &[(u64, Step)], expect: &[u64]) {
         let start = Instant::now();
-        let mut frames = FrameScheduler::new(ssh);
+        let mut frames = FrameScheduler::new(None, ssh);
         let mut drawn = Vec::new();
         for ms in 0..2_000 {
             let now = start + Duration::from_millis(ms);
@@ -102,9 +103,9 @@ mod tests {
 
     #[test]
     fn a_busy_runtime_gets_its_frames_a_second_and_no_more() {
-        for (ssh, frames_max) in [(false, 31), (true, 11)] {
+        for (fps, ssh, frames_max) in [(None, false, 31), (None, true, 11), (Some(30), true, 61), (Some(1), false, 3)] {
             let start = Instant::now();
-            let mut frames = FrameScheduler::new(ssh);
+            let mut frames = FrameScheduler::new(fps, ssh);
             let drawn = (0..2_000)
                 .filter(|ms| {
                     let now = start + Duration::from_millis(*ms);
@@ -112,7 +113,7 @@ mod tests {
                     frames.take_due(now)
                 })
                 .count();
-            assert!((frames_max - 3..=frames_max).contains(&drawn), "{drawn}");
+            assert!((frames_max - 3..=frames_max).contains(&drawn), "{fps:?} {drawn}");
         }
     }
 }

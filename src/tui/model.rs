@@ -56,6 +56,8 @@ pub(crate) struct Setting {
     pub(crate) half_blocks: bool,
     /// Whether the bell rings when a game is here.
     pub(crate) bell: bool,
+    /// Whether the runtime of this process can go on without the screen.
+    pub(crate) can_stay: bool,
     /// The user's own folder, for `~`.
     pub(crate) user_home: Option<String>,
 }

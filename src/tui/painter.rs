@@ -11,6 +11,8 @@ use ratatui::{
     layout::{Position, Rect, Size},
 };
 
+use super::terminal::{PICTURE_BEGIN, PICTURE_END};
+
 /// Draws pictures on a terminal.
 #[derive(Debug)]
 pub(crate) struct Painter<B> {
@@ -20,17 +22,24 @@ pub(crate) struct Painter<B> {
     /// Where its cursor is, if it is seen.
     cursor: Option<Position>,
     next: Buffer,
+    /// Whether the terminal takes what lies between two marks as one picture.
+    synchronizes: bool,
 }
 
 impl<B: Backend<Error = io::Error> + io::Write> Painter<B> {
     /// On this terminal, whose cursor is hidden.
     pub(crate) fn new(backend: B) -> Self {
-        Self { backend, shown: None, cursor: None, next: Buffer::default() }
+        Self { backend, shown: None, cursor: None, next: Buffer::default(), synchronizes: false }
     }
 
     /// The size of the terminal now.
     pub(crate) fn size(&self) -> io::Result<Size> {
         self.backend.size()
+    }
+
+    /// From now on marks where a picture begins and ends, so that no half of one is ever seen.
+    pub(crate) fn synchronize(&mut self) {
+        self.synchronizes = true;
     }
 
     /// What the bytes go to.
@@ -50,6 +59,9 @@ impl<B: Backend<Error = io::Error> + io::Write> Painter<B> {
             self.shown = known;
             return Ok(());
         }
+        if self.synchronizes {
+            self.backend.write_all(PICTURE_BEGIN)?;
+        }
         let shown = match known {
             Some(shown) => shown,
             None => {
@@ -68,6 +80,9 @@ impl<B: Backend<Error = io::Error> + io::Write> Painter<B> {
             }
             None if self.cursor.is_some() => self.backend.hide_cursor()?,
             None => {}
+        }
+        if self.synchronizes {
+            self.backend.write_all(PICTURE_END)?;
         }
         io::Write::flush(&mut self.backend)?;
         self.shown = Some(std::mem::replace(&mut self.next, shown));

@@ -9,16 +9,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossterm::event::{Event as TermEvent, EventStream};
 use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use jiff::tz::TimeZone;
-use ratatui::{backend::CrosstermBackend, layout::Size};
+use ratatui::backend::CrosstermBackend;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
     Exit, ScreenError, clock,
     frame::FrameScheduler,
-    keymap::Key,
+    input::{Heard, Input},
     model::{Model, Setting},
     painter::Painter,
     terminal::{self, Output, Taken},
@@ -35,9 +34,17 @@ type Terminal = Painter<CrosstermBackend<Output>>;
 type Answered = (Command, String, Result<Reply, CommandError>);
 
 /// Shows the runtime until the user or a signal ends it.
-pub(super) async fn show(handle: Handle, setting: Setting, theme: &Theme, ssh: bool) -> Result<Exit, ScreenError> {
+pub(super) async fn show(
+    handle: Handle,
+    setting: Setting,
+    theme: &Theme,
+    frames: FrameScheduler,
+) -> Result<Exit, ScreenError> {
     let taken = terminal::take().map_err(ScreenError::Take)?;
-    let painter = Painter::new(CrosstermBackend::new(terminal::output()));
+    let mut painter = Painter::new(CrosstermBackend::new(terminal::output()));
+    let mut input = Input::new().map_err(ScreenError::Read)?;
+    // Before the first picture, which wipes what a terminal prints that does not know the question.
+    input.ask(painter.backend_mut()).map_err(ScreenError::Draw)?;
     let size = painter.size().map_err(ScreenError::Draw)?;
     let zone = TimeZone::system();
     let model = Model::new(setting, &handle.snapshot(), size, clock::moment(&zone));
@@ -47,14 +54,16 @@ pub(super) async fn show(handle: Handle, setting: Setting, theme: &Theme, ssh: b
         model,
         theme,
         painter,
-        frames: FrameScheduler::new(ssh),
+        frames,
         pending: FuturesUnordered::new(),
         zone,
         taken: Some(taken),
         title: String::new(),
         snapshot_from: clock::instant(),
     };
-    screen.run().await
+    let exit = screen.run(&mut input).await;
+    input.settle().await;
+    exit
 }
 
 struct Screen<'t> {
@@ -76,7 +85,7 @@ struct Screen<'t> {
 /// What woke the loop.
 enum Woken {
     Signal(bool),
-    Input(Option<io::Result<TermEvent>>),
+    Input(Option<io::Result<Heard>>),
     Answer(Answered),
     Snapshot(Result<Arc<Snapshot>, Stopped>),
     Event(Result<Result<crate::api::Event, crate::api::Missed>, Stopped>),
@@ -84,7 +93,7 @@ enum Woken {
 }
 
 impl Screen<'_> {
-    async fn run(&mut self) -> Result<Exit, ScreenError> {
+    async fn run(&mut self, input: &mut Input) -> Result<Exit, ScreenError> {
         let listen = |kind| signal(kind).map_err(ScreenError::Signals);
         let mut ends = [
             listen(SignalKind::terminate())?,
@@ -93,19 +102,18 @@ impl Screen<'_> {
             listen(SignalKind::quit())?,
         ];
         let mut continued = listen(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
-        let mut input = EventStream::new();
         self.frames.ask_now(clock::instant());
         loop {
             self.draw_if_due()?;
-            let woken = self.wait(&mut input, &mut ends, &mut continued).await;
-            if let Some(exit) = self.handle(woken, &mut input)? {
+            let woken = self.wait(input, &mut ends, &mut continued).await;
+            if let Some(exit) = self.handle(woken, input)? {
                 return Ok(exit);
             }
         }
     }
 
     /// Waits until something happens or it is time for something.
-    async fn wait(&mut self, input: &mut EventStream, ends: &mut [Signal; 4], continued: &mut Signal) -> Woken {
+    async fn wait(&mut self, input: &mut Input, ends: &mut [Signal; 4], continued: &mut Signal) -> Woken {
         let wake_at = self.wake_at();
         let snapshot_from = self.snapshot_from;
         let [terminate, hangup, interrupt, quit] = ends;
@@ -136,14 +144,18 @@ impl Screen<'_> {
         self.frames.due_at().map_or(by_itself, |due| due.min(by_itself))
     }
 
-    fn handle(&mut self, woken: Woken, input: &mut EventStream) -> Result<Option<Exit>, ScreenError> {
+    fn handle(&mut self, woken: Woken, input: &mut Input) -> Result<Option<Exit>, ScreenError> {
         let now = clock::moment(&self.zone);
         if let Some(exit) = self.tell(Msg::Time(now))? {
             return Ok(Some(exit));
         }
         match woken {
             Woken::Signal(true) => Ok(Some(Exit::Signal)),
-            Woken::Signal(false) => self.redraw().map(|()| None),
+            Woken::Signal(false) => {
+                // Who stopped us and let us go on may have left the terminal as they like it.
+                self.taken = None;
+                self.redraw().map(|()| None)
+            }
             Woken::Input(event) => self.on_inputs(event, input),
             Woken::Answer((command, subject, result)) => self.tell(Msg::Answer { command, subject, result }),
             Woken::Event(Ok(Ok(event))) => self.tell(Msg::Event(event)),
@@ -158,11 +170,7 @@ impl Screen<'_> {
     }
 
     /// Takes an input and those that came with it, so that a burst is one frame.
-    fn on_inputs(
-        &mut self,
-        first: Option<io::Result<TermEvent>>,
-        input: &mut EventStream,
-    ) -> Result<Option<Exit>, ScreenError> {
+    fn on_inputs(&mut self, first: Option<io::Result<Heard>>, input: &mut Input) -> Result<Option<Exit>, ScreenError> {
         let mut next = first;
         for _ in 0..INPUTS_A_FRAME_MAX {
             let event = match next {
@@ -171,13 +179,16 @@ impl Screen<'_> {
                 None => return Ok(Some(Exit::Signal)),
             };
             let exit = match event {
-                TermEvent::Key(key) => match Key::of(key) {
-                    Some(key) => self.tell(Msg::Key(key))?,
-                    None => None,
-                },
-                TermEvent::Paste(text) => self.tell(Msg::Paste(text))?,
-                TermEvent::Resize(width, height) => self.tell(Msg::Resize(Size::new(width, height)))?,
-                TermEvent::FocusGained | TermEvent::FocusLost | TermEvent::Mouse(_) => None,
+                Heard::Key(key) => self.tell(Msg::Key(key))?,
+                Heard::Paste(text) => self.tell(Msg::Paste(text))?,
+                Heard::Resized => {
+                    let size = self.painter.size().map_err(ScreenError::Draw)?;
+                    self.tell(Msg::Resize(size))?
+                }
+                Heard::Synchronizes => {
+                    self.painter.synchronize();
+                    None
+                }
             };
             if exit.is_some() {
                 return Ok(exit);
@@ -232,7 +243,6 @@ impl Screen<'_> {
     }
 
     fn redraw(&mut self) -> Result<(), ScreenError> {
-        // What stopped and continued us may have left the terminal as it likes it.
         if self.taken.is_none() {
             self.taken = Some(terminal::take().map_err(ScreenError::Take)?);
         }

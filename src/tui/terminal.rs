@@ -33,18 +33,24 @@ pub(crate) struct Abilities {
 }
 
 impl Abilities {
-    /// What the environment says; `variable` looks one up.
-    pub(crate) fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
+    /// What the environment says; `variable` looks one up. `listed` is how many colours the terminal has
+    /// by the terminfo database.
+    pub(crate) fn of(variable: impl Fn(&str) -> Option<String>, listed: Option<ColorDepth>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let term = set("TERM").unwrap_or_default();
-        let color = if set("NO_COLOR").is_some() || term == "dumb" || term.starts_with("vt") {
+        let color = if set("NO_COLOR").is_some() || term == "dumb" {
             ColorDepth::Mono
         } else if set("COLORTERM").is_some_and(|value| value == "truecolor" || value == "24bit") {
             ColorDepth::True
+        } else if let Some(listed) = listed {
+            // sshd does not forward COLORTERM, but the terminal's name.
+            listed
+        } else if term.starts_with("vt") {
+            ColorDepth::Mono
         } else if term == "linux" || term == "ansi" {
             ColorDepth::Ansi16
         } else {
-            // sshd does not forward COLORTERM, and every terminal of the last twenty years knows these.
+            // Every terminal of the last twenty years knows these.
             ColorDepth::Indexed256
         };
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default().to_lowercase();
@@ -54,6 +60,13 @@ impl Abilities {
         Self { color, glyphs, ssh: set("SSH_CONNECTION").is_some() || set("SSH_TTY").is_some() }
     }
 }
+
+/// The title as it was is put on the terminal's stack, and taken from there at the end.
+const TITLE_KEEP: &[u8] = b"\x1b[22;0t";
+const TITLE_BACK: &[u8] = b"\x1b[23;0t";
+/// Between these two a terminal that can do that shows nothing, and then all at once.
+pub(crate) const PICTURE_BEGIN: &[u8] = b"\x1b[?2026h";
+pub(crate) const PICTURE_END: &[u8] = b"\x1b[?2026l";
 
 /// Whether the terminal is ours now.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -87,7 +100,9 @@ pub(crate) fn take() -> io::Result<Taken> {
     TAKEN.store(true, Ordering::SeqCst);
     // From here on the terminal is given back also where the next line fails.
     let taken = Taken(());
-    execute!(io::stdout(), EnterAlternateScreen, event::EnableBracketedPaste, cursor::Hide)?;
+    let mut out = io::stdout();
+    out.write_all(TITLE_KEEP)?;
+    execute!(out, EnterAlternateScreen, event::EnableBracketedPaste, cursor::Hide)?;
     Ok(taken)
 }
 
@@ -104,8 +119,11 @@ fn give_back() {
         return;
     }
     let mut out = io::stdout();
+    let _tries = out.write_all(PICTURE_END);
     let _tries = execute!(out, event::DisableBracketedPaste, cursor::Show, LeaveAlternateScreen);
-    let _tries = out.write_all(b"\x1b[0m").and_then(|()| out.flush());
+    // Where there is nothing to go back to, an empty title lets the terminal choose one.
+    let _tries = execute!(out, terminal::SetTitle(""));
+    let _tries = out.write_all(TITLE_BACK).and_then(|()| out.write_all(b"\x1b[0m")).and_then(|()| out.flush());
     let _tries = terminal::disable_raw_mode();
 }
 
@@ -150,9 +168,19 @@ mod tests {
     use super::*;
 
     fn check(environment: &[(&str, &str)], color: ColorDepth, glyphs: GlyphLevel, ssh: bool) {
+        check_listed(environment, None, color, glyphs, ssh);
+    }
+
+    fn check_listed(
+        environment: &[(&str, &str)],
+        listed: Option<ColorDepth>,
+        color: ColorDepth,
+        glyphs: GlyphLevel,
+        ssh: bool,
+    ) {
         let variable =
             |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        assert_eq!(Abilities::of(variable), Abilities { color, glyphs, ssh }, "{environment:?}");
+        assert_eq!(Abilities::of(variable, listed), Abilities { color, glyphs, ssh }, "{environment:?}");
     }
 
     #[test]
@@ -166,6 +194,11 @@ mod tests {
         check(&[utf8, ("COLORTERM", "truecolor"), ("NO_COLOR", "1")], Mono, Blocks, false);
         check(&[utf8, ("COLORTERM", "truecolor"), ("NO_COLOR", "")], True, Blocks, false);
         check(&[utf8, ("TERM", "linux")], Ansi16, Blocks, false);
+        check(&[utf8, ("TERM", "vt220")], Mono, Blocks, false);
+        check_listed(&[utf8, ("TERM", "xterm")], Some(Ansi16), Ansi16, Blocks, false);
+        check_listed(&[utf8, ("TERM", "xterm-direct")], Some(True), True, Blocks, false);
+        check_listed(&[utf8, ("COLORTERM", "truecolor")], Some(Indexed256), True, Blocks, false);
+        check_listed(&[utf8, ("NO_COLOR", "1")], Some(True), Mono, Blocks, false);
         check(&[("LC_ALL", "C"), utf8], Indexed256, Ascii, false);
         check(&[("LC_ALL", "C.utf8"), ("SSH_CONNECTION", "1 2 3 4")], Indexed256, Blocks, true);
     }

@@ -43,6 +43,7 @@ impl Seat {
             glyphs,
             half_blocks: true,
             bell: true,
+            can_stay: true,
             user_home: Some("/home/ann".to_owned()),
         };
         let now = Moment { unix_ms: NOW_MS, offset_s: 3_600 };

@@ -9,7 +9,7 @@ use potluck::{
 use rustix::process::{Signal, kill_process};
 
 use super::{
-    guest_of, host,
+    behind, guest_of, host,
     process::wait_until,
     terminal::{Terminal, state_of},
 };
@@ -40,9 +40,27 @@ fn signals_leave_the_terminal_as_it_was() {
 fn a_window_that_is_closed_ends_it() {
     let host = host();
     let (_seat, mut terminal) = guest_of(&host);
-    let job = terminal.job();
+    let behind = behind(&terminal);
     terminal.hang_up();
-    wait_until("it has ended", || matches!(state_of(job), None | Some('Z')));
+    wait_until("it has ended", || state_of(behind).is_none());
+}
+
+#[test]
+fn a_kill_leaves_the_terminal_as_it_was_too() {
+    let host = host();
+    let (_seat, terminal) = guest_of(&host);
+    kill_process(behind(&terminal), Signal::KILL).unwrap();
+    assert_eq!(terminal.ends(), 128 + 9);
+    terminal.assert_sane();
+}
+
+#[test]
+fn the_runtime_does_not_outlive_a_killed_front() {
+    let host = host();
+    let (_seat, terminal) = guest_of(&host);
+    let behind = behind(&terminal);
+    kill_process(terminal.job(), Signal::KILL).unwrap();
+    wait_until("it has ended", || state_of(behind).is_none());
 }
 
 /// Runs a test of this file in a terminal of its own.

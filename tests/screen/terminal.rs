@@ -8,6 +8,7 @@ use std::{
     process::{Child, Command},
     sync::{Arc, Mutex, MutexGuard},
     thread,
+    time::Duration,
 };
 
 use rustix::{
@@ -34,7 +35,7 @@ pub(crate) struct Terminal {
 pub(crate) struct Sight {
     parser: vt100::Parser<Heard>,
     /// Bytes the program wrote.
-    pub(crate) bytes: usize,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// What a terminal hears that is not on the screen.
@@ -55,8 +56,17 @@ impl vt100::Callbacks for Heard {
 }
 
 impl Terminal {
-    /// Runs `program` from the shell of a new terminal.
+    /// Runs `program` from the shell of a new terminal that answers nothing.
     pub(crate) fn run(program: &Command, columns: u16, rows: u16) -> Self {
+        Self::start(program, columns, rows, None)
+    }
+
+    /// The same on one at the end of a slow line, whose answers come so late.
+    pub(crate) fn run_far(program: &Command, columns: u16, rows: u16, late: Duration) -> Self {
+        Self::start(program, columns, rows, Some(late))
+    }
+
+    fn start(program: &Command, columns: u16, rows: u16, late: Option<Duration>) -> Self {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a pseudo-terminal");
         grantpt(&ours).expect("our own pseudo-terminal");
         unlockpt(&ours).expect("our own pseudo-terminal");
@@ -75,11 +85,11 @@ impl Terminal {
         let stream = || theirs.try_clone().expect("a descriptor");
         let shell = shell.stdin(stream()).stdout(stream()).stderr(stream()).spawn().expect("setsid starts");
         let parser = vt100::Parser::new_with_callbacks(rows, columns, 0, Heard::default());
-        let sight = Arc::new(Mutex::new(Sight { parser, bytes: 0 }));
+        let sight = Arc::new(Mutex::new(Sight { parser, bytes: Vec::new() }));
         let ours = File::from(ours);
         let reader = ours.try_clone().expect("a descriptor");
         let shared = Arc::clone(&sight);
-        thread::spawn(move || emulate(reader, &shared));
+        thread::spawn(move || emulate(reader, &shared, late));
         let folder = tempfile::Builder::new().prefix("potluck-tty-").tempdir().expect("a temporary folder");
         let terminal = Self { ours, shell, sight, folder };
         terminal.shows("$ ");
@@ -188,7 +198,10 @@ impl Terminal {
                 && !screen.bracketed_paste()
                 && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
                 && !screen.application_cursor()
+                // Put back by the terminal itself, where it kept the one before.
+                && sight.wrote(b"\x1b[23;0t")
         });
+        assert_eq!(self.title(), "");
     }
 
     /// Takes the terminal away, as when its window is closed.
@@ -203,6 +216,11 @@ impl Sight {
     /// What is on the screen, and how.
     pub(crate) fn screen(&self) -> &vt100::Screen {
         self.parser.screen()
+    }
+
+    /// Whether the program wrote these bytes.
+    pub(crate) fn wrote(&self, wanted: &[u8]) -> bool {
+        self.bytes.windows(wanted.len()).any(|window| window == wanted)
     }
 
     /// How often the bell rang.
@@ -225,14 +243,28 @@ impl Drop for Terminal {
     }
 }
 
+/// What terminals that can synchronize output are asked and answer.
+const QUESTIONS: &[u8] = b"\x1b[?2026$p\x1b[c";
+const ANSWERS: &[u8] = b"\x1b[?2026;2$y\x1b[?62;22c";
+
 /// Feeds the emulator until the terminal is gone.
-fn emulate(mut reader: File, sight: &Mutex<Sight>) {
+fn emulate(mut reader: File, sight: &Mutex<Sight>, late: Option<Duration>) {
     let mut piece = [0; 4_096];
+    let mut asked = false;
     // An error says that nobody has the other end open any more.
     while let Ok(length @ 1..) = reader.read(&mut piece) {
         let mut sight = sight.lock().expect("a test that panics does not hold it");
         sight.parser.process(&piece[..length]);
-        sight.bytes += length;
+        sight.bytes.extend_from_slice(&piece[..length]);
+        if let (Some(late), false, true) = (late, asked, sight.wrote(QUESTIONS)) {
+            asked = true;
+            let mut line = reader.try_clone().expect("a descriptor");
+            thread::spawn(move || {
+                thread::sleep(late);
+                // The terminal may be gone by now.
+                let _ = line.write_all(ANSWERS);
+            });
+        }
     }
 }
 

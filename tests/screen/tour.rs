@@ -79,6 +79,37 @@ fn ctrl_z_gives_the_shell_back_and_fg_draws_the_screen_anew() {
 }
 
 #[test]
+fn a_slow_line_delays_nothing_and_its_late_answer_is_used() {
+    let seat = Seat::new();
+    let terminal = Terminal::run_far(&screen(&seat, &[]), 100, 30, Duration::from_millis(700));
+    terminal.shows("Looking");
+    let before_the_answer = terminal.sight().wrote(b"\x1b[?2026h");
+    assert!(!before_the_answer);
+    // What is typed before the answer is not lost, and the answer is not taken for something typed.
+    terminal.types("2");
+    terminal.shows("Nothing is being got");
+    wait_until("the answer is used", || {
+        terminal.types("12");
+        let sight = terminal.sight();
+        sight.wrote(b"\x1b[?2026h") && sight.wrote(b"\x1b[?2026l")
+    });
+    terminal.types("q");
+    assert_eq!(terminal.ends(), 0);
+    terminal.assert_sane();
+}
+
+#[test]
+fn an_answer_that_comes_after_leaving_is_not_typed_into_the_shell() {
+    let seat = Seat::new();
+    let terminal = Terminal::run_far(&screen(&seat, &[]), 100, 30, Duration::from_millis(100));
+    terminal.until("the screen", |sight| sight.screen().alternate_screen());
+    terminal.types("q");
+    assert_eq!(terminal.ends(), 0);
+    assert!(!terminal.text().contains("2026"), "{}", terminal.text());
+    terminal.assert_sane();
+}
+
+#[test]
 fn what_is_pasted_is_no_keys() {
     let host = host();
     let (_seat, terminal) = guest_of(&host);
@@ -100,9 +131,9 @@ fn nothing_is_written_while_nothing_happens() {
     terminal.shows("Downloaded");
     // The clock in the corner is the only thing that may change: not in both of two seconds.
     let written = || {
-        let before = terminal.sight().bytes;
+        let before = terminal.sight().bytes.len();
         std::thread::sleep(Duration::from_secs(1));
-        terminal.sight().bytes - before
+        terminal.sight().bytes.len() - before
     };
     let settled = until(PATIENCE, || (written() == 0).then_some(()));
     assert!(settled.is_some(), "it never rests");

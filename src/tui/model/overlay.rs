@@ -49,6 +49,8 @@ pub(crate) enum Deed {
     Commands(Vec<(Command, String)>),
     /// Ends the screen.
     Quit,
+    /// Ends the screen; the runtime goes on without it.
+    Background,
 }
 
 /// What a typed line is for.

@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        Exit,
         action::Action,
         keymap::{Found, Key},
         model::{
@@ -74,6 +75,7 @@ fn answer(model: &mut Model, deed: Deed) -> Vec<Effect> {
     match deed {
         Deed::Commands(commands) => calls(model, commands),
         Deed::Quit => leaving::leave(model),
+        Deed::Background => vec![Effect::Leave(Exit::Background)],
     }
 }
 

@@ -42,7 +42,14 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     if running > 0 {
         lines.push("What is verified is kept; the next start goes on from there.".to_owned());
     }
-    let key = Key::named("y").expect("y is a key");
-    let quit = Answer { key, label: "Quit".to_owned(), does: Deed::Quit };
-    open(model, Overlay::Question(Question { title: "Quit".to_owned(), lines, answers: vec![quit], esc: "Stay" }))
+    let answer = |key: &str, label: &str, does| {
+        let key = Key::named(key).expect("a letter is a key");
+        Answer { key, label: label.to_owned(), does }
+    };
+    let mut answers = Vec::new();
+    if model.setting.can_stay {
+        answers.push(answer("b", "Keep sharing in the background", Deed::Background));
+    }
+    answers.push(answer("y", "Quit", Deed::Quit));
+    open(model, Overlay::Question(Question { title: "Quit".to_owned(), lines, answers, esc: "Stay" }))
 }

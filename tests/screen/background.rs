@@ -1,0 +1,74 @@
+//! Going to the background: the shell has its prompt back, and nothing under way notices.
+
+use rustix::process::{Signal, getsid, kill_process, test_kill_process};
+use serde_json::Value;
+
+use super::{
+    behind, guest_of, host,
+    process::{Seat, files_below, wait_until},
+    screen,
+    terminal::{Terminal, state_of},
+};
+
+fn transfer(seat: &Seat) -> Value {
+    seat.asks(&["transfers"]).as_array().unwrap().first().cloned().unwrap_or(Value::Null)
+}
+
+/// Has a large game under way and goes to the background.
+fn in_background(host: &Seat) -> (Seat, Terminal) {
+    let (seat, terminal) = guest_of(host);
+    terminal.types("/large\r\r2");
+    terminal.shows("chunks");
+    wait_until("bytes have come", || transfer(&seat)["done"].as_u64() > Some(1 << 20));
+    terminal.types("q");
+    terminal.shows("1 transfer runs");
+    terminal.types("b");
+    (seat, terminal)
+}
+
+#[test]
+fn a_transfer_goes_on_in_the_background_and_finishes() {
+    let host = host();
+    let (seat, terminal) = guest_of(&host);
+    terminal.types("/large\r\r2");
+    terminal.shows("chunks");
+    wait_until("bytes have come", || transfer(&seat)["done"].as_u64() > Some(1 << 20));
+    let (behind, done) = (behind(&terminal), transfer(&seat)["done"].as_u64());
+    terminal.types("q");
+    terminal.shows("1 transfer runs");
+    terminal.shows("Keep sharing in the background");
+    terminal.types("b");
+    assert_eq!(terminal.ends(), 0);
+    terminal.assert_sane();
+    terminal.shows("potluck goes on sharing");
+
+    assert!(transfer(&seat)["done"].as_u64() >= done, "it began anew");
+    assert_eq!(transfer(&seat)["state"], "getting");
+    assert_eq!(getsid(Some(behind)).unwrap(), behind, "it is in a session of its own");
+    wait_until("every byte is there", || files_below(&seat.game("Large")) == files_below(&host.game("Large")));
+    // One session from the beginning to the end.
+    let seen = |words: &str| host.log().matches(words).count();
+    assert_eq!((seen(" is here ("), seen(" is gone")), (1, 0), "{}", host.log());
+
+    // The window is closed; nothing of it is held by the one in the background.
+    drop(terminal);
+    assert!(test_kill_process(behind).is_ok());
+    kill_process(behind, Signal::TERM).unwrap();
+    wait_until("it has ended", || state_of(behind).is_none());
+    wait_until("its peers know", || host.log().contains(" is gone"));
+}
+
+#[test]
+fn the_screen_attaches_to_what_is_in_the_background() {
+    let host = host();
+    let (seat, terminal) = in_background(&host);
+    assert_eq!(terminal.ends(), 0);
+    let again = Terminal::run(&screen(&seat, &[]), 100, 30);
+    again.shows("attached to");
+    again.shows("Large");
+    // It stays when the screen goes, and nothing is asked.
+    again.types("q");
+    assert_eq!(again.ends(), 0);
+    again.assert_sane();
+    assert_eq!(transfer(&seat)["game"], "Large");
+}
