@@ -76,6 +76,16 @@ pub enum Command {
     },
     /// Part of the chunk map of a running transfer; answered with [`Reply::Map`].
     Map(MapRequest),
+    /// Which peers here have nothing of a game; answered with [`Reply::Without`].
+    Without {
+        /// Id or title.
+        game: String,
+    },
+    /// Which games a peer has that we lack, and the other way round; answered with [`Reply::Compared`].
+    Compare {
+        /// Id, its first characters, or name.
+        peer: String,
+    },
     /// Hold a game at a version.
     Pin {
         /// Id or title.
@@ -234,6 +244,10 @@ pub enum Reply {
     },
     /// Part of a chunk map.
     Map(MapView),
+    /// Who has nothing of a game.
+    Without(WithoutView),
+    /// What a peer has and lacks.
+    Compared(CompareView),
 }
 
 /// Part of the chunk map of a transfer.
@@ -267,6 +281,35 @@ pub struct ChunksView {
     /// Who holds those, at most [`CHUNKS_NAMES_MAX`] names; empty where nobody does.
     pub holders: Vec<String>,
 }
+
+/// Who has nothing of a game.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WithoutView {
+    /// The GameId.
+    pub game: String,
+    /// How many peers.
+    pub count: u32,
+    /// Names of the first of them, at most [`ROOM_NAMES_MAX`].
+    pub names: Vec<String>,
+}
+
+/// What a peer has and lacks beside us; of both the games that most machines have come first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CompareView {
+    /// PeerId.
+    pub peer: String,
+    /// Games it has all of and we have not.
+    pub more: u32,
+    /// Titles of the first of them, at most [`ROOM_NAMES_MAX`].
+    pub more_titles: Vec<String>,
+    /// Games we have all of and it has nothing of.
+    pub lacks: u32,
+    /// Titles of the first of them, at most [`ROOM_NAMES_MAX`].
+    pub lacks_titles: Vec<String>,
+}
+
+/// Names in a [`WithoutView`] and a [`CompareView`]; the faces say how many more there are.
+pub const ROOM_NAMES_MAX: usize = 8;
 
 /// Names of one kind in a [`ChunksView`]: more do not fit a line.
 pub const CHUNKS_NAMES_MAX: usize = 4;

@@ -33,7 +33,9 @@ pub(super) async fn run(session: &Session, add: &args::Add, console: &mut Consol
             | Reply::AlreadyHere { .. }
             | Reply::Verified(_)
             | Reply::Manifest { .. }
-            | Reply::Map(_)) => super::orders::report(&reply, console)?,
+            | Reply::Map(_)
+            | Reply::Without(_)
+            | Reply::Compared(_)) => super::orders::report(&reply, console)?,
         }
     }
     if console.json {

@@ -38,7 +38,9 @@ pub(super) async fn run(session: &Session, game: String, b3sum: bool, console: &
         | Reply::AlreadyHere { .. }
         | Reply::Added(_)
         | Reply::Verified(_)
-        | Reply::Map(_)) => report(&reply, console)?,
+        | Reply::Map(_)
+        | Reply::Without(_)
+        | Reply::Compared(_)) => report(&reply, console)?,
     }
     Ok(Exit::Done)
 }

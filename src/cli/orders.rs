@@ -51,6 +51,10 @@ pub(super) fn report(reply: &Reply, console: &mut Console) -> Result<(), Failure
         Reply::Added(added) => console.say(&format!("{} {} is in the library.", added.game, added.version)),
         Reply::Verified(report) => console.say(&format!("{} was checked.", report.game)),
         Reply::Manifest { json, .. } => console.text(json),
+        Reply::Without(without) => console.say(&format!("{} peers have nothing of {}.", without.count, without.game)),
+        Reply::Compared(compared) => {
+            console.say(&format!("It has {} more games and lacks {}.", compared.more, compared.lacks))
+        }
         Reply::Map(map) => console.say(&format!("{} has {} chunks.", map.game, map.chunks)),
     }
 }

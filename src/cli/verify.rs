@@ -26,7 +26,9 @@ pub(super) async fn run(session: &Session, game: &str, repair: bool, console: &m
         | Reply::AlreadyHere { .. }
         | Reply::Added(_)
         | Reply::Manifest { .. }
-        | Reply::Map(_)) => {
+        | Reply::Map(_)
+        | Reply::Without(_)
+        | Reply::Compared(_)) => {
             report(&reply, console)?;
             return Ok(Exit::Done);
         }

@@ -366,6 +366,34 @@ impl Library {
         self.index.builds_of(content).flat_map(|build| self.index.holders(build)).collect()
     }
 
+    /// The peers here that have nothing of a game.
+    #[must_use]
+    pub fn without(&self, game: &GameId) -> Vec<PeerId> {
+        let builds = self.index.builds(game);
+        let with: BTreeSet<PeerId> =
+            builds.flat_map(|(_, build)| self.index.holders(build)).map(|(peer, _)| peer).collect();
+        self.here.keys().filter(|peer| !with.contains(peer)).copied().collect()
+    }
+
+    /// The games a peer has all of and we hold nothing of, and those we share and it has nothing of; `None` for a peer
+    /// that is not here.
+    #[must_use]
+    pub fn compare(&self, peer: &PeerId) -> Option<(Vec<GameId>, Vec<GameId>)> {
+        let no = self.here.get(peer)?.no;
+        let theirs = self.index.games_of(no);
+        let ours = |game: &GameId| self.local.get(game).is_some_and(|local| local.held().is_some());
+        let mut more: Vec<GameId> = self.index.whole_games_of(no).into_iter().collect();
+        more.retain(|game| self.rules.allow(game) && !ours(game));
+        let lacks = self.local.ids().filter(|game| ours(game) && self.rules.allow(game) && !theirs.contains(*game));
+        Some((more, lacks.cloned().collect()))
+    }
+
+    /// How many peers here have all of some build of a game: of the build that most have.
+    #[must_use]
+    pub fn whole_holders(&self, game: &GameId) -> usize {
+        self.index.builds(game).map(|(_, build)| build.whole()).max().unwrap_or(0)
+    }
+
     /// How much a peer has of a build; `None` when nothing.
     #[must_use]
     pub fn share_of(&self, peer: &PeerId, game: &GameId, content: &ContentId) -> Option<EntryState> {

@@ -330,6 +330,8 @@ impl Driver {
                 library_input(inputs, LibraryInput::Verify { game, repair, reply }).await
             }
             Command::Manifest { game } => library_input(inputs, LibraryInput::Manifest { game, reply }).await,
+            Command::Without { game } => library_input(inputs, LibraryInput::Without { game, reply }).await,
+            Command::Compare { peer } => library_input(inputs, LibraryInput::Compare { peer, reply }).await,
             Command::Pin { game, version } => {
                 library_input(inputs, LibraryInput::Pin { game, version: Some(version), reply }).await
             }

@@ -99,6 +99,10 @@ pub(crate) enum LibraryInput {
     Verify { game: String, repair: bool, reply: ReplyTo },
     /// `manifest`.
     Manifest { game: String, reply: ReplyTo },
+    /// `without`.
+    Without { game: String, reply: ReplyTo },
+    /// `compare`.
+    Compare { peer: String, reply: ReplyTo },
     /// `pin` (a version) and `unpin` (none).
     Pin { game: String, version: Option<String>, reply: ReplyTo },
     /// `trust` and no longer.

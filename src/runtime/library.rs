@@ -13,6 +13,7 @@ mod looks;
 mod mirror;
 mod outbox;
 mod remembered;
+mod room;
 mod shows;
 mod survey;
 mod sync;
@@ -364,6 +365,8 @@ impl Actor {
             LibraryInput::Remove { game, reply } => self.remove(&game, reply),
             LibraryInput::Verify { game, repair, reply } => self.verify(&game, repair, reply),
             LibraryInput::Manifest { game, reply } => self.manifest(&game, reply),
+            LibraryInput::Without { game, reply } => answer(reply, room::without(&self.core, &self.names, &game)),
+            LibraryInput::Compare { peer, reply } => answer(reply, room::compare(&self.core, &self.names, &peer)),
             LibraryInput::Pin { game, version, reply } => {
                 let result = self.pin(&game, version.as_deref());
                 answer(reply, result);
@@ -621,6 +624,8 @@ fn is_command(input: &LibraryInput) -> bool {
         | LibraryInput::Remove { .. }
         | LibraryInput::Verify { .. }
         | LibraryInput::Manifest { .. }
+        | LibraryInput::Without { .. }
+        | LibraryInput::Compare { .. }
         | LibraryInput::Pin { .. }
         | LibraryInput::Trust { .. }
         | LibraryInput::Rescan { .. } => true,

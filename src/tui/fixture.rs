@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::api::{
-    BuildView, ChunksView, GameView, LinkPath, LinkView, MapCell, MapRequest, MapView, MeView, PeerView, Phase,
-    Snapshot, SourceView, StateWord, Totals, TransferView, UpdateView,
+    BuildView, ChunksView, Command, CompareView, GameView, LinkPath, LinkView, MapCell, MapRequest, MapView, MeView,
+    PeerView, Phase, Reply, Snapshot, SourceView, StateWord, Totals, TransferView, UpdateView, WithoutView,
 };
 
 pub(super) const NOW_MS: u64 = 1_795_288_440_000;
@@ -229,6 +229,22 @@ fn map(chunks: u32, percent: u32, rarest: u8) -> Vec<MapCell> {
             MapCell { first, all, have, coming, bad: 0, rarest, held, fewest }
         })
         .collect()
+}
+
+/// What a runtime would say of a game or of a peer.
+pub(super) fn of_the_room(command: &Command) -> Reply {
+    if let Command::Without { game } = command {
+        let names = ["seat-09", "seat-31", "seat-40", "seat-58", "seat-77", "seat-91", "tv-1", "日本の友達"];
+        return Reply::Without(WithoutView { game: game.clone(), count: 9, names: names.map(str::to_owned).into() });
+    }
+    let Command::Compare { peer } = command else { panic!("{command:?} is no question of a pane") };
+    Reply::Compared(CompareView {
+        peer: peer.clone(),
+        more: 3,
+        more_titles: ["FlatOut 2", "Veloren", "BZFlag"].map(str::to_owned).into(),
+        lacks: 5,
+        lacks_titles: ["Company of Heroes", "東方紅魔郷", "Xonotic", "OpenRA", "OpenTTD"].map(str::to_owned).into(),
+    })
 }
 
 /// What a runtime would answer: every third chunk is here, one comes now and then, one is rare.

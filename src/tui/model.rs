@@ -11,6 +11,7 @@ pub(crate) mod map;
 pub(crate) mod notice;
 pub(crate) mod overlay;
 pub(crate) mod peers;
+pub(crate) mod room;
 pub(crate) mod table;
 pub(crate) mod transfers;
 
@@ -27,6 +28,7 @@ use self::{
     map::MapLook,
     notice::Notice,
     overlay::Overlay,
+    room::Room,
     table::{SortBy, Table},
     transfers::Queue,
 };
@@ -91,6 +93,7 @@ pub(crate) struct Model {
     queue: Queue,
     pub(crate) log: Log,
     pub(crate) map: MapLook,
+    pub(crate) room: Room,
     pub(crate) histories: Histories,
     pub(crate) notice: Notice,
     /// What lies over the screen and takes the keys.
@@ -122,6 +125,7 @@ impl Model {
             queue: Queue::default(),
             log: Log::default(),
             map: MapLook::default(),
+            room: Room::default(),
             histories: Histories::default(),
             notice: Notice::default(),
             overlay: None,

@@ -29,6 +29,8 @@ pub(super) struct Seat {
     asked: Vec<Command>,
     /// Looks at the map, which follow from what is in view and not from a key.
     looks: Vec<crate::api::MapRequest>,
+    /// Whether what the panes ask is answered.
+    answers: bool,
     left: Option<Exit>,
 }
 
@@ -51,6 +53,7 @@ impl Seat {
             model: Model::new(setting, snapshot, Size::new(width, height), now),
             asked: Vec::new(),
             looks: Vec::new(),
+            answers: false,
             left: None,
         };
         // A few seconds of history, rising and falling.
@@ -69,9 +72,26 @@ impl Seat {
 
     pub(super) fn tell(&mut self, msg: Msg) -> Vec<Effect> {
         let mut effects = update(&mut self.model, msg);
+        let is_of_the_room = |command: &Command| matches!(command, Command::Without { .. } | Command::Compare { .. });
+        let mut asked = Vec::new();
+        for effect in &effects {
+            if let Effect::Call { command, .. } = effect
+                && self.answers
+                && is_of_the_room(command)
+            {
+                asked.push(command.clone());
+            }
+        }
+        for command in asked {
+            let result = Ok(fixture::of_the_room(&command));
+            let more = update(&mut self.model, Msg::Answer { command, subject: String::new(), result });
+            assert_eq!(more, [Effect::DrawSoon]);
+        }
         for effect in &mut effects {
             match effect {
                 Effect::Call { command: Command::Map(request), .. } => self.looks.push(request.clone()),
+                // What the panes ask follows from what is looked at.
+                Effect::Call { command: Command::Without { .. } | Command::Compare { .. }, .. } => {}
                 Effect::Call { command, .. } => self.asked.push(command.clone()),
                 Effect::Leave(exit) => self.left = Some(*exit),
                 Effect::DrawNow | Effect::DrawSoon | Effect::Redraw | Effect::Suspend | Effect::Bell => {}
@@ -84,6 +104,13 @@ impl Seat {
         for key in script(keys) {
             self.tell(Msg::Key(key));
         }
+        self
+    }
+
+    /// From now on what the panes ask of games and peers is answered.
+    fn told_of_the_room(mut self) -> Self {
+        self.answers = true;
+        self.model.room = Default::default();
         self
     }
 
@@ -126,7 +153,7 @@ fn text_of(buf: &Buffer) -> String {
 }
 
 fn busy(width: u16, height: u16) -> Seat {
-    Seat::new(&fixture::room(), width, height).event(Level::Done, "Xonotic 0.8.6 is ready to play.")
+    Seat::new(&fixture::room(), width, height).told_of_the_room().event(Level::Done, "Xonotic 0.8.6 is ready to play.")
 }
 
 /// Links that came and went.

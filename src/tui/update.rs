@@ -8,6 +8,7 @@ mod keys;
 mod leaving;
 mod map;
 mod pane;
+mod room;
 mod step;
 
 use std::sync::Arc;
@@ -81,6 +82,7 @@ pub(crate) enum Effect {
 pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut effects = on_msg(model, msg);
     effects.extend(map::look(model));
+    effects.extend(room::look(model));
     effects
 }
 
@@ -94,9 +96,14 @@ fn on_msg(model: &mut Model, msg: Msg) -> Vec<Effect> {
             vec![Effect::DrawNow]
         }
         Msg::Snapshot(snapshot) => {
-            let transfers = Arc::clone(&model.snapshot.transfers);
+            let before = model.snapshot.clone();
             if model.take(&snapshot) {
-                if !Arc::ptr_eq(&transfers, &model.snapshot.transfers) {
+                let same_room =
+                    Arc::ptr_eq(&before.games, &snapshot.games) && Arc::ptr_eq(&before.peers, &snapshot.peers);
+                if !same_room {
+                    model.room.on_change();
+                }
+                if !Arc::ptr_eq(&before.transfers, &snapshot.transfers) {
                     model.map.on_change();
                 }
                 vec![Effect::DrawSoon]
@@ -110,6 +117,8 @@ fn on_msg(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.connections.rebase(&model.snapshot.links);
             draw_if(matches!(model.screen, Screen::Links | Screen::Log))
         }
+        Msg::Answer { command: Command::Without { game }, result, .. } => room::on_without(model, &game, result),
+        Msg::Answer { command: Command::Compare { peer }, result, .. } => room::on_compared(model, &peer, result),
         Msg::Answer { command: Command::Map(request), result, .. } => map::on_answer(model, request, result),
         Msg::Answer { command, subject, result } => {
             model.asked = model.asked.saturating_sub(1);

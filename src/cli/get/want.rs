@@ -61,9 +61,16 @@ impl Want {
                 let outcome = Some(Outcome::AlreadyHere);
                 Ok(Self { game, version, content, size: 0, seen: None, outcome, doubt: None })
             }
-            Reply::Done { .. } | Reply::Added(_) | Reply::Verified(_) | Reply::Manifest { .. } | Reply::Map(_) => Err(
-                Failure::new(Exit::Failed, "potluck answered something else than was asked; are both of one version?"),
-            ),
+            Reply::Done { .. }
+            | Reply::Added(_)
+            | Reply::Verified(_)
+            | Reply::Manifest { .. }
+            | Reply::Map(_)
+            | Reply::Without(_)
+            | Reply::Compared(_) => Err(Failure::new(
+                Exit::Failed,
+                "potluck answered something else than was asked; are both of one version?",
+            )),
         }
     }
 

@@ -138,6 +138,12 @@ impl Index {
         self.peers[peer.0].lines.keys().map(|build| self.builds[build.0].key.game.clone()).collect()
     }
 
+    /// The games a peer has all of, in any build.
+    pub(super) fn whole_games_of(&self, peer: PeerNo) -> BTreeSet<GameId> {
+        let whole = self.peers[peer.0].lines.iter().filter(|(_, line)| line.state == EntryState::Ready);
+        whole.map(|(build, _)| self.builds[build.0].key.game.clone()).collect()
+    }
+
     pub(super) fn summary(&self, peer: PeerNo) -> PeerSummary {
         let row = &self.peers[peer.0];
         let getting = row.lines.values().find_map(|line| match line.state {

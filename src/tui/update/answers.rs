@@ -33,8 +33,8 @@ fn of_reply(model: &mut Model, command: &Command, subject: &str, reply: Reply) -
         Reply::Added(added) => (Level::Done, of_added(&added)),
         Reply::Verified(report) => of_verified(model, command, subject, &report),
         Reply::Manifest { files, .. } => (Level::Info, words::count(files.len() as u64, "file")),
-        // The map takes its own answers.
-        Reply::Map(_) => (Level::Info, String::new()),
+        // The panes take their own answers.
+        Reply::Map(_) | Reply::Without(_) | Reply::Compared(_) => (Level::Info, String::new()),
     }
 }
 

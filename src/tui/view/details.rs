@@ -70,7 +70,7 @@ fn lines<'m>(pen: Pen<'_>, model: &'m Model, game: &'m GameView, width: u16) -> 
         Some(transfer) if !transfer.sources.is_empty() => sources(pen, transfer, &mut lines),
         Some(_) | None => holders(pen, game, width, &mut lines),
     }
-    without(pen, model, game, &mut lines);
+    without(pen, model, game, width, &mut lines);
     lines.push(Pair::default());
     lines.push((Line::from(pen.span("id", Role::Dim)), Line::from(pen.span(game.id.as_str(), Role::Dim))));
     let content = words::short_id(&game.content);
@@ -204,19 +204,21 @@ fn holders<'m>(pen: Pen<'_>, game: &'m GameView, width: u16, lines: &mut Vec<Pai
     lines.extend(text::wrap(&line, usize::from(width)).into_iter().map(|line| (line, Line::default())));
 }
 
-/// How many of the room neither have it nor get it.
-fn without<'m>(pen: Pen<'_>, model: &Model, game: &GameView, lines: &mut Vec<Pair<'m>>) {
-    let seats = u64::from(model.snapshot.totals.peers) + 1;
-    let with = u64::from(game.have) + u64::from(game.getting);
-    let without = seats.saturating_sub(with);
-    if game.have == 0 || without == 0 {
-        return;
-    }
+/// Who of the room has nothing of it, where somebody has.
+fn without<'m>(pen: Pen<'_>, model: &'m Model, game: &GameView, width: u16, lines: &mut Vec<Pair<'m>>) {
+    let Some(known) = model.room.without.of(&game.id).filter(|known| known.count > 0 && game.have > 0) else { return };
     lines.push(Pair::default());
     lines.push((
         Line::from(pen.span("WITHOUT IT", Role::Header)),
-        Line::from(pen.span(words::count(without, "seat"), Role::Dim)),
+        Line::from(pen.span(words::count(u64::from(known.count), "seat"), Role::Dim)),
     ));
+    let mut names = known.names.join("  ");
+    let more = u64::from(known.count).saturating_sub(known.names.len() as u64);
+    if more > 0 {
+        names = format!("{names}  and {} more", words::thousands(more));
+    }
+    let line = Line::from(pen.span(names, Role::Text));
+    lines.extend(text::wrap(&line, usize::from(width)).into_iter().map(|line| (line, Line::default())));
 }
 
 /// What the pane says, in one line.

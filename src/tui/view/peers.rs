@@ -158,18 +158,6 @@ fn details<'m>(pen: Pen<'_>, model: &'m Model, peer: &'m PeerView) -> Vec<(Line<
         ]),
         Line::from(pen.span(connection, Role::Dim)),
     )];
-    lines.push(row("gets from you", flow(peer.up_bps, peer.up, peer.getting.as_ref(), dot), Role::Text));
-    lines.push(row("you get", flow(peer.down_bps, peer.down, ours(model, peer).as_ref(), dot), Role::Text));
-    lines.push(row("has", words::count(u64::from(peer.games), "game"), Role::Text));
-    if let Some(guess) = model.histories.of_peer(&peer.id).and_then(|history| port(history.best())) {
-        lines.push(row("port", guess, Role::Dim));
-    }
-    let ways = [(peer.up_limit_bps, "to it"), (peer.down_limit_bps, "from it")];
-    let limit = |(bps, way): (Option<u64>, &str)| bps.map(|bps| format!("at most {} {way}", words::rate(bps)));
-    let limits: Vec<String> = ways.into_iter().filter_map(limit).collect();
-    if !limits.is_empty() {
-        lines.push(row("limits", limits.join(dot), Role::Text));
-    }
     let standing = match (peer.blocked, peer.trusted) {
         (true, _) => Some(("blocked by you; b lets it in again", Role::Error)),
         (false, true) => Some(("trusted: what it announces counts as vouched for", Role::Ready)),
@@ -181,7 +169,52 @@ fn details<'m>(pen: Pen<'_>, model: &'m Model, peer: &'m PeerView) -> Vec<(Line<
     if !peer.note.is_empty() {
         lines.push(row("note", peer.note.clone(), Role::Warning));
     }
+    let (gets, _) = row("gets from you", flow(peer.up_bps, peer.up, peer.getting.as_ref(), dot), Role::Text);
+    let guess = model.histories.of_peer(&peer.id).and_then(|history| port(history.best())).unwrap_or_default();
+    lines.push((gets, Line::from(pen.span(guess, Role::Dim))));
+    lines.push(row("you get", flow(peer.down_bps, peer.down, ours(model, peer).as_ref(), dot), Role::Text));
+    let games = words::count(u64::from(peer.games), "game");
+    let compared = model.room.compared.of(&peer.id);
+    let more = compared.filter(|known| known.more > 0).map_or_else(String::new, |known| {
+        format!(
+            ", {} that you do not: {}",
+            words::thousands(u64::from(known.more)),
+            some(&known.more_titles, known.more)
+        )
+    });
+    lines.push(row("has", format!("{games}{more}"), Role::Text));
+    if let Some(known) = compared.filter(|known| known.lacks > 0) {
+        lines.push(row("lacks", some(&known.lacks_titles, known.lacks), Role::Text));
+    }
+    lines.push(row("limits", limits(model, peer, dot), Role::Text));
     lines
+}
+
+/// The first of so many titles.
+fn some(titles: &[String], count: u32) -> String {
+    const NAMED_MAX: usize = 3;
+    let named: Vec<&str> = titles.iter().take(NAMED_MAX).map(String::as_str).collect();
+    match u64::from(count).saturating_sub(named.len() as u64) {
+        0 => named.join(", "),
+        more => format!("{} and {} more", named.join(", "), words::thousands(more)),
+    }
+}
+
+/// What bounds the rates between us.
+fn limits(model: &Model, peer: &PeerView, dot: &str) -> String {
+    let ways = [(peer.up_limit_bps, "to it"), (peer.down_limit_bps, "from it")];
+    let limit = |(bps, way): (Option<u64>, &str)| bps.map(|bps| format!("at most {} {way}", words::rate(bps)));
+    let own: Vec<String> = ways.into_iter().filter_map(limit).collect();
+    if !own.is_empty() {
+        return own.join(dot);
+    }
+    let totals = &model.snapshot.totals;
+    let ours = [(totals.up_limit_bps, "upload"), (totals.down_limit_bps, "download")];
+    let ours: Vec<String> = ours
+        .into_iter()
+        .filter_map(|(bps, way)| bps.map(|bps| format!("your {way} limit of {} applies", words::rate(bps))))
+        .collect();
+    if ours.is_empty() { "none".to_owned() } else { format!("none of its own; {}", ours.join(dot)) }
 }
 
 /// What moves in one direction: what, how fast, and how much in this run.
@@ -216,5 +249,5 @@ fn port(best_bps: u64) -> Option<String> {
         250_000_000..=312_500_000 => "2.5 Gbit",
         _ => return None,
     };
-    Some(format!("fastest seen {}: looks like {name}", words::rate(best_bps)))
+    Some(format!("fastest seen {}: looks like a {name} port", words::rate(best_bps)))
 }

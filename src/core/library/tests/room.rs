@@ -43,6 +43,29 @@ fn by_content(lines: &[LibraryEntry]) -> Lines {
     lines.iter().map(|line| (line.content, line.clone())).collect()
 }
 
+#[test]
+fn who_has_nothing_of_a_game_and_what_a_peer_has_beside_us() {
+    let whole = |id: &str, number| entry(id, number, "1", 10);
+    let begun = |id: &str, number| entry(id, number, "1", 4);
+    let peers: [(u8, &[LibraryEntry]); 3] =
+        [(1, &[whole("a", 1), whole("b", 2)]), (2, &[whole("b", 2), begun("a", 1), begun("d", 4)]), (3, &[])];
+    let mut library = room_of(Rules::default(), &peers);
+    let now = Instant::now();
+    for (id, number) in [("b", 2), ("c", 3)] {
+        library.handle_local(&game(id), LocalChange::Complete(build(number, "1")), now);
+    }
+    assert_eq!(library.without(&game("a")), [peer(3)]);
+    assert_eq!(library.without(&game("b")), [peer(3)]);
+    assert_eq!(library.without(&game("c")), [peer(1), peer(2), peer(3)]);
+    // What it has only begun is neither: it cannot be got from there, nor does it lack it.
+    let compare = |number| library.compare(&peer(number)).unwrap();
+    assert_eq!(compare(1), (vec![game("a")], vec![game("c")]));
+    assert_eq!(compare(2), (vec![], vec![game("c")]));
+    assert_eq!(compare(3), (vec![], vec![game("b"), game("c")]));
+    assert_eq!(library.compare(&peer(9)), None);
+    assert_eq!((library.whole_holders(&game("b")), library.whole_holders(&game("c"))), (2, 0));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
