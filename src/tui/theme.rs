@@ -1,10 +1,14 @@
-//! Themes: what each role looks like. The code names roles, files name colours. A theme lies over the
-//! default one, role by role; what a terminal cannot show becomes the nearest it can.
+//! Themes: what each role looks like. The code names roles, files name colours. A theme lies role by role over the one
+//! it inherits, which is the default one unless it names another; what a terminal cannot show becomes the nearest it
+//! can.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use ratatui::style::{Color, Modifier, Style};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 
 macro_rules! roles {
     ($($role:ident $name:literal,)*) => {
@@ -86,6 +90,8 @@ pub(crate) const BUILT_IN: &[(&str, &str)] = &[
     ("default", include_str!("../../themes/default.toml")),
     ("high-contrast", include_str!("../../themes/high-contrast.toml")),
     ("blue-orange", include_str!("../../themes/blue-orange.toml")),
+    ("gruvbox-dark", include_str!("../../themes/gruvbox-dark.toml")),
+    ("catppuccin-mocha", include_str!("../../themes/catppuccin-mocha.toml")),
     ("mono", include_str!("../../themes/mono.toml")),
 ];
 
@@ -121,6 +127,14 @@ pub enum ThemeError {
         /// What is wrong, with line and column.
         message: String,
     },
+    /// It lies over itself.
+    #[error(
+        "theme {name} inherits itself, through others or not; a theme inherits one that comes with potluck or ends there"
+    )]
+    Loop {
+        /// Its name.
+        name: String,
+    },
     /// It names something that has no look.
     #[error("theme {name}: there is no role {role}; the nearest is {nearest}")]
     Role {
@@ -149,16 +163,22 @@ impl Theme {
     /// The theme of this name, one of ours or of `user` (name and text of a file), at this depth.
     pub(crate) fn named(name: &str, user: &[(String, String)], depth: ColorDepth) -> Result<Self, ThemeError> {
         let name = if depth == ColorDepth::Mono { "mono" } else { name };
-        let ours = BUILT_IN.iter().map(|(name, text)| (*name, *text));
-        let mut all = user.iter().map(|(name, text)| (name.as_str(), text.as_str())).chain(ours);
-        let Some((_, text)) = all.find(|(known, _)| *known == name) else {
-            let known: Vec<&str> =
-                BUILT_IN.iter().map(|(name, _)| *name).chain(user.iter().map(|(name, _)| name.as_str())).collect();
-            return Err(ThemeError::Unknown { name: name.to_owned(), known: known.join(", ") });
-        };
         let mut styles = vec![Style::new(); Role::ALL.len()];
-        lay(&mut styles, BUILT_IN[0].0, BUILT_IN[0].1)?;
-        lay(&mut styles, name, text)?;
+        lay(&mut styles, BUILT_IN[0].0, read(BUILT_IN[0].0, BUILT_IN[0].1)?.looks)?;
+        // From the one that was asked for down to what it rests on; then laid in the other order.
+        let mut layers: Vec<(String, File)> = Vec::new();
+        let mut wanted = Some(name.to_owned());
+        while let Some(name) = wanted {
+            if layers.iter().any(|(below, _)| *below == name) {
+                return Err(ThemeError::Loop { name });
+            }
+            let file = read(&name, find(&name, user)?)?;
+            wanted = file.inherit.clone();
+            layers.push((name, file));
+        }
+        for (name, file) in layers.into_iter().rev() {
+            lay(&mut styles, &name, file.looks)?;
+        }
         for style in &mut styles {
             *style = at_depth(*style, depth);
         }
@@ -205,10 +225,57 @@ enum ColorName {
     Text(String),
 }
 
-/// Lays a theme over what is there.
-fn lay(styles: &mut [Style], name: &str, text: &str) -> Result<(), ThemeError> {
-    let looks: BTreeMap<String, Look> = toml::from_str(text)
-        .map_err(|error| ThemeError::Syntax { name: name.to_owned(), message: error.to_string() })?;
+/// A theme file: looks by role, and the theme they lie over, which is the default one where none is named.
+#[derive(Debug, Default)]
+struct File {
+    inherit: Option<String>,
+    looks: BTreeMap<String, Look>,
+}
+
+impl<'de> Deserialize<'de> for File {
+    /// By hand, because a flattened map would lose the lines of mistakes.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = File;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a look for each role")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<File, A::Error> {
+                let mut file = File::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    if key == "inherit" {
+                        file.inherit = Some(map.next_value()?);
+                    } else {
+                        file.looks.insert(key, map.next_value()?);
+                    }
+                }
+                Ok(file)
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+/// The text of a theme, the user's before ours.
+fn find<'t>(name: &str, user: &'t [(String, String)]) -> Result<&'t str, ThemeError> {
+    let ours = BUILT_IN.iter().map(|(name, text)| (*name, *text));
+    let mut all = user.iter().map(|(name, text)| (name.as_str(), text.as_str())).chain(ours);
+    all.find(|(known, _)| *known == name).map(|(_, text)| text).ok_or_else(|| {
+        let known: Vec<&str> =
+            BUILT_IN.iter().map(|(name, _)| *name).chain(user.iter().map(|(name, _)| name.as_str())).collect();
+        ThemeError::Unknown { name: name.to_owned(), known: known.join(", ") }
+    })
+}
+
+fn read(name: &str, text: &str) -> Result<File, ThemeError> {
+    toml::from_str(text).map_err(|error| ThemeError::Syntax { name: name.to_owned(), message: error.to_string() })
+}
+
+/// Lays looks over what is there.
+fn lay(styles: &mut [Style], name: &str, looks: BTreeMap<String, Look>) -> Result<(), ThemeError> {
     for (role, look) in looks {
         let Some(at) = Role::ALL.iter().position(|(_, known)| *known == role) else {
             return Err(ThemeError::Role { name: name.to_owned(), nearest: nearest(&role), role });
@@ -291,38 +358,51 @@ fn to_256(color: Color) -> Color {
     }
 }
 
-/// The nearest of the sixteen, as most palettes have them.
-fn to_16(color: Color) -> Color {
-    const PALETTE: [(Color, [u8; 3]); 16] = [
-        (Color::Black, [0, 0, 0]),
-        (Color::Red, [205, 0, 0]),
-        (Color::Green, [0, 205, 0]),
-        (Color::Yellow, [205, 205, 0]),
-        (Color::Blue, [0, 0, 238]),
-        (Color::Magenta, [205, 0, 205]),
-        (Color::Cyan, [0, 205, 205]),
-        (Color::Gray, [229, 229, 229]),
-        (Color::DarkGray, [127, 127, 127]),
-        (Color::LightRed, [255, 0, 0]),
-        (Color::LightGreen, [0, 255, 0]),
-        (Color::LightYellow, [255, 255, 0]),
-        (Color::LightBlue, [92, 92, 255]),
-        (Color::LightMagenta, [255, 0, 255]),
-        (Color::LightCyan, [0, 255, 255]),
-        (Color::White, [255, 255, 255]),
-    ];
-    let wanted = if let Color::Rgb(red, green, blue) = color {
-        [red, green, blue]
-    } else if let Color::Indexed(at) = color {
-        let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
-        match at {
-            0..16 => return PALETTE[usize::from(at)].0,
+/// How bright each part of a colour is; of the sixteen as most palettes have them, and nothing of the terminal's own.
+fn rgb(color: Color) -> Option<[u8; 3]> {
+    let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
+    if let Color::Rgb(red, green, blue) = color {
+        return Some([red, green, blue]);
+    }
+    if let Color::Indexed(at) = color {
+        return Some(match at {
+            0..16 => PALETTE[usize::from(at)].1,
             16..232 => [level((at - 16) / 36), level((at - 16) / 6 % 6), level((at - 16) % 6)],
             232.. => [8 + 10 * (at - 232); 3],
-        }
-    } else {
+        });
+    }
+    PALETTE.iter().find(|(named, _)| *named == color).map(|(_, parts)| *parts)
+}
+
+/// The sixteen, as most palettes have them.
+const PALETTE: [(Color, [u8; 3]); 16] = [
+    (Color::Black, [0, 0, 0]),
+    (Color::Red, [205, 0, 0]),
+    (Color::Green, [0, 205, 0]),
+    (Color::Yellow, [205, 205, 0]),
+    (Color::Blue, [0, 0, 238]),
+    (Color::Magenta, [205, 0, 205]),
+    (Color::Cyan, [0, 205, 205]),
+    (Color::Gray, [229, 229, 229]),
+    (Color::DarkGray, [127, 127, 127]),
+    (Color::LightRed, [255, 0, 0]),
+    (Color::LightGreen, [0, 255, 0]),
+    (Color::LightYellow, [255, 255, 0]),
+    (Color::LightBlue, [92, 92, 255]),
+    (Color::LightMagenta, [255, 0, 255]),
+    (Color::LightCyan, [0, 255, 255]),
+    (Color::White, [255, 255, 255]),
+];
+
+/// The nearest of the sixteen.
+fn to_16(color: Color) -> Color {
+    if let Color::Indexed(at @ 0..16) = color {
+        return PALETTE[usize::from(at)].0;
+    }
+    if PALETTE.iter().any(|(named, _)| *named == color) {
         return color;
-    };
+    }
+    let Some(wanted) = rgb(color) else { return color };
     PALETTE.iter().min_by_key(|(_, known)| distance(*known, wanted)).map_or(color, |(nearest, _)| *nearest)
 }
 
@@ -337,7 +417,7 @@ pub(crate) mod tests {
     #[test]
     fn every_theme_says_what_every_role_looks_like() {
         for (name, text) in BUILT_IN {
-            let looks: BTreeMap<String, Look> = toml::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let looks = read(name, text).unwrap_or_else(|error| panic!("{error}")).looks;
             for (_, role) in Role::ALL {
                 assert!(looks.contains_key(*role), "{name} lacks {role}");
             }
@@ -357,6 +437,96 @@ pub(crate) mod tests {
             }
             assert!(theme.style(Role::Selected).add_modifier.contains(Modifier::REVERSED));
         }
+    }
+
+    /// The contrast of two colours by WCAG 2: from 1 to 21.
+    fn contrast(a: Color, b: Color) -> f64 {
+        let luminance = |color: Color| {
+            let part = |value: u8| {
+                let value = f64::from(value) / 255.0;
+                if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+            };
+            let [red, green, blue] = rgb(color).expect("a colour and not the terminal's own").map(part);
+            0.2126 * red + 0.7152 * green + 0.0722 * blue
+        };
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        // Lines, empty parts of meters and the map are shapes: 3 to 1 is enough for them, text wants 4.5.
+        let shapes = [
+            Role::Border,
+            Role::MeterRest,
+            Role::MapMissing,
+            Role::MapLow,
+            Role::MapMid,
+            Role::MapHigh,
+            Role::Source1,
+            Role::Source2,
+            Role::Source3,
+            Role::Source4,
+            Role::Source5,
+            Role::Source6,
+        ];
+        let mut checked = 0;
+        for (name, _) in BUILT_IN {
+            let theme = Theme::named(name, &[], ColorDepth::True).unwrap();
+            for (role, role_name) in Role::ALL {
+                let style = theme.style(*role);
+                if let (Some(fg), Some(bg)) = (style.fg, style.bg)
+                    && fg != Color::Reset
+                    && bg != Color::Reset
+                {
+                    let least = if shapes.contains(role) { 3.0 } else { 4.5 };
+                    let found = contrast(fg, bg);
+                    assert!(found >= least, "{name}: {role_name} has {found:.2} to 1, {least} is wanted");
+                    checked += 1;
+                }
+            }
+        }
+        assert!(checked > 150, "three themes set both colours of every role");
+        assert!((contrast(Color::Rgb(255, 255, 255), Color::Rgb(0, 0, 0)) - 21.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_states_of_the_map_differ_in_every_theme_with_colours() {
+        for (name, _) in BUILT_IN.iter().filter(|(name, _)| *name != "mono") {
+            // The others say of themselves that they want more than sixteen colours.
+            let for_16 = ["default", "high-contrast"].contains(name);
+            for depth in [ColorDepth::Ansi16, ColorDepth::Indexed256, ColorDepth::True] {
+                if depth == ColorDepth::Ansi16 && !for_16 {
+                    continue;
+                }
+                let theme = Theme::named(name, &[], depth).unwrap();
+                assert!(theme.has_map_colors(), "{name}");
+                let [have, coming] = [Role::MapHave, Role::MapComing].map(|role| theme.style(role).fg);
+                let parts = [Role::MapHigh, Role::MapMid, Role::MapLow].map(|role| theme.style(role).fg);
+                assert_ne!(have, coming, "{name} {depth:?}");
+                assert!(!parts.contains(&coming), "{name} {depth:?}: what comes looks like what is partly here");
+                assert!(!parts.contains(&have), "{name} {depth:?}: what is partly here looks whole");
+            }
+        }
+        assert!(!Theme::named("mono", &[], ColorDepth::True).unwrap().has_map_colors());
+    }
+
+    #[test]
+    fn a_theme_may_inherit_another() {
+        let user = [
+            ("mine".to_owned(), "inherit = \"gruvbox-dark\"\nready = { fg = 99 }".to_owned()),
+            ("darker".to_owned(), "inherit = \"mine\"\nwaiting = { fg = 98 }".to_owned()),
+            ("a".to_owned(), "inherit = \"b\"".to_owned()),
+            ("b".to_owned(), "inherit = \"a\"".to_owned()),
+        ];
+        let named = |name: &str| Theme::named(name, &user, ColorDepth::True);
+        let (below, theme) = (named("gruvbox-dark").unwrap(), named("darker").unwrap());
+        assert_eq!(theme.style(Role::Ready).fg, Some(Color::Indexed(99)));
+        assert_eq!(theme.style(Role::Waiting).fg, Some(Color::Indexed(98)));
+        assert_eq!(theme.style(Role::Failed), below.style(Role::Failed));
+        assert!(named("a").unwrap_err().to_string().contains("inherits itself"));
+        check_error("inherit = \"none\"", "no theme is called none");
+        check_error("inherit = 5", "line 1");
     }
 
     fn check_error(text: &str, expect: &str) {
