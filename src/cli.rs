@@ -6,10 +6,12 @@ mod add;
 mod args;
 mod console;
 mod documents;
+mod events;
 mod exit;
 mod games;
 mod get;
 mod links;
+mod logs;
 mod manifest;
 mod orders;
 mod peers;
@@ -18,6 +20,7 @@ mod screen;
 mod serve;
 mod session;
 mod settings;
+mod status;
 mod table;
 mod transfers;
 mod verify;
@@ -158,6 +161,10 @@ async fn carry_out(args: Args, launcher: &impl Launcher, console: &mut Console) 
     let reach = session::Reach { settings: &settings, launcher, flags_given: args.runtime_flags_given() };
     match args.verb {
         None => screen::run(&settings, launcher, console).await,
+        Some(Verb::Status) => status::status(&settings, console).await,
+        Some(Verb::Stop) => status::stop(&settings, console).await,
+        Some(Verb::Events { follow }) => events::run(&settings, follow, console).await,
+        Some(Verb::Logs { lines, follow }) => logs::run(&settings, lines, follow, console).await,
         Some(Verb::Serve { .. }) => serve::run(&settings, launcher, console).await,
         Some(Verb::Demo { guests }) => screen::demo(&settings, guests, launcher, console).await,
         Some(Verb::Games { wait }) => {

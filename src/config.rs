@@ -72,6 +72,8 @@ pub struct Settings {
 pub struct Ui {
     /// What the terminal can draw.
     pub glyphs: Glyphs,
+    /// How many colours it has.
+    pub color: Color,
     /// A theme's name, or the path of a theme file.
     pub theme: String,
     /// Redraws a second at most; without one 15, or 5 over SSH.
@@ -91,6 +93,21 @@ pub enum Glyphs {
     Blocks,
     /// Braille for graphs, blocks for the rest.
     Braille,
+}
+
+/// How many colours the terminal has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Color {
+    /// What it says of itself.
+    Auto,
+    /// None.
+    Mono,
+    /// The sixteen of its palette.
+    Ansi16,
+    /// The 256 of the index.
+    Indexed256,
+    /// All.
+    True,
 }
 
 /// Where a value came from.
@@ -185,7 +202,7 @@ impl Settings {
             mirror: Mirror::Off,
             catalog: places.config.join("catalog.toml"),
             log: "info".to_owned(),
-            ui: Ui { glyphs: Glyphs::Auto, theme: "default".to_owned(), fps: None, bell: true },
+            ui: Ui { glyphs: Glyphs::Auto, color: Color::Auto, theme: "default".to_owned(), fps: None, bell: true },
             demo: false,
             fault: None,
             origins: vec![Origin::Default; ROWS.len()],

@@ -5,7 +5,7 @@ use std::{io::Write as _, process::ExitCode, sync::Mutex};
 use potluck::{
     api::Handle,
     cli::{self, Console, LaunchError, Launcher, Purpose, Running, ScreenEnd, ScreenOver},
-    config::{Glyphs, Settings},
+    config::{Color, Glyphs, Settings},
     control::{server, socket::ControlSocket},
     demo,
     job::{self, Front},
@@ -131,8 +131,23 @@ fn screen_options(settings: &Settings) -> tui::Options {
         Glyphs::Blocks => Some(GlyphLevel::Blocks),
         Glyphs::Braille => Some(GlyphLevel::Braille),
     };
+    let color = match settings.ui.color {
+        Color::Auto => None,
+        Color::Mono => Some(tui::ColorDepth::Mono),
+        Color::Ansi16 => Some(tui::ColorDepth::Ansi16),
+        Color::Indexed256 => Some(tui::ColorDepth::Indexed256),
+        Color::True => Some(tui::ColorDepth::True),
+    };
     let (theme, user_themes) = theme(&settings.ui.theme);
-    tui::Options { glyphs, theme, user_themes, bell: settings.ui.bell, fps: settings.ui.fps, ..tui::Options::default() }
+    tui::Options {
+        glyphs,
+        color,
+        theme,
+        user_themes,
+        bell: settings.ui.bell,
+        fps: settings.ui.fps,
+        ..tui::Options::default()
+    }
 }
 
 /// A theme is named, or is the path of a file; a file that cannot be read is reported as an unknown name.

@@ -203,6 +203,9 @@ pub struct MeView {
     pub mdns: bool,
     /// Whether this is the demo.
     pub demo: bool,
+    /// Whether it does not answer: shown by who is attached to it, never said by itself.
+    #[serde(skip)]
+    pub away: bool,
 }
 
 /// A game of the room or of this machine.

@@ -62,6 +62,33 @@ pub(super) enum Verb {
         #[arg(long, value_name = "all|FILE")]
         mirror: Option<String>,
     },
+    /// Say how the potluck that runs here is doing
+    ///
+    /// Exits with 3 where none runs.
+    Status,
+    /// End the potluck that runs here
+    ///
+    /// Returns when it has ended; peers go on with others.
+    Stop,
+    /// Print what happens, a line each, until interrupted or potluck ends
+    ///
+    /// With `--json` each line is one JSON document.
+    Events {
+        /// Wait for the next potluck when this one ends, and go on
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Print the end of the newest log file
+    ///
+    /// With `--json` and `--follow` each line is one JSON document.
+    Logs {
+        /// So many lines
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        lines: usize,
+        /// Go on with what is added, until interrupted
+        #[arg(long)]
+        follow: bool,
+    },
     /// Show a party on this machine, with made-up games
     ///
     /// Slowed to be watchable. Leaves nothing behind.

@@ -93,6 +93,12 @@ impl Console {
         self.text(&(text + "\n"))
     }
 
+    /// One of many JSON documents on the standard output, each a line.
+    pub(super) fn json_line<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        let text = serde_json::to_string(value).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        self.text(&(text + "\n"))
+    }
+
     /// Asks; the answer comes without its line break. The end of the input is an empty answer.
     pub(super) fn ask(&mut self, question: &str) -> Result<String, Failure> {
         let asked = write!(self.errors, "{}", clean(question, LINE_CHARS_MAX)).and_then(|()| self.errors.flush());

@@ -1,7 +1,7 @@
 //! Reaching a runtime: the one that holds the home, over its control socket, or one of our own that
 //! ends with the command. Waits where a short command of somebody else is just ending.
 
-use std::{cell::Cell, pin::pin, time::Duration};
+use std::{cell::Cell, path::Path, pin::pin, time::Duration};
 
 use futures::{
     FutureExt as _,
@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{Console, Exit, LaunchError, Launcher, Purpose, Running, exit::Failure};
 use crate::{
-    api::{Command, Handle, Phase, Reply, Snapshot},
+    api::{Command, Handle, MeView, Phase, Reply, Snapshot},
     config::{Origin, Settings},
     control::client,
 };
@@ -80,8 +80,8 @@ impl<L: Launcher> Reach<'_, L> {
     pub(super) async fn session(&self, console: &mut Console) -> Result<Session, Failure> {
         match attach_or_start(self.settings, self.launcher, Purpose::Command).await? {
             Reached::Attached(session) => {
-                let same_library = session.snapshot().me.library == self.settings.library.display().to_string();
-                let unheard = self.flags_given.iter().filter(|flag| **flag != "--library" || !same_library);
+                let me = session.snapshot().me.clone();
+                let unheard = self.flags_given.iter().filter(|flag| !is_so_already(flag, self.settings, &me));
                 let flags = unheard.copied().collect::<Vec<_>>().join(", ");
                 if !flags.is_empty() {
                     console.note(&format!("potluck is running here already, without {flags}; end it to change that."));
@@ -93,6 +93,21 @@ impl<L: Launcher> Reach<'_, L> {
                 Ok(session)
             }
         }
+    }
+}
+
+/// Whether the runtime is as the flag wants it although it did not hear it.
+fn is_so_already(flag: &str, settings: &Settings, me: &MeView) -> bool {
+    match flag {
+        // The same folder by another path is the same.
+        "--library" => match (settings.library.canonicalize(), Path::new(&me.library).canonicalize()) {
+            (Ok(ours), Ok(theirs)) => ours == theirs,
+            (Ok(_) | Err(_), _) => settings.library == Path::new(&me.library),
+        },
+        "--name" => settings.name == me.name,
+        "--listen" => settings.listen.is_some_and(|addr| me.listen.contains(&addr.to_string())),
+        "--no-mdns" => settings.mdns == me.mdns,
+        _others => false,
     }
 }
 
@@ -117,7 +132,12 @@ pub(super) async fn attach_or_start(
 ) -> Result<Reached, Failure> {
     let deadline = Instant::now() + HELD_TIME;
     loop {
-        match client::attach(&settings.places.socket).await {
+        let attached = match purpose {
+            // Somebody looks at it, whatever becomes of the runtime.
+            Purpose::Screen => client::attach_for_good(&settings.places.socket).await,
+            Purpose::Serve | Purpose::Command => client::attach(&settings.places.socket).await,
+        };
+        match attached {
             // One that is ending answers no command any more; what follows it does.
             Ok(attached) if is_stopping(&attached.handle.snapshot()) && Instant::now() < deadline => {
                 sleep(HELD_PAUSE).await;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Glyphs, Mirror, Origin, Settings, address, games_list, places};
+use super::{Color, Glyphs, Mirror, Origin, Settings, address, games_list, places};
 use crate::types::{PeerName, Rate};
 
 /// One setting.
@@ -228,6 +228,29 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
     Row {
+        key: "ui.color",
+        flag: None,
+        kind: "auto, mono, 16, 256 or true",
+        default: "auto: by COLORTERM and the terminfo database, else 256",
+        example: "\"auto\"",
+        help: "How many colours the terminal has. NO_COLOR in the environment means mono in any case.",
+        set: |settings, raw, _| {
+            let word = match raw {
+                Raw::Number(number) => number.to_string(),
+                Raw::Text(_) | Raw::Bool(_) | Raw::List(_) => text(raw)?.to_owned(),
+            };
+            let found = COLORS.iter().find(|(name, _)| *name == word);
+            settings.ui.color = found
+                .map(|(_, color)| *color)
+                .ok_or_else(|| Why("write \"auto\", \"mono\", \"16\", \"256\" or \"true\"".to_owned()))?;
+            Ok(())
+        },
+        show: |settings| {
+            let word = COLORS.iter().find(|(_, color)| *color == settings.ui.color);
+            quoted(word.map_or("auto", |(name, _)| name))
+        },
+    },
+    Row {
         key: "ui.theme",
         flag: None,
         kind: "a theme's name or file",
@@ -267,6 +290,13 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+const COLORS: [(&str, Color); 5] = [
+    ("auto", Color::Auto),
+    ("mono", Color::Mono),
+    ("16", Color::Ansi16),
+    ("256", Color::Indexed256),
+    ("true", Color::True),
+];
 const GLYPHS: [(&str, Glyphs); 4] =
     [("auto", Glyphs::Auto), ("ascii", Glyphs::Ascii), ("blocks", Glyphs::Blocks), ("braille", Glyphs::Braille)];
 

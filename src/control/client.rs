@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-pub use attached::{Attached, attach};
+pub use attached::{Attached, attach, attach_for_good};
 
 use super::socket::{self, SocketError};
 use crate::api::{Command, CommandError, ErrorCode, Reply, Snapshot};

@@ -236,6 +236,33 @@ async fn a_path_too_long_for_a_socket_address_works() {
     drop(party);
 }
 
+#[tokio::test]
+async fn a_face_that_stays_goes_on_with_the_next_runtime() {
+    let party = Party::start();
+    let path = party.path.clone();
+    let client::Attached { mut handle, run } = client::attach_for_good(&path).await.unwrap();
+    let mut events = handle.events();
+    let run = tokio::spawn(run);
+    let folder = party.die().await;
+    while !handle.changed().await.unwrap().me.away {}
+    assert_eq!(handle.snapshot().me.name, "seat-17", "what was known stays");
+    let refused = handle.call(Command::Rescan).await.unwrap_err();
+    assert!(refused.message.contains("no potluck is running here"), "{refused}");
+
+    let next = Party::start_at(folder, path);
+    next.show(|snapshot| snapshot.games = Arc::new(vec![game("new")]));
+    while handle.snapshot().me.away || handle.snapshot().games.is_empty() {
+        handle.changed().await.unwrap();
+    }
+    assert_eq!(handle.snapshot().games[0].id, "new");
+    next.end().events.send(note("hello")).unwrap();
+    while events.next().await.unwrap().unwrap().text != "hello" {}
+
+    // Without anybody who looks it ends.
+    drop((handle, events));
+    tokio::time::timeout(Duration::from_secs(10), run).await.unwrap().unwrap();
+}
+
 /// A runtime whose part the test plays, and its socket.
 struct Party {
     path: PathBuf,
@@ -259,6 +286,13 @@ impl Party {
         let socket = ControlSocket::bind(&path).unwrap();
         let server = tokio::spawn(server::serve(socket, handle, cancel.clone()));
         Self { path, cancel, server, end, _folder: folder }
+    }
+
+    /// Ends, and leaves its folder.
+    async fn die(self) -> TempDir {
+        self.cancel.cancel();
+        self.server.await.unwrap().unwrap();
+        self._folder
     }
 
     fn end(&self) -> &HandleEnd {

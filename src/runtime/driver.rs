@@ -192,6 +192,7 @@ impl Started {
             since_ms: clock::unix_ms(),
             mdns: settings.mdns,
             demo: settings.demo,
+            away: false,
         };
         let limited = Limited::new(settings.up_limit, settings.down_limit);
         let first = Snapshot {

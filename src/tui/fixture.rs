@@ -62,6 +62,7 @@ fn me() -> MeView {
         since_ms: NOW_MS - 4_000_000,
         mdns: true,
         demo: false,
+        away: false,
     }
 }
 

@@ -36,7 +36,7 @@ use super::{
     action::Screen,
     keymap::{Key, Keymap},
 };
-use crate::api::{GameView, LinkView, Part, PeerView, Snapshot, StateWord, TransferView};
+use crate::api::{GameView, Level, LinkView, Part, PeerView, Snapshot, StateWord, TransferView};
 
 /// A time for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -104,6 +104,8 @@ pub(crate) struct Model {
     pub(crate) interrupted_until_ms: u64,
     /// Commands that are not answered yet.
     pub(crate) asked: usize,
+    /// Since when the runtime does not answer.
+    pub(crate) away_since: Option<Moment>,
 }
 
 impl Model {
@@ -132,6 +134,7 @@ impl Model {
             pressed: Vec::new(),
             interrupted_until_ms: 0,
             asked: 0,
+            away_since: None,
         };
         model.histories.sample(&model.snapshot, now.unix_ms);
         model.reindex();
@@ -155,6 +158,7 @@ impl Model {
             }
             self.snapshot.apply(part);
         }
+        self.notice_absence();
         self.histories.sample(&self.snapshot, self.now.unix_ms);
         if transfers {
             self.queue = Queue::new(&self.snapshot);
@@ -171,6 +175,20 @@ impl Model {
             links::index(&mut self.links, &self.snapshot);
         }
         true
+    }
+
+    /// Says when the runtime is back; the banner says while it is away.
+    fn notice_absence(&mut self) {
+        let me = &self.snapshot.me;
+        match self.away_since {
+            None if me.away => self.away_since = Some(self.now),
+            Some(_) if !me.away => {
+                self.away_since = None;
+                let text = format!("{} is back.", me.name);
+                self.notice.say(Level::Info, text, self.now);
+            }
+            None | Some(_) => {}
+        }
     }
 
     /// Works out anew which rows each table shows. Selections stay on what they were on.

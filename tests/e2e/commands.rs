@@ -2,8 +2,8 @@
 
 use super::{
     add, document, game, guest_of, host_of,
-    process::{Seat, wait_until},
-    rows, wait_for_game,
+    process::{self, Seat, wait_until},
+    rows, text, wait_for_game,
 };
 
 #[test]
@@ -109,6 +109,54 @@ fn a_version_of_a_stranger_is_no_update_until_it_is_trusted() {
 }
 
 #[test]
+fn a_running_potluck_is_asked_how_it_is_watched_and_ended() {
+    let mut host = host_of(&[("quux", &[("a", 1_000)])]);
+    wait_for_game(&host, "quux");
+    wait_until("it serves", || host.asks(&["status"])["me"]["phase"] == "serving");
+    let status = host.asks(&["status"]);
+    assert_eq!((&status["me"]["pid"], &status["games"]), (&host.pid().into(), &1.into()), "{status}");
+    let said = host.does(&["status"]).stdout;
+    assert!(said.contains("serves") && said.contains(&host.addr().to_string()), "{said}");
+
+    let watching = host.start(&["events", "--json"]);
+    let following = host.start(&["logs", "--follow"]);
+    // From when they listen is not seen from outside; one guest after the other comes until they have told of one.
+    wait_until("a guest was heard of", || {
+        let guest = guest_of(&host);
+        wait_for_game(&guest, "quux");
+        host.does(&["logs"]).stdout.contains("is here")
+    });
+    let guest = guest_of(&host);
+    wait_for_game(&guest, "quux");
+    process::signal(&following, "INT");
+    assert!(process::finish(following, process::PATIENCE).stdout.contains("is here"));
+
+    assert_eq!(host.does(&["stop"]).stdout, "potluck has ended.\n");
+    assert!(!host.is_serving());
+    let watched = process::finish(watching, process::PATIENCE);
+    assert_eq!(watched.code, Some(0), "{watched:#?}");
+    let events: Vec<serde_json::Value> =
+        watched.stdout.lines().map(|line| serde_json::from_str(line).expect("a document a line")).collect();
+    assert!(events.iter().any(|event| event["event"] == "peer_up"), "{events:?}");
+
+    for (words, code) in [(&["status"], 3), (&["events"], 3), (&["stop"], 0), (&["logs"], 0)] {
+        assert_eq!(host.run(words).code, Some(code), "{words:?}");
+    }
+}
+
+#[test]
+fn a_command_names_only_the_flags_that_change_something() {
+    let host = host_of(&[]);
+    let library = host.library();
+    let roundabout = format!("{}/../library/", text(&library));
+    let addr = host.addr().to_string();
+    let quiet = host.does(&["games", "--library", &roundabout, "--listen", &addr, "--no-mdns"]);
+    assert_eq!(quiet.stderr, "");
+    let said = host.does(&["games", "--library", text(&library), "--name", "other"]).stderr;
+    assert!(said.contains("without --name;"), "{said}");
+}
+
+#[test]
 fn a_blocked_peer_is_gone() {
     let host = host_of(&[("quux", &[("a", 1_000)])]);
     let guest = guest_of(&host);
@@ -135,7 +183,7 @@ fn config_says_where_each_value_came_from() {
     let template = seat.does(&["config", "--template"]).stdout;
     assert!(template.lines().all(|line| line.is_empty() || line.starts_with(['#', '['])), "{template}");
     let shown = seat.does(&["config"]).stdout;
-    assert!(shown.contains("127.0.0.1:0") && shown.contains(super::text(&seat.library())), "{shown}");
+    assert!(shown.contains("127.0.0.1:0") && shown.contains(text(&seat.library())), "{shown}");
     std::fs::create_dir_all(seat.home()).expect("a writable folder");
     std::fs::write(seat.home().join("config.toml"), "max_active = 2\nlibary = \"/x\"\n").expect("a writable folder");
     let refused = seat.run(&["games"]);

@@ -4,7 +4,7 @@ use rustix::process::{Signal, getsid, kill_process, test_kill_process};
 use serde_json::Value;
 
 use super::{
-    behind, guest_of, host,
+    add, behind, guest_of, host,
     process::{Seat, files_below, wait_until},
     screen,
     terminal::{Terminal, state_of},
@@ -71,4 +71,36 @@ fn the_screen_attaches_to_what_is_in_the_background() {
     assert_eq!(again.ends(), 0);
     again.assert_sane();
     assert_eq!(transfer(&seat)["game"], "Large");
+
+    assert_eq!(seat.does(&["stop"]).stdout, "potluck has ended.\n");
+    wait_until("its peers know", || host.log().contains(" is gone"));
+    assert_eq!(seat.does(&["stop"]).stdout, "No potluck is running here.\n");
+    assert_eq!(seat.run(&["status"]).code, Some(3));
+}
+
+#[test]
+fn attached_screens_outlive_the_runtime_and_go_on_with_the_next() {
+    let mut seat = Seat::new();
+    add(&seat, "Small", 1_000);
+    seat.serve(&[]);
+    let screens = [(100, 30), (80, 24)].map(|(columns, rows)| Terminal::run(&screen(&seat, &[]), columns, rows));
+    for terminal in &screens {
+        terminal.shows("attached to");
+        terminal.shows("Small");
+    }
+    seat.stop();
+    for terminal in &screens {
+        terminal.shows("is away since");
+        terminal.shows("Small");
+    }
+    add(&seat, "Other", 1_000);
+    seat.serve(&[]);
+    for terminal in &screens {
+        terminal.hides("is away since");
+        terminal.shows("Other");
+        terminal.types("q");
+        assert_eq!(terminal.ends(), 0);
+        terminal.assert_sane();
+    }
+    seat.assert_well();
 }

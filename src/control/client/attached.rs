@@ -4,29 +4,37 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    pin::{Pin, pin},
     sync::Arc,
+    time::Duration,
 };
 
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use http_body_util::BodyExt as _;
 use hyper::{Method, StatusCode, body::Incoming};
 use serde::Deserialize;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{ANSWER_TIME, ClientError, Connection, ask_as_call, handshake, send};
 use crate::{
-    api::{self, Call, Event, EventKind, Handle, HandleEnd, Level, Part, Snapshot},
+    api::{self, Call, Event, EventKind, Handle, HandleEnd, Level, MeView, Part, Snapshot, Totals},
     control::sse::{EVENT, Frame, MISSED, PART, Reader, SNAPSHOT},
 };
 
 /// Commands under way at a time; the next one waits in the handle's own queue.
 const CALLS_MAX: usize = 16;
 
+/// Before the first try to attach again; before the n-th it is n² times as long.
+const TRY_PAUSE: Duration = Duration::from_millis(10);
+/// A try on one machine costs nothing, and somebody may sit before the screen and wait.
+const TRY_PAUSE_MAX: Duration = Duration::from_secs(5);
+
 /// A handle on a runtime in another process, and what keeps it going.
 pub struct Attached {
     /// As one in process.
     pub handle: Handle,
-    /// Must run for the handle to work; ends when the runtime does, or every handle is dropped.
+    /// Must run for the handle to work; ends when the runtime does, unless it was attached for good, or
+    /// when every handle is dropped.
     pub run: BoxFuture<'static, ()>,
 }
 
@@ -36,13 +44,53 @@ impl fmt::Debug for Attached {
     }
 }
 
-/// Attaches to the runtime that listens on `path`; returns with its first snapshot.
+/// Attaches to the runtime that listens on `path`; returns with its first snapshot. The handle ends
+/// with the runtime.
 pub async fn attach(path: &Path) -> Result<Attached, ClientError> {
-    let attaching = begin(path);
-    timeout(ANSWER_TIME, attaching).await.map_err(|_| ClientError::Silent { path: path.to_owned() })?
+    attach_as(path, Stay::ToItsEnd).await
 }
 
-async fn begin(path: &Path) -> Result<Attached, ClientError> {
+/// The same for a face that outlives the runtime: while nobody listens on `path`, the handle shows the
+/// last state with [`crate::api::MeView::away`], and then that of the next runtime there.
+pub async fn attach_for_good(path: &Path) -> Result<Attached, ClientError> {
+    attach_as(path, Stay::ForGood).await
+}
+
+async fn attach_as(path: &Path, stay: Stay) -> Result<Attached, ClientError> {
+    let opened = open(path).await?;
+    let (handle, end) = api::channel(opened.snapshot);
+    let session = Session { path: path.to_owned(), end };
+    session.take_all(&opened.frames);
+    Ok(Attached { handle, run: session.run(opened.line, stay).boxed() })
+}
+
+/// For how long a handle is kept going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stay {
+    ToItsEnd,
+    ForGood,
+}
+
+/// A stream of events that has begun.
+struct Opened {
+    snapshot: Snapshot,
+    /// What came with it.
+    frames: Vec<Frame>,
+    line: Line,
+}
+
+/// What brings more of it.
+struct Line {
+    connection: Pin<Box<Connection>>,
+    feed: Feed,
+}
+
+/// Begins a stream of events within [`ANSWER_TIME`].
+async fn open(path: &Path) -> Result<Opened, ClientError> {
+    timeout(ANSWER_TIME, begin(path)).await.map_err(|_| ClientError::Silent { path: path.to_owned() })?
+}
+
+async fn begin(path: &Path) -> Result<Opened, ClientError> {
     let (sender, connection) = handshake(path).await?;
     let mut connection = Box::pin(connection);
     let opening = async {
@@ -57,7 +105,7 @@ async fn begin(path: &Path) -> Result<Attached, ClientError> {
         }
         Ok((feed, frames))
     };
-    let (feed, frames) = tokio::select! {
+    let (feed, mut frames) = tokio::select! {
         biased;
         opened = opening => opened?,
         ended = &mut connection => {
@@ -65,16 +113,12 @@ async fn begin(path: &Path) -> Result<Attached, ClientError> {
             return Err(ended.map_or_else(|source| ClientError::Broken { source }, |()| ClientError::Strange { what }));
         }
     };
-    let mut frames = frames.into_iter();
-    let first = frames.next().filter(|frame| frame.name == SNAPSHOT);
-    let first = first.ok_or_else(|| ClientError::Strange { what: "a stream without a snapshot".to_owned() })?;
-    let first: Snapshot = serde_json::from_str(&first.data).map_err(|error| super::strange(&error))?;
-    let (handle, end) = api::channel(first);
-    let session = Session { path: path.to_owned(), end };
-    for frame in frames {
-        session.take(&frame);
+    let first = frames.remove(0);
+    if first.name != SNAPSHOT {
+        return Err(ClientError::Strange { what: "a stream without a snapshot".to_owned() });
     }
-    Ok(Attached { handle, run: session.run(connection, feed).boxed() })
+    let snapshot = serde_json::from_str(&first.data).map_err(|error| super::strange(&error))?;
+    Ok(Opened { snapshot, frames, line: Line { connection, feed } })
 }
 
 /// The body of the stream.
@@ -107,30 +151,86 @@ struct Session {
     end: HandleEnd,
 }
 
+/// Commands under way.
+type Calls = FuturesUnordered<BoxFuture<'static, ()>>;
+
+/// Why a stream is not followed any more.
+#[derive(Debug, PartialEq, Eq)]
+enum Ended {
+    /// The runtime is gone.
+    Lost,
+    /// Nobody has a handle any more.
+    Unwanted,
+}
+
 impl Session {
-    async fn run(mut self, mut connection: std::pin::Pin<Box<Connection>>, mut feed: Feed) {
-        let mut calls = FuturesUnordered::new();
-        let mut connected = true;
-        loop {
-            tokio::select! {
-                biased;
-                frames = feed.next() => match frames {
-                    Some(frames) => frames.iter().for_each(|frame| self.take(frame)),
-                    None => break,
-                },
-                // What it has received already is still to be read from the feed.
-                _ = &mut connection, if connected => connected = false,
-                Some(()) = calls.next(), if !calls.is_empty() => {}
-                call = self.end.commands.recv(), if calls.len() < CALLS_MAX => match call {
-                    Some(call) => calls.push(carry(self.path.clone(), call)),
-                    None => break,
-                },
+    async fn run(mut self, mut line: Line, stay: Stay) {
+        let mut calls = Calls::new();
+        while self.follow(line, &mut calls).await == Ended::Lost && stay == Stay::ForGood {
+            self.show_away();
+            match self.come_back(&mut calls).await {
+                Some(next) => line = next,
+                None => break,
             }
         }
         // What was asked before the end may still be answered: the runtime answers while it stops.
         drop(self.end);
         // Whoever asked learns of it either way, from the answer or from its absence.
         let _ = timeout(ANSWER_TIME, async { while calls.next().await.is_some() {} }).await;
+    }
+
+    /// Shows what comes and carries what is asked, until either end goes.
+    async fn follow(&mut self, line: Line, calls: &mut Calls) -> Ended {
+        let Line { mut connection, mut feed } = line;
+        let mut connected = true;
+        loop {
+            tokio::select! {
+                biased;
+                frames = feed.next() => match frames {
+                    Some(frames) => self.take_all(&frames),
+                    None => return Ended::Lost,
+                },
+                // What it has received already is still to be read from the feed.
+                _ = &mut connection, if connected => connected = false,
+                Some(()) = calls.next(), if !calls.is_empty() => {}
+                call = self.end.commands.recv(), if calls.len() < CALLS_MAX => match call {
+                    Some(call) => calls.push(carry(self.path.clone(), call).boxed()),
+                    None => return Ended::Unwanted,
+                },
+            }
+        }
+    }
+
+    /// Tries until somebody listens again; `None` when nobody has a handle any more. What is asked
+    /// meanwhile is answered that nobody is there.
+    async fn come_back(&mut self, calls: &mut Calls) -> Option<Line> {
+        let path = self.path.clone();
+        let mut trying = pin!(try_again(&path));
+        let opened = loop {
+            tokio::select! {
+                biased;
+                opened = &mut trying => break opened,
+                Some(()) = calls.next(), if !calls.is_empty() => {}
+                call = self.end.commands.recv(), if calls.len() < CALLS_MAX => {
+                    calls.push(carry(path.clone(), call?).boxed());
+                }
+            }
+        };
+        self.show(Some(opened.snapshot));
+        self.take_all(&opened.frames);
+        Some(opened.line)
+    }
+
+    /// The last state, with nothing in it that moves.
+    fn show_away(&self) {
+        let mut last = Snapshot::clone(&self.end.snapshots.borrow());
+        last.me = Arc::new(MeView { away: true, ..(*last.me).clone() });
+        last.totals = Arc::new(Totals { down_bps: 0, up_bps: 0, ..(*last.totals).clone() });
+        self.show(Some(last));
+    }
+
+    fn take_all(&self, frames: &[Frame]) {
+        frames.iter().for_each(|frame| self.take(frame));
     }
 
     /// What cannot be read is skipped: a newer runtime may say more than this face knows.
@@ -168,6 +268,21 @@ impl Session {
     fn tell(&self, event: Event) {
         // An error says that nobody listens, which is no failure.
         let _ = self.end.events.send(event);
+    }
+}
+
+/// Begins a stream as soon as somebody listens again. Soon after an end, as in a restart, it tries
+/// often, later seldom; on one machine it needs no chance to keep the many from coming at once.
+async fn try_again(path: &Path) -> Opened {
+    let mut tries: u32 = 0;
+    loop {
+        tries = tries.saturating_add(1);
+        sleep(TRY_PAUSE.saturating_mul(tries.saturating_mul(tries)).min(TRY_PAUSE_MAX)).await;
+        match open(path).await {
+            Ok(opened) => return opened,
+            Err(error) if error.is_nobody() => {}
+            Err(error) => tracing::debug!("could not attach again: {error}"),
+        }
     }
 }
 

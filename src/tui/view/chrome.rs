@@ -77,7 +77,11 @@ pub(super) fn message(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         Some(Level::Debug | Level::Info | Level::Done) | None => Role::Message,
     };
     let mut left = Line::from(" ");
-    if let Some(at) = notice.at {
+    if let Some(since) = model.away_since {
+        // It stays as long as it is true, whatever else was said.
+        let banner = format!("{} is away since {}; trying again.", model.snapshot.me.name, words::time(since));
+        left.push_span(pen.span(banner, Role::Warning));
+    } else if let Some(at) = notice.at {
         left.push_span(pen.span(words::time(at), Role::Time));
         left.push_span("  ");
         left.push_span(pen.span(notice.text.as_str(), role));
