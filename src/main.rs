@@ -8,6 +8,7 @@ use potluck::{
     config::{Color, Glyphs, Settings},
     control::{server, socket::ControlSocket},
     demo,
+    io::archive::worker,
     job::{self, Front},
     logging::{self, LogGuard},
     runtime::{self, StartError},
@@ -17,6 +18,10 @@ use potluck_widgets::GlyphLevel;
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
+    // A child that reads archives: it needs nothing of the rest, and gives away what it has.
+    if worker::is_asked_for(std::env::args_os()) {
+        return worker::serve();
+    }
     if let Err(error) = color_eyre::install() {
         // Only the looks of a panic's report are lost.
         tracing::debug!("{error}");

@@ -6,6 +6,7 @@ mod context;
 pub mod discovery;
 pub mod driver;
 pub mod error;
+pub mod extraction;
 mod input;
 pub mod installs;
 pub mod library;

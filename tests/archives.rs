@@ -7,6 +7,8 @@
 mod bench;
 #[path = "archives/build.rs"]
 mod build;
+#[path = "archives/child.rs"]
+mod child;
 #[path = "archives/hostile.rs"]
 mod hostile;
 #[path = "archives/tools.rs"]

@@ -3,7 +3,9 @@
 //! `worker`, in a child process that has confined itself before it reads the first byte; `child`
 //! is the other end, in potluck. What to do with an archive, and when, is decided elsewhere.
 
+pub mod child;
 mod codec;
+mod confine;
 mod cp437;
 mod extract;
 mod format;
@@ -15,6 +17,7 @@ mod rar_head;
 mod sevenz;
 mod tarball;
 mod volume;
+pub mod worker;
 mod zip;
 
 use crate::io::disk::GameRoot;
@@ -25,28 +28,40 @@ use format::{Format, Found};
 use member::{Fault, Members, why_of_disk};
 use volume::Volumes;
 
-/// Does a job in this process, and reports each line but the last. It is for the child process, and
-/// for tests: what it reads is hostile.
+/// Does a job in this process, and reports each line but the last. What it reads is hostile: it is
+/// for tests; everybody else lets a [`child`] do it.
 pub fn work(job: &Job, report: &mut dyn FnMut(Line)) -> Result<Totals, ArchiveError> {
-    let whole = |path: &str| path.to_owned();
+    let (root, staging) = open(job)?;
+    work_in(&root, staging.as_ref(), job, report)
+}
+
+/// The folders a job is done in.
+fn open(job: &Job) -> Result<(GameRoot, Option<GameRoot>), ArchiveError> {
     let open = |path: &str| {
         GameRoot::open(path.as_ref()).map_err(|error| ArchiveError {
-            archive: whole(path),
+            archive: path.to_owned(),
             member: None,
             why: why_of_disk(&error),
         })
     };
-    let root = open(&job.root)?;
-    let staging = job.staging.as_deref().map(open).transpose()?;
-    let found = format::find(&root, &job.files, &job.limits)?;
+    Ok((open(&job.root)?, job.staging.as_deref().map(open).transpose()?))
+}
+
+fn work_in(
+    root: &GameRoot,
+    staging: Option<&GameRoot>,
+    job: &Job,
+    report: &mut dyn FnMut(Line),
+) -> Result<Totals, ArchiveError> {
+    let found = format::find(root, &job.files, &job.limits)?;
     for found in &found {
         report(Line::Archive(found.set.clone()));
     }
     let packed_total = found.iter().map(|found| found.set.packed).sum();
-    let mut extraction = Extraction::new(staging.as_ref(), job.limits, packed_total, report);
+    let mut extraction = Extraction::new(staging, job.limits, packed_total, report);
     for found in found {
         let name = found.set.files[0].clone();
-        read(&root, found, &job.limits, staging.is_some(), &mut extraction)
+        read(root, found, &job.limits, staging.is_some(), &mut extraction)
             .map_err(|Fault { member, why }| ArchiveError { archive: name, member, why })?;
     }
     extraction.finish().map_err(|Fault { member, why }| {

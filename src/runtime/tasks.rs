@@ -4,7 +4,13 @@
 
 mod pool;
 
-use std::{any::Any, fmt, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    any::Any,
+    fmt,
+    panic::AssertUnwindSafe,
+    process::{Child, Command},
+    time::Duration,
+};
 
 use futures::FutureExt;
 use tokio::sync::mpsc;
@@ -191,6 +197,11 @@ impl fmt::Debug for Tasks {
 #[expect(clippy::disallowed_methods, reason = "this file owns every thread")]
 pub fn start_thread(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
+}
+
+/// Another process. Whoever has it ends it and waits for it.
+pub fn start_process(command: &mut Command) -> std::io::Result<Child> {
+    command.spawn()
 }
 
 fn report(failures: &mpsc::Sender<Failure>, failure: Failure) {

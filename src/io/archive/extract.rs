@@ -14,7 +14,7 @@ use super::{
 use crate::{
     io::{
         clock,
-        disk::{Cursor, DiskError, GameFile, GameRoot, Kind, copy_file},
+        disk::{Cursor, DiskError, GameFile, GameRoot, Kind, Reason, copy_file},
     },
     types::{MemberPath, clean},
     wire::extraction::{Limits, Line, Progress, Totals, Why},
@@ -239,7 +239,17 @@ impl<'a> Extraction<'a> {
         if let Some(parent) = parent_of(path.as_str()) {
             root.make_dirs(parent).map_err(on_disk)?;
         }
-        root.rename_new(SPOOL_NAME, path.as_str()).map_err(on_disk)
+        match root.rename_new(SPOOL_NAME, path.as_str()) {
+            // The first Landlock lets nothing move to another folder.
+            Err(error) if matches!(error.reason(), Reason::OtherFileSystem) => {
+                let copy = self.create(path, executable)?;
+                let copied = copy_file(&file, &copy, &mut |_| ControlFlow::Continue(())).map_err(on_disk)?;
+                // The watcher never says stop.
+                copied.map_err(|_| Why::damaged("the copy was stopped"))?;
+                root.remove_file(SPOOL_NAME).map_err(on_disk)
+            }
+            moved => moved.map_err(on_disk),
+        }
     }
 
     /// The target of a link whose content it is.

@@ -99,8 +99,9 @@ pub(super) fn find(root: &GameRoot, files: &[String], limits: &Limits) -> Result
             Head::Compressed(_) => continue,
         };
         taken.extend(files.iter().cloned());
-        let sizes = files.iter().map(|file| root.stat(file).map(|stat| stat.stamp.size));
-        let packed = sizes.sum::<Result<u64, _>>().map_err(|error| failed(why_of_disk(&error)))?;
+        // By opening each, because that is all that may be done in a folder of archives.
+        let sizes = files.iter().map(|file| Ok(root.open_file(file)?.stat_at_open()?.stamp.size));
+        let packed = sizes.sum::<Result<u64, DiskError>>().map_err(|error| failed(why_of_disk(&error)))?;
         found.push(Found { format, set: Set { format: format.name(), files, packed }, next });
     }
     match loose.into_iter().find(|name| !taken.contains(*name)) {

@@ -117,7 +117,7 @@ pub(super) fn why_of_io(error: &io::Error) -> Why {
     let kind = error.kind();
     if kind == io::ErrorKind::UnexpectedEof {
         Why::Truncated
-    } else if kind == io::ErrorKind::OutOfMemory {
+    } else if kind == io::ErrorKind::OutOfMemory || error.to_string().contains("not enough memory") {
         Why::Memory
     } else {
         Why::damaged(error)
