@@ -1,6 +1,11 @@
 //! The `potluck` binary: wires the layers together and maps errors to exit codes.
 
-use std::{io::Write as _, process::ExitCode, sync::Mutex};
+use std::{
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+    sync::Mutex,
+};
 
 use potluck::{
     api::Handle,
@@ -36,7 +41,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             // Whoever cannot read this sees the exit code.
-            let _ = writeln!(std::io::stderr(), "potluck: cannot start: {error}");
+            let _ = writeln!(io::stderr(), "potluck: cannot start: {error}");
             return ExitCode::FAILURE;
         }
     };
@@ -92,7 +97,7 @@ impl Launcher for Program {
 
     async fn ask_library(&self, settings: &Settings, free: Option<u64>) -> Result<Option<String>, String> {
         let suggested = settings.library.display().to_string();
-        tui::ask_library(&suggested, free, &screen_options(settings)).await.map_err(|error| error.to_string())
+        tui::ask_library(&suggested, free, &screen_options(settings)?).await.map_err(|error| error.to_string())
     }
 
     async fn screen(&self, settings: &Settings, handle: Handle, over: ScreenOver) -> Result<ScreenEnd, String> {
@@ -101,7 +106,7 @@ impl Launcher for Program {
             ScreenOver::Own | ScreenOver::Demo => None,
         };
         let can_stay = over == ScreenOver::Own && self.front.is_some();
-        let options = tui::Options { attached, can_stay, ..screen_options(settings) };
+        let options = tui::Options { attached, can_stay, ..screen_options(settings)? };
         match tui::run(handle, options).await {
             Ok(tui::Exit::Quit | tui::Exit::Detached | tui::Exit::Signal) => Ok(ScreenEnd::Left),
             Ok(tui::Exit::Background) => Ok(ScreenEnd::Background),
@@ -123,13 +128,13 @@ impl Launcher for Program {
         let Some(front) = self.front else { return Ok(()) };
         let words = "potluck goes on sharing. `potluck` shows it again, `potluck stop` ends it.";
         // Whoever does not read it finds out by the command.
-        let _ = writeln!(std::io::stdout(), "{words}");
+        let _ = writeln!(io::stdout(), "{words}");
         front.dismiss().map_err(|error| format!("potluck cannot leave this terminal: {error}"))
     }
 }
 
 /// The settings as the screen takes them.
-fn screen_options(settings: &Settings) -> tui::Options {
+fn screen_options(settings: &Settings) -> Result<tui::Options, String> {
     let glyphs = match settings.ui.glyphs {
         Glyphs::Auto => None,
         Glyphs::Ascii => Some(GlyphLevel::Ascii),
@@ -144,14 +149,25 @@ fn screen_options(settings: &Settings) -> tui::Options {
         Color::True => Some(tui::ColorDepth::True),
     };
     let (theme, user_themes) = theme(&settings.ui.theme);
-    tui::Options {
+    let keys = keys(&settings.places.config.join("keys.toml"))?;
+    Ok(tui::Options {
         glyphs,
         color,
         theme,
         user_themes,
         bell: settings.ui.bell,
         fps: settings.ui.fps,
+        keys,
         ..tui::Options::default()
+    })
+}
+
+/// The user's own keys, if there are any.
+fn keys(path: &Path) -> Result<Option<(String, String)>, String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some((path.display().to_string(), text))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
     }
 }
 

@@ -40,9 +40,12 @@ use potluck_widgets::GlyphLevel;
 
 pub use self::{
     action::keys_document,
+    keymap::KeymapError,
     theme::{ColorDepth, ThemeError},
 };
-use self::{first_start::FirstStart, frame::FrameScheduler, model::Setting, terminal::Abilities, theme::Theme};
+use self::{
+    first_start::FirstStart, frame::FrameScheduler, keymap::Keymap, model::Setting, terminal::Abilities, theme::Theme,
+};
 use crate::api::Handle;
 
 /// How the screen is to be. What is `None` is found out from the environment.
@@ -66,6 +69,8 @@ pub struct Options {
     pub user_themes: Vec<(String, String)>,
     /// Whether the bell rings when a game is here.
     pub bell: bool,
+    /// The user's own keys: the path of the file, and its text.
+    pub keys: Option<(String, String)>,
 }
 
 impl Default for Options {
@@ -80,6 +85,7 @@ impl Default for Options {
             theme: "default".to_owned(),
             user_themes: Vec::new(),
             bell: true,
+            keys: None,
         }
     }
 }
@@ -108,6 +114,15 @@ pub enum ScreenError {
     /// The theme asked for.
     #[error(transparent)]
     Theme(#[from] ThemeError),
+    /// The user's own keys.
+    #[error("{path}, {source}")]
+    Keys {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<KeymapError>,
+    },
     /// The terminal could not be taken over.
     #[error("the terminal cannot be taken over: {0}")]
     Take(#[source] io::Error),
@@ -146,12 +161,19 @@ fn prepare(options: &Options) -> Result<(Theme, Setting, bool), ScreenError> {
     // Who sets NO_COLOR means every program.
     let color = if found.color == ColorDepth::Mono { ColorDepth::Mono } else { options.color.unwrap_or(found.color) };
     let theme = Theme::named(&options.theme, &options.user_themes, color)?;
+    let keymap = match &options.keys {
+        Some((path, text)) => {
+            Keymap::with(text).map_err(|source| ScreenError::Keys { path: path.clone(), source: Box::new(source) })?
+        }
+        None => Keymap::default(),
+    };
     let setting = Setting {
         attached: options.attached.clone(),
         glyphs: options.glyphs.unwrap_or(found.glyphs),
         half_blocks: theme.has_map_colors(),
         bell: options.bell,
         can_stay: options.can_stay,
+        keymap,
         user_home: env::var("HOME").ok(),
     };
     Ok((theme, setting, options.ssh.unwrap_or(found.ssh)))

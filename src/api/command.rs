@@ -1,12 +1,12 @@
 //! What a face may ask for, and what it is answered. One closed enum for the in-process channel and
 //! the control socket. GAME and PEER are text as the user typed it; the runtime resolves them.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
 use super::MapCell;
-use crate::types::Rate;
+use crate::types::{Rate, RateError};
 
 /// What a face may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +129,11 @@ pub enum Command {
         #[serde(default)]
         down: Option<LimitTo>,
     },
+    /// Send only a trickle to everybody together, whatever the limits are, or as they are again.
+    Quiet {
+        /// False to send as before.
+        on: bool,
+    },
     /// Look at the whole library again.
     Rescan,
     /// End the runtime, as SIGTERM would.
@@ -154,6 +159,31 @@ impl LimitTo {
             Self::Bps(bps) => Ok(Some(Rate::from_bps(bps))),
         }
     }
+}
+
+impl FromStr for LimitTo {
+    type Err = LimitError;
+
+    /// A rate as [`Rate`] reads it, or `off`.
+    fn from_str(text: &str) -> Result<Self, LimitError> {
+        if matches!(text.trim(), "off" | "none") {
+            return Ok(Self::Off);
+        }
+        let to = Self::Bps(text.parse::<Rate>()?.as_bps());
+        to.rate()?;
+        Ok(to)
+    }
+}
+
+/// Why a text is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LimitError {
+    /// It is no rate.
+    #[error(transparent)]
+    NoRate(#[from] RateError),
+    /// It is too low a rate.
+    #[error(transparent)]
+    TooLow(#[from] LimitTooLow),
 }
 
 /// A limit that nothing could work under.

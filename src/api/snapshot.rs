@@ -459,6 +459,9 @@ pub struct Totals {
     pub up_limit_bps: Option<u64>,
     /// Download limit of everybody together, in bytes a second.
     pub down_limit_bps: Option<u64>,
+    /// Whether only a trickle is sent, whatever the limits are.
+    #[serde(default)]
+    pub quiet: bool,
     /// Peers online.
     pub peers: u32,
     /// Why the library cannot be used, when it cannot.

@@ -6,11 +6,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Parser, Subcommand};
 
 use super::exit::Failure;
-use crate::{
-    api::LimitTo,
-    config::Flags,
-    types::{Rate, RateError},
-};
+use crate::{api::LimitTo, config::Flags};
 
 /// Every machine at a LAN party shares its games with every other one.
 ///
@@ -226,11 +222,19 @@ pub(super) enum Order {
         /// Id, the first characters of it, or name; by default everybody together
         peer: Option<String>,
         /// The most to send: `20 MB/s`, at least 1 MiB/s, or `off`
-        #[arg(long, value_name = "RATE", value_parser = limit, required_unless_present = "down")]
+        #[arg(long, value_name = "RATE", required_unless_present = "down")]
         up: Option<LimitTo>,
         /// The most to receive, likewise
-        #[arg(long, value_name = "RATE", value_parser = limit)]
+        #[arg(long, value_name = "RATE")]
         down: Option<LimitTo>,
+    },
+    /// Send only a trickle to everybody, whatever the limits are
+    ///
+    /// Holds until it is switched off or the potluck that runs here ends.
+    Quiet {
+        /// Send as before
+        #[arg(long)]
+        off: bool,
     },
     /// Dial an address, HOST:PORT
     Connect {
@@ -295,16 +299,6 @@ pub(super) struct Add {
 
 /// The flag by which this program is started behind another process of it.
 pub const BEHIND_FLAG: &str = "--behind";
-
-/// `20 MB/s`, or `off`.
-fn limit(text: &str) -> Result<LimitTo, String> {
-    if matches!(text, "off" | "none") {
-        return Ok(LimitTo::Off);
-    }
-    let rate: Rate = text.parse().map_err(|error: RateError| error.to_string())?;
-    let to = LimitTo::Bps(rate.as_bps());
-    to.rate().map(|_| to).map_err(|error| error.to_string())
-}
 
 impl Add {
     /// One id cannot name two games.

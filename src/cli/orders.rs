@@ -1,5 +1,5 @@
 //! Commands that are one order to the runtime and one sentence back: pause, resume, cancel, pin,
-//! unpin, trust, block, limit, connect.
+//! unpin, trust, block, limit, quiet, connect.
 
 use super::{Console, Exit, args::Order, exit::Failure, session::Session};
 use crate::{
@@ -18,12 +18,13 @@ pub(super) fn command(order: Order) -> Result<Command, Failure> {
         Order::Trust { peer } => Command::Trust { peer, trust: true },
         Order::Block { peer } => Command::Block { peer, block: true },
         Order::Limit { peer, up, down } => Command::Limit { peer, up, down },
+        Order::Quiet { off } => Command::Quiet { on: !off },
         Order::Connect { addr } => Command::Connect { addr: config::dial_address(&addr).map_err(Failure::usage)? },
     })
 }
 
 pub(super) async fn run(session: &Session, order: Command, console: &mut Console) -> Result<Exit, Failure> {
-    if session.own && matches!(order, Command::Limit { .. }) {
+    if session.own && matches!(order, Command::Limit { .. } | Command::Quiet { .. }) {
         let message = "no potluck runs here whose limits could be changed; up_limit and down_limit in the config file \
                        hold from its start";
         return Err(Failure::new(Exit::Refused, message));

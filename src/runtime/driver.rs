@@ -197,7 +197,7 @@ impl Started {
         let limited = Limited::new(settings.up_limit, settings.down_limit);
         let first = Snapshot {
             me: Arc::new(me.clone()),
-            totals: Arc::new(limited.everybody().shown_in(Totals::default())),
+            totals: Arc::new(limited.shown_in(Totals::default())),
             ..Snapshot::default()
         };
         let (handle, end) = api::channel(first);
@@ -349,6 +349,7 @@ impl Driver {
             Command::Connect { addr } => links_input(inputs, LinksInput::Connect { addr, reply: Some(reply) }).await,
             Command::Block { peer, block } => links_input(inputs, LinksInput::Block { peer, block, reply }).await,
             Command::Limit { peer, up, down } => self.limit(peer.as_deref(), (up, down), reply).await,
+            Command::Quiet { on } => self.quiet(on, reply).await,
             Command::Stop => {
                 self.stopped = Some(reply);
                 self.context.tasks.cancelled().cancel();

@@ -110,8 +110,15 @@ pub(crate) enum Action {
     AddAddress,
     Trust,
     Block,
+    LimitUp,
+    LimitDown,
+    Quiet,
     Hold,
     LogLevel,
+    CopyPath,
+    CopyCommand,
+    CopyId,
+    Palette,
     Help,
     Redraw,
     Suspend,
@@ -258,8 +265,15 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     AddAddress "add-address" ["a"], PEERS, Peers, "Add address", "Connect to a peer by its address";
     Trust "trust" ["T"], PEERS, Peers, "Trust", "Trust what a peer announces, or stop trusting it";
     Block "block" ["b"], PEERS, Peers, "Block", "Have nothing to do with a peer, or let it in again";
+    LimitUp "limit-up" ["Lu"], EVERYWHERE, Peers, "Upload", "Limit what is sent to everybody; on Peers, to those chosen";
+    LimitDown "limit-down" ["Ld"], EVERYWHERE, Peers, "Download", "Limit what is received from everybody; on Peers, from those chosen";
+    Quiet "quiet" ["z"], EVERYWHERE, Peers, "Quiet", "Send only a trickle, or as before";
     Hold "hold" ["p"], LOG, Log, "Hold", "Hold the log still, or follow it";
     LogLevel "log-level" ["f"], LOG, Log, "Level", "How much the log shows: everything, what matters, trouble";
+    CopyPath "copy-path" ["yp"], GAMES, Program, "Path", "Copy the folder of a game";
+    CopyCommand "copy-command" ["yc"], TABLES, Program, "Command", "Copy the command that gets the game, or connects to the peer";
+    CopyId "copy-id" ["yi"], TABLES, Program, "Id", "Copy the ContentId of a game, or the PeerId";
+    Palette "palette" [":"], EVERYWHERE, Program, "Actions", "Every action by its name";
     Help "help" ["?", "F1"], EVERYWHERE, Program, "Keys", "The keys";
     Redraw "redraw" ["Ctrl-l"], EVERYWHERE, Program, "Redraw", "Draw the whole screen again";
     Suspend "suspend" ["Ctrl-z"], EVERYWHERE, Program, "Suspend", "Back to the shell; fg returns";
@@ -277,7 +291,10 @@ pub(crate) fn row(action: Action) -> &'static ActionRow {
 pub fn keys_document() -> String {
     let mut text = String::from(
         "# Keys\n\nMade from the table in `src/tui/action.rs`; a test fails when this page is stale.\n\
-         Keys of a dialog come before these.\n",
+         Keys of a dialog come before these.\n\n\
+         `keys.toml` in the config folder (`potluck config` names it) changes them: a line names an action and all its \
+         keys.\n\n```toml\nverify = [\"V\", \"g v\"]  # two keys after one another\ntrust = []             # none; \
+         it is still in the palette\n```\n\nWhat is wrong in it is named with its line, and the screen does not start.\n",
     );
     for group in Group::ALL {
         let _infallible =

@@ -23,6 +23,7 @@ pub(super) fn room() -> Snapshot {
             free: Some(186_000_000_000),
             up_limit_bps: Some(60_000_000),
             down_limit_bps: None,
+            quiet: false,
             peers: 118,
             library_trouble: None,
         }),

@@ -1,8 +1,11 @@
 //! Keys: their names, and which action a sequence of them means on which screen. Driven by
 //! [`super::update`]; knows nothing of what the actions do.
 
+mod overlay;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+pub use self::overlay::KeymapError;
 use super::action::{ACTIONS, Action, ActionRow, Screen};
 
 /// A key as it is bound: Shift is part of the character, Alt is never bound.
@@ -38,7 +41,9 @@ impl Key {
         if let Some((code, _)) = NAMES.iter().find(|(_, known)| *known == name) {
             return Some(Self { code: *code, ctrl: false });
         }
-        if let Some(number) = name.strip_prefix('F').and_then(|number| number.parse().ok()) {
+        if let Some(number) =
+            name.strip_prefix('F').and_then(|number| number.parse().ok()).filter(|n| (1..=12).contains(n))
+        {
             return Some(Self { code: KeyCode::F(number), ctrl: false });
         }
         let mut chars = name.chars();
@@ -81,11 +86,18 @@ const NAMES: &[(KeyCode, &str)] = &[
     (KeyCode::End, "End"),
 ];
 
-/// The keys of a binding: one named key, or several characters pressed one after another.
+/// The keys of a binding: one named key, two characters pressed one after another, or any keys with blanks between.
 fn sequence(text: &str) -> Option<Vec<Key>> {
-    match Key::named(text) {
-        Some(key) => Some(vec![key]),
-        None => text.chars().map(|c| Key::named(c.encode_utf8(&mut [0; 4]))).collect(),
+    if let Some(key) = Key::named(text) {
+        return Some(vec![key]);
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words.as_slice() {
+        [] => None,
+        // Longer words are names that are mistyped.
+        [word] if word.chars().count() == 2 => word.chars().map(|c| Key::named(c.encode_utf8(&mut [0; 4]))).collect(),
+        [_] => None,
+        words => words.iter().map(|word| Key::named(word)).collect(),
     }
 }
 
@@ -100,16 +112,33 @@ pub(crate) enum Found {
     Nothing,
 }
 
+/// Keys, and what they mean.
+#[derive(Debug, Clone)]
+struct Binding {
+    keys: Vec<Key>,
+    row: &'static ActionRow,
+}
+
+impl Binding {
+    /// As the user reads it: `gg`, `Ctrl-d`, `g Enter`.
+    fn text(&self) -> String {
+        let names: Vec<String> = self.keys.iter().map(|key| key.name()).collect();
+        let plain = names.iter().all(|name| name.chars().count() == 1);
+        names.join(if plain { "" } else { " " })
+    }
+}
+
 /// Which keys mean what.
-#[derive(Debug)]
-pub(crate) struct Keymap(Vec<(Vec<Key>, &'static ActionRow)>);
+#[derive(Debug, Clone)]
+pub(crate) struct Keymap(Vec<Binding>);
 
 impl Default for Keymap {
     fn default() -> Self {
         let mut bindings = Vec::new();
         for row in ACTIONS {
             for keys in row.keys {
-                bindings.push((sequence(keys).expect("the table names keys that exist; a test sees to it"), row));
+                let keys = sequence(keys).expect("the table names keys that exist; a test sees to it");
+                bindings.push(Binding { keys, row });
             }
         }
         Self(bindings)
@@ -119,8 +148,8 @@ impl Default for Keymap {
 impl Keymap {
     /// What `pressed` means on `screen`.
     pub(crate) fn find(&self, pressed: &[Key], screen: Screen) -> Found {
-        if let Some((_, row)) = self.on(screen).find(|(keys, _)| keys == pressed) {
-            return Found::Action(row.action);
+        if let Some(found) = self.on(screen).find(|binding| binding.keys == pressed) {
+            return Found::Action(found.row.action);
         }
         if self.following(pressed, screen).next().is_some() { Found::Pending } else { Found::Nothing }
     }
@@ -132,12 +161,33 @@ impl Keymap {
         screen: Screen,
     ) -> impl Iterator<Item = (Key, &'static ActionRow)> + 'a {
         self.on(screen)
-            .filter_map(|(keys, row)| Some((*keys.strip_prefix(pressed)?.first()?, *row)))
+            .filter_map(|binding| Some((*binding.keys.strip_prefix(pressed)?.first()?, binding.row)))
             .filter(|_| !pressed.is_empty())
     }
 
-    fn on(&self, screen: Screen) -> impl Iterator<Item = &(Vec<Key>, &'static ActionRow)> {
-        self.0.iter().filter(move |(_, row)| row.screens.contains(&screen))
+    /// The keys of an action, as the user reads them.
+    pub(crate) fn keys(&self, action: Action) -> Vec<String> {
+        self.0.iter().filter(|binding| binding.row.action == action).map(Binding::text).collect()
+    }
+
+    /// The first of them, which is the one that hints show.
+    pub(crate) fn shown(&self, action: Action) -> Option<String> {
+        self.0.iter().find(|binding| binding.row.action == action).map(Binding::text)
+    }
+
+    /// How a sentence names the way to an action: its key, or its name in the palette.
+    pub(crate) fn way(&self, action: Action) -> String {
+        self.shown(action).unwrap_or_else(|| format!(":{}", super::action::row(action).name))
+    }
+
+    /// The key after which one of the actions whose names begin so is chosen.
+    pub(crate) fn menu(&self, names: &str, screen: Screen) -> Option<String> {
+        let chord = |binding: &&Binding| binding.keys.len() > 1 && binding.row.name.starts_with(names);
+        self.on(screen).find(chord).map(|binding| binding.keys[0].name())
+    }
+
+    fn on(&self, screen: Screen) -> impl Iterator<Item = &Binding> {
+        self.0.iter().filter(move |binding| binding.row.screens.contains(&screen))
     }
 }
 

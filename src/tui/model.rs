@@ -60,6 +60,8 @@ pub(crate) struct Setting {
     pub(crate) bell: bool,
     /// Whether the runtime of this process can go on without the screen.
     pub(crate) can_stay: bool,
+    /// Which keys mean what.
+    pub(crate) keymap: Keymap,
     /// The user's own folder, for `~`.
     pub(crate) user_home: Option<String>,
 }
@@ -78,7 +80,6 @@ pub(crate) enum Focus {
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) setting: Setting,
-    pub(crate) keymap: Keymap,
     pub(crate) size: Size,
     pub(crate) now: Moment,
     pub(crate) snapshot: Snapshot,
@@ -113,7 +114,6 @@ impl Model {
     pub(crate) fn new(setting: Setting, snapshot: &Snapshot, size: Size, now: Moment) -> Self {
         let mut model = Self {
             setting,
-            keymap: Keymap::default(),
             size,
             now,
             snapshot: snapshot.clone(),

@@ -210,6 +210,7 @@ impl Screen<'_> {
                 Effect::Redraw => self.redraw()?,
                 Effect::Call { command, subject } => self.call(command, subject),
                 Effect::Suspend => self.suspend()?,
+                Effect::Copy(text) => terminal::copy(self.painter.backend_mut(), &text).map_err(ScreenError::Draw)?,
                 Effect::Bell => {
                     let out = self.painter.backend_mut();
                     out.write_all(b"\x07").and_then(|()| out.flush()).map_err(ScreenError::Draw)?;

@@ -163,6 +163,13 @@ pub(crate) fn set_title(out: &mut impl Write, title: &str) -> io::Result<()> {
     execute!(out, terminal::SetTitle(title))
 }
 
+/// Hands text to the clipboard of whoever sits before the terminal, also over SSH (OSC 52). Terminals that do not know it,
+/// or were told not to, ignore it.
+pub(crate) fn copy(out: &mut impl Write, text: &str) -> io::Result<()> {
+    write!(out, "\x1b]52;c;{}\x07", data_encoding::BASE64.encode(text.as_bytes()))?;
+    out.flush()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,14 +13,18 @@ use super::{
     Exit,
     action::Screen,
     fixture::{self, NOW_MS},
-    keymap::tests::script,
-    model::{Focus, Model, Moment, Setting},
+    keymap::{Keymap, tests::script},
+    model::{
+        Focus, Model, Moment, Setting,
+        overlay::{Overlay, Purpose},
+    },
     theme::{ColorDepth, Theme},
     update::{Effect, Msg, update},
     view::view,
 };
 use crate::api::{
-    Command, CommandError, ErrorCode, Event, EventKind, GetRequest, Level, Phase, Reply, Snapshot, VerifyReport,
+    Command, CommandError, ErrorCode, Event, EventKind, GetRequest, Level, LimitTo, Phase, Reply, Snapshot,
+    VerifyReport,
 };
 
 /// A model and what it asked for.
@@ -32,6 +36,7 @@ pub(super) struct Seat {
     /// Whether what the panes ask is answered.
     answers: bool,
     left: Option<Exit>,
+    copied: Option<String>,
 }
 
 impl Seat {
@@ -46,6 +51,7 @@ impl Seat {
             half_blocks: true,
             bell: true,
             can_stay: true,
+            keymap: Keymap::default(),
             user_home: Some("/home/ann".to_owned()),
         };
         let now = Moment { unix_ms: NOW_MS, offset_s: 3_600 };
@@ -54,6 +60,7 @@ impl Seat {
             asked: Vec::new(),
             looks: Vec::new(),
             answers: false,
+            copied: None,
             left: None,
         };
         // A few seconds of history, rising and falling.
@@ -94,6 +101,7 @@ impl Seat {
                 Effect::Call { command: Command::Without { .. } | Command::Compare { .. }, .. } => {}
                 Effect::Call { command, .. } => self.asked.push(command.clone()),
                 Effect::Leave(exit) => self.left = Some(*exit),
+                Effect::Copy(text) => self.copied = Some(text.clone()),
                 Effect::DrawNow | Effect::DrawSoon | Effect::Redraw | Effect::Suspend | Effect::Bell => {}
             }
         }
@@ -492,6 +500,203 @@ fn keys_ask_the_runtime() {
     check_asked("3jT", &[Command::Trust { peer: "p7d1mm4sqqqq".into(), trust: true }]);
     check_asked("3b", &[Command::Block { peer: "k3v9q2aaqqqq".into(), block: true }]);
     check_asked("3Gkb", &[Command::Block { peer: "t6g3a7lpqqqq".into(), block: false }]);
+}
+
+#[test]
+fn limits_and_quiet() {
+    let limit = |peer: Option<&str>, up, down| Command::Limit { peer: peer.map(str::to_owned), up, down };
+    let some = Some(LimitTo::Bps(20_000_000));
+    check_asked("Lu20<Enter>", &[limit(None, some, None)]);
+    check_asked("2Ld20 MB/s<Enter>", &[limit(None, None, some)]);
+    check_asked("Luoff<Enter>", &[limit(None, Some(LimitTo::Off), None)]);
+    check_asked("3Lu20<Enter>", &[limit(Some("k3v9q2aaqqqq"), some, None)]);
+    check_asked(
+        "3<Space><Space>Ld20<Enter>",
+        &[limit(Some("k3v9q2aaqqqq"), None, some), limit(Some("p7d1mm4sqqqq"), None, some)],
+    );
+    check_asked("Lu0.1<Enter>", &[]);
+    check_asked("Lufast<Enter>", &[]);
+    check_asked("Lu<Enter>", &[]);
+    check_asked("Lu20<Esc>", &[]);
+    check_asked("z", &[Command::Quiet { on: true }]);
+    let mut room = fixture::room();
+    let totals = crate::api::Totals { quiet: true, ..(*room.totals).clone() };
+    room.totals = Arc::new(totals);
+    let seat = Seat::new(&room, 80, 24).keys("z");
+    assert!(seat.picture().contains("quiet"));
+    assert_eq!(seat.asked, [Command::Quiet { on: false }]);
+}
+
+fn check_copied(keys: &str, expect: Option<&str>) {
+    assert_eq!(busy(100, 30).keys(keys).copied.as_deref(), expect, "{keys}");
+}
+
+#[test]
+fn what_is_copied() {
+    check_copied("yp", Some("/home/ann/Games/0-a-d-"));
+    check_copied("jyp", None);
+    check_copied("2yp", Some("/home/ann/Games/company-of-heroes"));
+    check_copied("2yi", Some("4fa1"));
+    check_copied("2yc", Some("potluck get company-of-heroes --content 4fa1"));
+    check_copied("2<Space><Space>yi", Some("4fa1\n4fa1"));
+    check_copied("3yc", Some("potluck connect 10.0.3.2:47800"));
+    check_copied("3yi", Some("k3v9q2aaqqqq"));
+    check_copied("4yc", Some("potluck connect 10.0.3.2:47800"));
+    check_copied("4Gyc", Some("potluck connect '[fe80::9%2]:47800'"));
+    check_copied("4yi", Some("k3v9q2aaqqqq"));
+    check_copied("y<Esc>", None);
+    check_copied("5yi", None);
+}
+
+#[test]
+fn every_action_is_in_the_palette() {
+    let coh = || "company-of-heroes".to_owned();
+    check_asked(":rescan<Enter>", &[Command::Rescan]);
+    check_asked(":resc<Enter>", &[Command::Rescan]);
+    check_asked("2:pau<Enter>", &[Command::Pause { game: coh() }]);
+    // By its help, and completed.
+    check_asked("2:queue<Down><Enter>", &[Command::Reorder { game: coh(), by: 1 }]);
+    check_asked(
+        ":limit-u<Tab>20 MB/s<Enter>",
+        &[Command::Limit { peer: None, up: Some(LimitTo::Bps(20_000_000)), down: None }],
+    );
+    check_asked(":limit-up off<Enter>", &[Command::Limit { peer: None, up: Some(LimitTo::Off), down: None }]);
+    check_asked(":add-address 10.0.9.1:47800<Enter>", &[Command::Connect { addr: "10.0.9.1:47800".into() }]);
+    check_asked(":add-addr<Enter>10.0.9.1:47800<Enter>", &[Command::Connect { addr: "10.0.9.1:47800".into() }]);
+    check_asked(":pause<Enter>", &[]);
+    check_asked(":rescan now<Enter>", &[]);
+    check_asked(":rescan<Esc>", &[]);
+    check_asked(":<Backspace>R", &[Command::Rescan]);
+    check_says(":pause<Enter>", "0 A.D. is not being got");
+    check_says("3:later<Enter>", "Only on Transfers.");
+    check_says(":zzz<Enter>", "no such action");
+    check_says(":rescan now<Enter>", "wants nothing behind its name");
+    check_selected(":filter warc<Enter>", "Warcraft III");
+    check_screen(":links<Enter>", Screen::Links);
+    check_screen(":link<Down><Up><Enter>", Screen::Links);
+    let mut seat = busy(80, 24).keys(":");
+    seat.tell(Msg::Paste("rescan".into()));
+    assert_eq!(seat.keys("<Enter>").asked, [Command::Rescan]);
+    check_picture("palette", &busy(80, 24).keys(":"));
+    check_picture("palette_limit", &busy(100, 30).keys(":lim<Down>"));
+    check_picture("palette_not_now", &busy(80, 24).keys(":pause"));
+    check_picture("palette_none", &busy(40, 10).keys(":zzz"));
+}
+
+#[test]
+fn the_users_keys_are_what_is_shown() {
+    let keymap = Keymap::with("verify = [\"V\"]\nhelp = [\"g h\"]\nsort-title = [\"o t\"]\nadd-folder = []").unwrap();
+    let mut seat = busy(100, 30);
+    seat.model.setting.keymap = keymap;
+    check_picture("own_keys", &seat);
+    let seat = seat.keys("gh");
+    assert!(seat.picture().contains("gh"), "{}", seat.picture());
+    let seat = seat.keys("<Esc>rV");
+    assert_eq!(seat.asked, [Command::Verify { game: "0-a-d-".into(), repair: false }]);
+}
+
+#[test]
+fn several_are_asked_about_by_their_number() {
+    let picture = |keys: &str| busy(100, 30).keys(keys).picture();
+    assert!(picture("<Space>j<Space>d").contains("Delete 2 games: 0 A.D. and AssaultCube"));
+    assert!(picture("2<Space><Space>c").contains("Stop getting 2 games: Company of Heroes and Warzone 2100?"));
+    assert!(picture("3<Space><Space>b").contains("2 peers: nas-01 and seat-04"));
+    check_asked("3<Space><Space>b", &[]);
+    let block = |peer: &str| Command::Block { peer: peer.into(), block: true };
+    check_asked("3<Space><Space>by", &[block("k3v9q2aaqqqq"), block("p7d1mm4sqqqq")]);
+    assert!(picture("*d").contains("Of the others, NOBODY else here has 1 more game"), "{}", picture("*d"));
+}
+
+/// Where each key leads: from what is shown, by a key, to what is shown then.
+#[test]
+fn the_table_of_ways() {
+    let mut table = String::new();
+    let starts = [
+        ("Library", ""),
+        ("Library details", "l"),
+        ("Transfers", "2"),
+        ("Transfers map", "2l"),
+        ("Peers", "3"),
+        ("Links", "4"),
+        ("Links stream", "4l"),
+        ("Log", "5"),
+        ("Library filter", "/"),
+        ("Library palette", ":"),
+        ("Library help", "?"),
+        ("Transfers question", "2c"),
+        ("Library limit", "Lu"),
+        ("Library sort menu", "s"),
+    ];
+    let keys = [
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "<Tab>",
+        "<Shift-Tab>",
+        "]",
+        "[",
+        "<Enter>",
+        "<Esc>",
+        "h",
+        "l",
+        "/",
+        ":",
+        "?",
+        "q",
+        "c",
+        "L",
+        "a",
+        "s",
+        "y",
+    ];
+    for (from, before) in starts {
+        assert_eq!(place(&busy(100, 30).keys(before)), from);
+        let ways: Vec<(String, &str)> =
+            keys.iter().map(|key| (place(&busy(100, 30).keys(before).keys(key)), *key)).collect();
+        let mut places: Vec<&str> = ways.iter().map(|(to, _)| to.as_str()).filter(|to| *to != from).collect();
+        places.sort_unstable();
+        places.dedup();
+        for to in places {
+            let keys: Vec<&str> = ways.iter().filter(|(place, _)| place == to).map(|(_, key)| *key).collect();
+            table += &format!("{from:<20} {:<40} {to}\n", keys.join(" "));
+        }
+    }
+    insta::assert_snapshot!("ways", table);
+}
+
+/// What is shown, in words.
+fn place(seat: &Seat) -> String {
+    let model = &seat.model;
+    let screen = model.screen.name();
+    let over = match &model.overlay {
+        Some(Overlay::Help { .. }) => "help",
+        Some(Overlay::Question(_)) => "question",
+        Some(Overlay::Palette { .. }) => "palette",
+        Some(Overlay::Prompt(prompt)) => match prompt.purpose {
+            Purpose::Filter => "filter",
+            Purpose::AddFolder => "folder",
+            Purpose::AddAddress => "address",
+            Purpose::LimitUp | Purpose::LimitDown => "limit",
+            Purpose::Action | Purpose::Library => "another line",
+        },
+        None => match (model.pressed.first().map(|key| key.name()).as_deref(), model.focus, model.screen) {
+            (Some("s"), ..) => "sort menu",
+            (Some("y"), ..) => "copy menu",
+            (Some("L"), ..) => "limit menu",
+            (Some(_), ..) => "menu",
+            (None, Focus::List, _) => "",
+            (None, Focus::Pane, Screen::Transfers) => "map",
+            (None, Focus::Pane, Screen::Links) => "stream",
+            (None, Focus::Pane, Screen::Library | Screen::Peers | Screen::Log) => "details",
+        },
+    };
+    let place = if over.is_empty() { screen.to_owned() } else { format!("{screen} {over}") };
+    match seat.left {
+        Some(exit) => format!("{exit:?}"),
+        None => place,
+    }
 }
 
 fn check_says(keys: &str, expect: &str) {

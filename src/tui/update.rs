@@ -3,11 +3,14 @@
 
 mod act;
 mod answers;
+mod copy;
 mod games;
 mod keys;
 mod leaving;
 mod map;
+mod palette;
 mod pane;
+mod peers;
 mod room;
 mod step;
 
@@ -15,7 +18,10 @@ use std::sync::Arc;
 
 use ratatui::layout::Size;
 
-pub(crate) use self::step::{Step, next_step};
+pub(crate) use self::{
+    palette::{Entry, entries},
+    step::{Step, next_step},
+};
 use super::{
     Exit,
     action::{Action, Screen},
@@ -71,6 +77,8 @@ pub(crate) enum Effect {
     },
     /// Give the terminal back and stop until the shell says otherwise.
     Suspend,
+    /// Put this where the user's other programs paste from.
+    Copy(String),
     /// Ring.
     Bell,
     /// End the screen.

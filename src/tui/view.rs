@@ -66,6 +66,10 @@ fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) -> Option<Position> {
             None
         }
         Some(Overlay::Prompt(prompt)) => Some(chrome::prompt(&mut canvas, prompt, chrome.message)),
+        Some(Overlay::Palette { prompt, at }) => {
+            dialog::palette(&mut canvas, model, &prompt.line.text(), *at, dialog_area(area));
+            Some(chrome::prompt(&mut canvas, prompt, chrome.message))
+        }
         Some(Overlay::Help { from }) => {
             chrome::message(&mut canvas, model, chrome.message);
             dialog::help(&mut canvas, model, *from, dialog_area(area));

@@ -62,7 +62,7 @@ fn joined(
 }
 
 fn totals(peers: &[PeerView], library: &LibraryShown, limited: &Limited) -> Totals {
-    limited.everybody().shown_in(Totals {
+    limited.shown_in(Totals {
         down_bps: peers.iter().map(|peer| peer.down_bps).sum(),
         up_bps: peers.iter().map(|peer| peer.up_bps).sum(),
         free: library.free,

@@ -16,6 +16,9 @@ use crate::{
 /// Peers with limits of their own; more than a room has, and a script that runs wild is stopped.
 const LIMITED_PEERS_MAX: usize = 1_024;
 
+/// What is sent in all while keeping quiet: the least that peers can work with.
+const TRICKLE: Rate = Rate::LIMIT_MIN;
+
 /// The limits of both directions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Both {
@@ -24,11 +27,6 @@ pub(super) struct Both {
 }
 
 impl Both {
-    /// These as the limits of everybody together.
-    pub(super) fn shown_in(self, totals: Totals) -> Totals {
-        Totals { up_limit_bps: self.up.map(Rate::as_bps), down_limit_bps: self.down.map(Rate::as_bps), ..totals }
-    }
-
     fn words(self) -> String {
         let word = |rate: Option<Rate>, way: &str| match rate {
             Some(rate) => format!("at most {rate} {way}"),
@@ -42,6 +40,8 @@ impl Both {
 #[derive(Debug)]
 pub(super) struct Limited {
     everybody: Both,
+    /// Whether only a trickle is sent, whatever the limits are.
+    quiet: bool,
     /// Those with a limit of their own.
     peers: BTreeMap<PeerId, Both>,
 }
@@ -49,12 +49,19 @@ pub(super) struct Limited {
 impl Limited {
     /// As the settings say.
     pub(super) fn new(up: Option<Rate>, down: Option<Rate>) -> Self {
-        Self { everybody: Both { up, down }, peers: BTreeMap::new() }
+        Self { everybody: Both { up, down }, quiet: false, peers: BTreeMap::new() }
     }
 
-    /// Everybody together.
-    pub(super) fn everybody(&self) -> Both {
-        self.everybody
+    /// What holds for everybody together.
+    fn in_force(&self) -> Both {
+        if self.quiet { Both { up: Some(TRICKLE), ..self.everybody } } else { self.everybody }
+    }
+
+    /// The limits of everybody together as faces see them.
+    pub(super) fn shown_in(&self, totals: Totals) -> Totals {
+        let Both { up, down } = self.in_force();
+        let quiet = self.quiet;
+        Totals { up_limit_bps: up.map(Rate::as_bps), down_limit_bps: down.map(Rate::as_bps), quiet, ..totals }
     }
 
     /// What holds for one peer alone.
@@ -95,6 +102,24 @@ impl Driver {
                 return true;
             }
         };
+        // A limit for everybody that is set while keeping quiet holds afterwards.
+        let both = if peer.is_none() { self.limited.in_force() } else { both };
+        self.enforce(peer, both, message, reply).await
+    }
+
+    /// Keeps quiet, or no longer; false when an actor that should is gone.
+    pub(super) async fn quiet(&mut self, on: bool, reply: ReplyTo) -> bool {
+        self.limited.quiet = on;
+        let both = self.limited.in_force();
+        let message = match (on, both.up) {
+            (true, _) => format!("Quiet: at most {TRICKLE} up."),
+            (false, Some(rate)) => format!("No longer quiet: at most {rate} up."),
+            (false, None) => "No longer quiet: no limit up.".to_owned(),
+        };
+        self.enforce(None, both, message, reply).await
+    }
+
+    async fn enforce(&mut self, peer: Option<PeerId>, both: Both, message: String, reply: ReplyTo) -> bool {
         let inputs = &self.context.inputs;
         let told = inputs.serving.send(ServingInput::Limit { peer, rate: both.up }).await.is_ok()
             && inputs.transfers.send(TransfersInput::Limit { peer, rate: both.down }).await.is_ok();
@@ -160,6 +185,19 @@ mod tests {
         assert_eq!(refused, Err(ErrorCode::Refused));
         assert_eq!(limited.set(peer(0), Both::default()), Ok(()));
         assert_eq!(limited.set(peer(LIMITED_PEERS_MAX), some), Ok(()));
-        assert_eq!(limited.everybody().words(), "no limit up, at most 1.0 MB/s down");
+        assert_eq!(limited.in_force().words(), "no limit up, at most 1.0 MB/s down");
+    }
+
+    #[test]
+    fn what_is_limited_while_quiet_holds_afterwards() {
+        let mut limited = Limited::new(None, None);
+        limited.quiet = true;
+        assert_eq!(limited.in_force().words(), "at most 1.0 MB/s up, no limit down");
+        let asked = Both { up: Some(Rate::from_bps(5_000_000)), down: None };
+        assert_eq!(limited.set(None, asked), Ok(()));
+        let shown = limited.shown_in(Totals::default());
+        assert_eq!((shown.quiet, shown.up_limit_bps), (true, Some(Rate::LIMIT_MIN.as_bps())));
+        limited.quiet = false;
+        assert_eq!(limited.in_force(), asked);
     }
 }

@@ -127,7 +127,7 @@ fn game_is(game: &GameView, facts: Facts, quality: &str) -> bool {
 }
 
 /// Whether `word`, in lower case, is in `text`, or is made of the beginnings of its words.
-fn matches(text: &str, word: &str) -> bool {
+pub(crate) fn matches(text: &str, word: &str) -> bool {
     let text = text.to_lowercase();
     text.contains(word) || is_made_of_beginnings(&text, word)
 }

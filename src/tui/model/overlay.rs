@@ -16,6 +16,13 @@ pub(crate) enum Overlay {
     Question(Question),
     /// A line to type.
     Prompt(Prompt),
+    /// The line of an action's name, and which of those that match is chosen.
+    Palette {
+        /// What is typed.
+        prompt: Prompt,
+        /// From the best match.
+        at: usize,
+    },
 }
 
 /// A question. Esc is always an answer and changes nothing.
@@ -62,6 +69,12 @@ pub(crate) enum Purpose {
     AddFolder,
     /// An address to connect to.
     AddAddress,
+    /// The most to send.
+    LimitUp,
+    /// The most to receive.
+    LimitDown,
+    /// The name of an action, and what it wants to know.
+    Action,
     /// Where games go, on the first start.
     Library,
 }
@@ -73,6 +86,9 @@ impl Purpose {
             Self::Filter => "/",
             Self::AddFolder => "Folder to add: ",
             Self::AddAddress => "Address to connect to: ",
+            Self::LimitUp => "Send at most (like 20 MB/s, or off): ",
+            Self::LimitDown => "Receive at most (like 20 MB/s, or off): ",
+            Self::Action => ":",
             Self::Library => "Games go to: ",
         }
     }

@@ -11,7 +11,7 @@ use super::{
             table::{SortBy, Table},
         },
     },
-    Effect, Step, calls, games, keys, leaving, map, motion, next_step, open, page, pane, refuse,
+    Effect, Step, calls, copy, games, keys, leaving, map, motion, next_step, open, page, pane, peers, refuse,
 };
 use crate::api::{Command, Level};
 
@@ -101,10 +101,20 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             model.notice.say(Level::Info, "Looking at the whole library again …", model.now);
             return calls(model, vec![(Command::Rescan, String::new())]);
         }
-        Action::Trust => return games::trust(model),
-        Action::Block => return games::block(model),
+        Action::Trust => return peers::trust(model),
+        Action::Block => return peers::block(model),
+        Action::LimitUp => return open_prompt(model, Purpose::LimitUp),
+        Action::LimitDown => return open_prompt(model, Purpose::LimitDown),
+        Action::Quiet => return peers::quiet(model),
         Action::Hold => model.log.toggle_hold(),
         Action::LogLevel => model.log.next_level(),
+        Action::CopyPath => return copy::path(model),
+        Action::CopyCommand => return copy::command(model),
+        Action::CopyId => return copy::id(model),
+        Action::Palette => {
+            let prompt = Prompt { purpose: Purpose::Action, line: TypedLine::default(), before: String::new() };
+            return open(model, Overlay::Palette { prompt, at: 0 });
+        }
         Action::Help => return open(model, Overlay::Help { from: 0 }),
         Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return vec![Effect::Suspend],
@@ -181,7 +191,12 @@ pub(super) fn move_by(model: &mut Model, rows: isize) {
 fn mark_range(model: &mut Model) -> Vec<Effect> {
     let mut begun = false;
     model.with_list(|list, ids| begun = list.toggle_range(ids));
-    let text = if begun { "Marking as the cursor moves; v again ends it." } else { "The range is marked." };
+    let way = model.setting.keymap.way(Action::MarkRange);
+    let text = if begun {
+        format!("Marking as the cursor moves; {way} again ends it.")
+    } else {
+        "The range is marked.".to_owned()
+    };
     model.notice.say(Level::Info, text, model.now);
     vec![Effect::DrawNow]
 }

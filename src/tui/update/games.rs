@@ -15,13 +15,13 @@ use super::{
     },
     Effect, calls, open, refuse,
 };
-use crate::api::{Command, GameView, Level, PeerView, StateWord, TransferView};
+use crate::api::{Command, GameView, Level, StateWord, TransferView};
 
 /// Names listed in a question; the rest is counted.
 const NAMES_MAX: usize = 6;
 
 /// The transfers that an action is for, or why there are none.
-fn transfers(model: &Model) -> Result<Vec<&TransferView>, String> {
+pub(super) fn transfers(model: &Model) -> Result<Vec<&TransferView>, String> {
     let list = match model.screen {
         Screen::Library => &model.library.list,
         Screen::Transfers | Screen::Peers | Screen::Links | Screen::Log => &model.transfers.list,
@@ -41,12 +41,12 @@ fn transfers(model: &Model) -> Result<Vec<&TransferView>, String> {
 }
 
 /// The games that an action is for.
-fn games(model: &Model) -> Vec<&GameView> {
+pub(super) fn games(model: &Model) -> Vec<&GameView> {
     model.library.chosen(&model.snapshot.games)
 }
 
 /// Those of them that are here, or why there are none.
-fn games_here(model: &Model) -> Result<Vec<&GameView>, String> {
+pub(super) fn games_here(model: &Model) -> Result<Vec<&GameView>, String> {
     let all = games(model);
     let here: Vec<&GameView> = all.iter().copied().filter(|game| is_here(game)).collect();
     match (here.is_empty(), all.as_slice()) {
@@ -92,7 +92,7 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
         Deed::Commands(found.iter().map(cancel).collect())
     };
     let names: Vec<&str> = found.iter().map(|transfer| transfer.title.as_str()).collect();
-    let mut lines = vec![format!("Stop getting {}?", listed(&names))];
+    let mut lines = vec![format!("Stop getting {}?", counted(&names, "game"))];
     let mut answers = vec![answer("c", "Cancel", commands(false))];
     if done > 0 {
         let kept = words::size(done);
@@ -145,7 +145,8 @@ pub(super) fn remove(model: &mut Model) -> Vec<Effect> {
     };
     let names: Vec<&str> = found.iter().map(|game| game.title.as_str()).collect();
     let size: u64 = found.iter().map(|game| game.size).sum();
-    let mut lines = vec![format!("Delete {} from this machine? That frees {}.", listed(&names), words::size(size))];
+    let what = counted(&names, "game");
+    let mut lines = vec![format!("Delete {what} from this machine? That frees {}.", words::size(size))];
     for game in found.iter().take(NAMES_MAX) {
         // Ours is one of those who have it.
         let fact = match u64::from(game.have.saturating_sub(1)) {
@@ -154,6 +155,11 @@ pub(super) fn remove(model: &mut Model) -> Vec<Effect> {
             more => format!("{} others have it.", words::thousands(more)),
         };
         lines.push(format!("{} {}: {fact}", game.title, game.version));
+    }
+    let alone = found.iter().skip(NAMES_MAX).filter(|game| game.have <= 1).count() as u64;
+    if alone > 0 {
+        let more = words::count(alone, "more game");
+        lines.push(format!("Of the others, NOBODY else here has {more}; that would be gone."));
     }
     let commands = found.iter().map(|game| (Command::Remove { game: game.id.clone() }, game.title.clone())).collect();
     let answers = vec![answer("y", "Delete", Deed::Commands(commands))];
@@ -171,34 +177,17 @@ pub(super) fn add_folder(model: &mut Model, text: &str) -> Vec<Effect> {
     calls(model, vec![(command, path)])
 }
 
-/// Trusts peers or stops trusting them.
-pub(super) fn trust(model: &mut Model) -> Vec<Effect> {
-    on_peers(model, |peer, trust| Command::Trust { peer, trust }, |peer| peer.trusted)
-}
-
-/// Blocks peers or lets them in again.
-pub(super) fn block(model: &mut Model) -> Vec<Effect> {
-    on_peers(model, |peer, block| Command::Block { peer, block }, |peer| peer.blocked)
-}
-
-/// Sets a quality of the peers that are marked, else of the selected one; if all have it, takes it.
-fn on_peers(
-    model: &mut Model,
-    command: impl Fn(String, bool) -> Command,
-    has: impl Fn(&PeerView) -> bool,
-) -> Vec<Effect> {
-    let peers = model.peers.chosen(&model.snapshot.peers);
-    if peers.is_empty() {
-        return refuse(model, "No peer is selected.");
-    }
-    let set = !peers.iter().all(|peer| has(peer));
-    let commands = peers.iter().map(|peer| (command(peer.id.clone(), set), peer.name.clone())).collect();
-    calls(model, commands)
-}
-
-fn answer(key: &str, label: &str, does: Deed) -> Answer {
+pub(super) fn answer(key: &str, label: &str, does: Deed) -> Answer {
     let key = Key::named(key).expect("answers have keys that exist; every question is tested");
     Answer { key, label: label.to_owned(), does }
+}
+
+/// `A`, `3 games: A, B and C`.
+pub(super) fn counted(names: &[&str], one: &str) -> String {
+    match names {
+        [one] => (*one).to_owned(),
+        several => format!("{}: {}", words::count(several.len() as u64, one), listed(several)),
+    }
 }
 
 /// `A, B and 3 more`.

@@ -13,7 +13,7 @@ use super::{
     },
     Effect,
     act::{act, move_by},
-    calls, games, leaving, open,
+    calls, games, leaving, open, palette, peers,
 };
 use crate::api::{Command, Level};
 
@@ -43,10 +43,11 @@ pub(super) fn on_key(model: &mut Model, key: Key) -> Vec<Effect> {
                 Vec::new()
             }
             Overlay::Prompt(prompt) => on_prompt_key(model, key, prompt),
+            Overlay::Palette { prompt, at } => palette::on_key(model, key, prompt, at),
         };
     }
     model.pressed.push(key);
-    match model.keymap.find(&model.pressed, model.screen) {
+    match model.setting.keymap.find(&model.pressed, model.screen) {
         Found::Action(action) => {
             model.pressed.clear();
             act(model, action)
@@ -62,7 +63,9 @@ pub(super) fn on_key(model: &mut Model, key: Key) -> Vec<Effect> {
 
 pub(super) fn on_paste(model: &mut Model, text: &str) -> Vec<Effect> {
     // Pasted text is never taken for keys: only a line that is being typed wants it.
-    let Some(Overlay::Prompt(prompt)) = &mut model.overlay else { return Vec::new() };
+    let Some(Overlay::Prompt(prompt) | Overlay::Palette { prompt, .. }) = &mut model.overlay else {
+        return Vec::new();
+    };
     prompt.line.insert(text.trim());
     if prompt.purpose == Purpose::Filter {
         let text = prompt.line.text();
@@ -93,7 +96,7 @@ pub(super) fn interrupt(model: &mut Model) -> Vec<Effect> {
 
 fn on_help_key(model: &mut Model, key: Key, from: usize) -> Vec<Effect> {
     let page = usize::from(model.size.height.saturating_sub(6)).max(1);
-    let to = match model.keymap.find(&[key], model.screen) {
+    let to = match model.setting.keymap.find(&[key], model.screen) {
         Found::Action(Action::Down) => from + 1,
         Found::Action(Action::Up) => from.saturating_sub(1),
         Found::Action(Action::HalfDown) => from + page / 2,
@@ -115,8 +118,8 @@ fn on_prompt_key(model: &mut Model, key: Key, mut prompt: Prompt) -> Vec<Effect>
             model.set_filter(&prompt.before);
             return vec![Effect::DrawNow];
         }
-        ("Esc", Purpose::AddFolder | Purpose::AddAddress | Purpose::Library) => return vec![Effect::DrawNow],
-        ("Enter", _) => return submit(model, &prompt),
+        ("Esc", _) => return vec![Effect::DrawNow],
+        ("Enter", purpose) => return submit(model, purpose, &prompt.line.text()),
         // One looks through what is left while typing.
         ("Down", Purpose::Filter) => move_by(model, 1),
         ("Up", Purpose::Filter) => move_by(model, -1),
@@ -129,16 +132,22 @@ fn on_prompt_key(model: &mut Model, key: Key, mut prompt: Prompt) -> Vec<Effect>
     open(model, Overlay::Prompt(prompt))
 }
 
-fn submit(model: &mut Model, prompt: &Prompt) -> Vec<Effect> {
-    let text = prompt.line.text();
+/// Takes a typed line as what it was typed for.
+pub(super) fn submit(model: &mut Model, purpose: Purpose, text: &str) -> Vec<Effect> {
     let text = text.trim();
-    match prompt.purpose {
-        Purpose::Filter | Purpose::Library => vec![Effect::DrawNow],
-        Purpose::AddFolder | Purpose::AddAddress if text.is_empty() => vec![Effect::DrawNow],
+    match purpose {
+        Purpose::Filter => {
+            model.set_filter(text);
+            vec![Effect::DrawNow]
+        }
+        Purpose::Library | Purpose::Action => vec![Effect::DrawNow],
+        _ if text.is_empty() => vec![Effect::DrawNow],
         Purpose::AddFolder => games::add_folder(model, text),
         Purpose::AddAddress => {
             model.notice.say(Level::Info, format!("Connecting to {text} …"), model.now);
             calls(model, vec![(Command::Connect { addr: text.to_owned() }, text.to_owned())])
         }
+        Purpose::LimitUp => peers::limit(model, text, true),
+        Purpose::LimitDown => peers::limit(model, text, false),
     }
 }

@@ -80,12 +80,12 @@ pub(super) fn scroll(model: &mut Model, by: isize) {
 }
 
 /// Why there is nothing to go into.
-fn missing(model: &Model) -> Option<&'static str> {
+pub(super) fn missing(model: &Model) -> Option<&'static str> {
     let body = layout::chrome(model.size)?.body;
     match model.screen {
         Screen::Library if model.selected_game().is_none() => Some("No game is selected."),
         Screen::Library if layout::library(body).pane.is_none() => {
-            Some("There is no room for details beside the list; J and K scroll them where the terminal is wider.")
+            Some("There is no room for details beside the list; a wider terminal has it.")
         }
         Screen::Transfers => match model.selected_transfer() {
             None => Some("Nothing is being got."),

@@ -10,6 +10,7 @@ use ratatui::{
 use super::{
     super::{
         action::{Action, Screen, row},
+        keymap::Keymap,
         model::{
             Focus, Model,
             history::History,
@@ -136,7 +137,9 @@ pub(super) fn status(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         let rate = if bps == 0 { "0 MB/s".to_owned() } else { words::rate(bps) };
         left.push_span(pen.span(format!("{arrow} {rate} "), role));
         left.push_span(pen.span(graph(history, bars, pen), role));
-        if let (Some(limit), true) = (limit, area.width >= 100) {
+        if totals.quiet && role == Role::GraphUp {
+            left.push_span(pen.span(" quiet", Role::Warning));
+        } else if let (Some(limit), true) = (limit, area.width >= 100) {
             left.push_span(pen.span(format!(" limit {}", words::limit(limit)), Role::Dim));
         }
         left.push_span("   ");
@@ -196,18 +199,21 @@ pub(super) fn hints(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
 }
 
 /// The keys of the map while one is in it.
-fn in_map() -> Vec<Shown> {
-    let key = |action: Action| row(action).keys[0];
-    let moving = [Action::Out, Action::Down, Action::Up, Action::Into].map(key).join(" ");
-    let hint = |action: Action, pinned: bool| (key(action).to_owned(), row(action).hint.to_owned(), pinned);
-    vec![
-        (moving, "Move".to_owned(), false),
+fn in_map(keymap: &Keymap) -> Vec<Shown> {
+    let moving = [Action::Out, Action::Down, Action::Up, Action::Into].map(|action| keymap.shown(action));
+    let moving = Some((moving.into_iter().flatten().collect::<Vec<_>>().join(" "), "Move".to_owned(), false));
+    let hint = |action: Action, pinned: bool| Some((keymap.shown(action)?, row(action).hint.to_owned(), pinned));
+    [
+        moving,
         hint(Action::MapLayer, false),
         hint(Action::ZoomIn, false),
         hint(Action::ZoomOut, false),
         hint(Action::Back, true),
         hint(Action::Help, true),
     ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Key, what it does, and whether it stays when there is no room for all.
@@ -221,6 +227,8 @@ fn current(model: &Model) -> Vec<Shown> {
                 Purpose::Filter => ("Keep", "Clear"),
                 Purpose::AddFolder => ("Add", "Leave"),
                 Purpose::AddAddress => ("Connect", "Leave"),
+                Purpose::LimitUp | Purpose::LimitDown => ("Limit", "Leave"),
+                Purpose::Action => ("Do it", "Leave"),
                 Purpose::Library => ("OK", "Leave"),
             };
             let mut hints = vec![plain("Enter", enter), plain("Esc", esc)];
@@ -228,6 +236,14 @@ fn current(model: &Model) -> Vec<Shown> {
                 hints.extend([plain("@name", "who has it"), plain("is:ready", "in that state")]);
             }
             return hints;
+        }
+        Some(Overlay::Palette { .. }) => {
+            return vec![
+                plain("Enter", "Do it"),
+                plain("Tab", "Complete"),
+                plain("Down Up", "Choose"),
+                plain("Esc", "Leave"),
+            ];
         }
         Some(Overlay::Help { .. }) => return vec![plain("j k", "Scroll"), plain("Esc", "Close")],
         Some(Overlay::Question(question)) => {
@@ -239,18 +255,20 @@ fn current(model: &Model) -> Vec<Shown> {
         None => {}
     }
     if !model.pressed.is_empty() {
-        let following = model.keymap.following(&model.pressed, model.screen);
+        let following = model.setting.keymap.following(&model.pressed, model.screen);
         let mut hints: Vec<Shown> = following.map(|(key, row)| plain(&key.name(), row.hint)).collect();
         hints.push(plain("Esc", "Leave"));
         return hints;
     }
     if model.focus == Focus::Pane && model.screen == Screen::Transfers {
-        return in_map();
+        return in_map(&model.setting.keymap);
     }
+    let keymap = &model.setting.keymap;
     let mut hints: Vec<Shown> = Vec::new();
     let mut add = |action: Action, label: Option<&str>, pinned: bool| {
-        let row = row(action);
-        hints.push((row.keys[0].to_owned(), label.unwrap_or(row.hint).to_owned(), pinned));
+        // What has no key is in the palette.
+        let Some(key) = keymap.shown(action) else { return };
+        hints.push((key, label.unwrap_or(row(action).hint).to_owned(), pinned));
     };
     if let Some(label) = next_step(model).label() {
         add(Action::Next, Some(label), true);
@@ -298,18 +316,17 @@ fn current(model: &Model) -> Vec<Shown> {
         }
     }
     add(Action::Filter, None, false);
-    if model.table(model.screen).is_some_and(|table| !table.rows().is_empty()) {
-        hints.push(("s".to_owned(), "Sort".to_owned(), false));
-    }
     if model.screen == Screen::Library {
-        let row = row(Action::AddFolder);
-        hints.push((row.keys[0].to_owned(), row.hint.to_owned(), false));
+        add(Action::AddFolder, None, false);
     }
-    let mut add = |action: Action, label: Option<&str>| {
-        let row = row(action);
-        hints.push((row.keys[0].to_owned(), label.unwrap_or(row.hint).to_owned(), true));
-    };
-    add(Action::Help, None);
-    add(Action::Quit, model.setting.attached.as_ref().map(|_| "Detach"));
+    add(Action::Help, None, true);
+    add(Action::Quit, model.setting.attached.as_ref().map(|_| "Detach"), true);
+    // Menus stand before what is always there.
+    if model.table(model.screen).is_some_and(|table| !table.rows().is_empty()) {
+        let at = hints.len().saturating_sub(2);
+        let menus = [("sort-", "Sort"), ("show-", "Show")];
+        let menu = |(names, label): (&str, &str)| Some((keymap.menu(names, model.screen)?, label.to_owned(), false));
+        hints.splice(at..at, menus.into_iter().filter_map(menu));
+    }
     hints
 }

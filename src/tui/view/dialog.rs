@@ -1,6 +1,6 @@
 //! Boxes over a screen: the help, made from the action table, and questions.
 
-use potluck_widgets::{Hint, Modal, ModalStyles};
+use potluck_widgets::{Align, Hint, Modal, ModalStyles};
 use ratatui::{layout::Rect, text::Line, widgets::Widget};
 
 use super::{
@@ -8,10 +8,14 @@ use super::{
         action::{ACTIONS, Group, places},
         model::{Model, overlay::Question},
         theme::{Role, Theme},
+        update::{Entry, entries},
+        words,
     },
     canvas::{Canvas, Pen},
 };
 
+/// Actions of the palette in view.
+const PALETTE_ROWS: usize = 10;
 /// The widest the help gets.
 const HELP_WIDTH: u16 = 96;
 
@@ -39,6 +43,51 @@ pub(super) fn question(canvas: &mut Canvas<'_>, question: &Question, area: Rect)
     modal(canvas.pen, &question.title, &lines, &choices).render(area, canvas.buf);
 }
 
+/// The actions that match what is typed, above the line it is typed in.
+pub(super) fn palette(canvas: &mut Canvas<'_>, model: &Model, typed: &str, at: usize, area: Rect) {
+    let found = entries(model, typed);
+    let rows = (found.len().clamp(1, PALETTE_ROWS) as u16).min(area.height.saturating_sub(1));
+    let place = Rect { y: area.bottom() - rows - 1, height: rows + 1, ..area };
+    for cell in place.positions() {
+        canvas.buf[cell].reset();
+    }
+    canvas.fill(place, Role::Dialog);
+    let rule = Rect { height: 1, ..place };
+    canvas.rule(rule, &words::count(found.len() as u64, "action"), "");
+    let at = at.min(found.len().saturating_sub(1));
+    let from = (at + 1).saturating_sub(usize::from(rows));
+    let lines = place.rows().skip(1).zip(found.iter().enumerate().skip(from));
+    for (row, (place, entry)) in lines {
+        let line = entry_line(canvas.pen, model, entry);
+        canvas.line(Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row }, &line, Align::Left);
+        if place == at {
+            canvas.fill(row, Role::Selected);
+        }
+    }
+    if found.is_empty() {
+        let row = Rect { x: place.x + 1, y: place.y + 1, height: 1, width: place.width.saturating_sub(2) };
+        canvas.text(row, "No action is called that.", Role::Dim);
+    }
+}
+
+/// `limit-up RATE          Lu    Limit what is sent to everybody`.
+fn entry_line(pen: Pen<'_>, model: &Model, entry: &Entry) -> Line<'static> {
+    let name = match entry.wants {
+        Some(wants) => format!("{} {wants}", entry.row.name),
+        None => entry.row.name.to_owned(),
+    };
+    let key = model.setting.keymap.shown(entry.row.action).unwrap_or_default();
+    let (role, help) = match &entry.why {
+        Some(why) => (Role::Dim, why.clone()),
+        None => (Role::Dialog, entry.row.help.to_owned()),
+    };
+    Line::from(vec![
+        pen.span(format!("{name:<20} "), role),
+        pen.span(format!("{key:<9} "), Role::Key),
+        pen.span(help, role),
+    ])
+}
+
 /// The actions of this screen first, then those of the others.
 fn help_lines(pen: Pen<'_>, model: &Model) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
@@ -49,9 +98,9 @@ fn help_lines(pen: Pen<'_>, model: &Model) -> Vec<Line<'static>> {
         lines.push(Line::from(pen.span(group.name(), Role::DialogTitle)));
         for row in ACTIONS.iter().filter(|row| row.group == group) {
             let here = row.screens.contains(&model.screen);
+            let keys = model.setting.keymap.keys(row.action).join(" ");
             let (key, text) = if here { (Role::Key, Role::Dialog) } else { (Role::Dim, Role::Dim) };
-            let mut line =
-                Line::from(vec![pen.span(format!("  {:<12}", row.keys.join(" ")), key), pen.span(row.help, text)]);
+            let mut line = Line::from(vec![pen.span(format!("  {keys:<12}"), key), pen.span(row.help, text)]);
             if !here {
                 line.push_span(pen.span(format!(" ({})", places(row.screens)), Role::Dim));
             }

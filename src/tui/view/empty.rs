@@ -4,7 +4,7 @@ use potluck_widgets::text;
 use ratatui::{layout::Rect, text::Line};
 
 use super::{
-    super::{model::Model, theme::Role},
+    super::{action::Action, model::Model, theme::Role},
     canvas::Canvas,
 };
 use crate::api::Phase;
@@ -15,6 +15,7 @@ pub(super) fn library(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         let text = format!("No game matches {}. Esc clears the filter.", model.library.filter().text());
         return say(canvas, area, &[(&text, Role::Text)]);
     }
+    let way = |action| model.setting.keymap.way(action);
     let mut lines: Vec<(String, Role)> = Vec::new();
     if let Some(trouble) = &model.snapshot.totals.library_trouble {
         lines.push((trouble.clone(), Role::Error));
@@ -28,7 +29,10 @@ pub(super) fn library(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
             lines.push(("No games here yet.".to_owned(), Role::Title));
             lines.push((String::new(), Role::Text));
             lines.push((format!("Your games go to {}, one folder each.", me.library), Role::Text));
-            lines.push(("Press a and type a folder to put a game in, or wait for the room.".to_owned(), Role::Text));
+            lines.push((
+                format!("Press {} and type a folder to put a game in, or wait for the room.", way(Action::AddFolder)),
+                Role::Text,
+            ));
         }
     }
     lines.push((String::new(), Role::Text));
@@ -42,13 +46,15 @@ pub(super) fn transfers(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         let text = format!("No transfer matches {}. Esc clears the filter.", model.transfers.filter().text());
         return say(canvas, area, &[(&text, Role::Text)]);
     }
+    let [library, next] = [Action::Library, Action::Next].map(|action| model.setting.keymap.way(action));
+    let press = format!("Press {library}, choose a game and press {next}: it comes from all who have it at once,");
     say(
         canvas,
         area,
         &[
             ("Nothing is being got.", Role::Title),
             ("", Role::Text),
-            ("Press 1, choose a game and press Enter: it comes from all who have it at once,", Role::Text),
+            (&press, Role::Text),
             ("and every byte is verified. What you have is shared while it comes.", Role::Text),
         ],
     );
@@ -94,7 +100,8 @@ fn room(model: &Model) -> Vec<(String, Role)> {
     if !me.mdns {
         lines.push(("Looking is switched off (--no-mdns): peers come by address only.".to_owned(), Role::Warning));
     }
-    lines.push(("Other subnet: press 3, then a, and type an address.".to_owned(), Role::Text));
+    let [peers, add] = [Action::Peers, Action::AddAddress].map(|action| model.setting.keymap.way(action));
+    lines.push((format!("Other subnet: press {peers}, then {add}, and type an address."), Role::Text));
     lines
 }
 

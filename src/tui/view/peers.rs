@@ -5,6 +5,7 @@ use ratatui::{layout::Rect, text::Line};
 
 use super::{
     super::{
+        action::Action,
         layout,
         model::{
             Model,
@@ -159,12 +160,15 @@ fn details<'m>(pen: Pen<'_>, model: &'m Model, peer: &'m PeerView) -> Vec<(Line<
         Line::from(pen.span(connection, Role::Dim)),
     )];
     let standing = match (peer.blocked, peer.trusted) {
-        (true, _) => Some(("blocked by you; b lets it in again", Role::Error)),
-        (false, true) => Some(("trusted: what it announces counts as vouched for", Role::Ready)),
+        (true, _) => {
+            let way = model.setting.keymap.way(Action::Block);
+            Some((format!("blocked by you; {way} lets it in again"), Role::Error))
+        }
+        (false, true) => Some(("trusted: what it announces counts as vouched for".to_owned(), Role::Ready)),
         (false, false) => None,
     };
     if let Some((text, role)) = standing {
-        lines.push(row("standing", text.to_owned(), role));
+        lines.push(row("standing", text, role));
     }
     if !peer.note.is_empty() {
         lines.push(row("note", peer.note.clone(), Role::Warning));
