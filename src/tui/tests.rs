@@ -542,7 +542,7 @@ fn what_is_copied() {
     check_copied("3yc", Some("potluck connect 10.0.3.2:47800"));
     check_copied("3yi", Some("k3v9q2aaqqqq"));
     check_copied("4yc", Some("potluck connect 10.0.3.2:47800"));
-    check_copied("4Gyc", Some("potluck connect '[fe80::9%2]:47800'"));
+    check_copied("4jyc", Some("potluck connect 10.0.3.4:47800"));
     check_copied("4yi", Some("k3v9q2aaqqqq"));
     check_copied("y<Esc>", None);
     check_copied("5yi", None);

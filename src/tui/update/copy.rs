@@ -4,7 +4,7 @@ use super::{
     super::{action::Screen, model::Model},
     Effect, games, refuse,
 };
-use crate::api::Level;
+use crate::api::{Level, LinkView};
 
 /// Longer than anybody pastes, and short enough for what terminals take.
 const CHARS_MAX: usize = 8_192;
@@ -36,10 +36,19 @@ pub(super) fn command(model: &mut Model) -> Vec<Effect> {
             chosen.iter().map(|transfer| get(&transfer.game, &transfer.content)).collect()
         }
         Screen::Peers => model.peers.chosen(&snapshot.peers).iter().map(|peer| connect(&peer.addr)).collect(),
-        Screen::Links => model.links.chosen(&snapshot.links).iter().map(|link| connect(&link.addr)).collect(),
+        Screen::Links => {
+            let chosen = model.links.chosen(&snapshot.links);
+            chosen.iter().map(|link| connect(listener(model, link))).collect()
+        }
         Screen::Log => Vec::new(),
     };
     copy(model, Ok(lines))
+}
+
+/// Where the peer at the other end listens: a link that it dialled comes from another port.
+fn listener<'m>(model: &'m Model, link: &'m LinkView) -> &'m str {
+    let peer = model.snapshot.peers.iter().find(|peer| peer.id == link.peer && !peer.addr.is_empty());
+    peer.map_or(&link.addr, |peer| &peer.addr)
 }
 
 /// The ids.
