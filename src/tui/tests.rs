@@ -23,7 +23,7 @@ use super::{
     view::view,
 };
 use crate::api::{
-    Command, CommandError, ErrorCode, Event, EventKind, GetRequest, Level, LimitTo, Phase, Reply, Snapshot,
+    Command, CommandError, ErrorCode, Event, EventKind, GetRequest, Level, LimitTo, MeView, Phase, Reply, Snapshot,
     VerifyReport,
 };
 
@@ -730,6 +730,8 @@ fn leaving_asks_where_something_would_be_lost() {
     check_left(None, &room, "q", None);
     check_left(None, &room, "q<Esc>", None);
     check_left(None, &room, "qy", Some(Exit::Quit));
+    check_left(None, &room, "qb", Some(Exit::Background));
+    check_left(Some("nas-01"), &room, "qb", Some(Exit::Detached));
     check_left(None, &room, "<Ctrl-c>", None);
     check_left(None, &room, "<Ctrl-c><Ctrl-c>", Some(Exit::Quit));
     check_left(Some("nas-01"), &room, "q", Some(Exit::Detached));
@@ -745,6 +747,27 @@ fn leaving_asks_where_something_would_be_lost() {
     assert!(tiny.picture().contains("q quits"));
     tiny = tiny.keys("q");
     assert_eq!(tiny.left, Some(Exit::Quit));
+    // A question nobody can see would lock people in.
+    assert_eq!(Seat::new(&room, 39, 9).keys("q").left, Some(Exit::Quit));
+}
+
+#[test]
+fn a_runtime_that_is_away_is_told_of_until_it_is_back() {
+    let room = fixture::room();
+    let mut gone = room.clone();
+    gone.me = Arc::new(MeView { away: true, ..(*room.me).clone() });
+    let mut seat = Seat::with(&room, 100, 30, GlyphLevel::Blocks, Some("seat-17"));
+    let since = seat.model.now;
+    seat.tell(Msg::Snapshot(Arc::new(gone.clone())));
+    // Whatever is said meanwhile, and however long it takes.
+    seat.tell(Msg::Time(Moment { unix_ms: since.unix_ms + 600_000, ..since }));
+    gone.totals = Arc::new((*gone.totals).clone());
+    seat.tell(Msg::Snapshot(Arc::new(gone)));
+    seat = seat.keys("2");
+    let banner = format!("seat-17 is away since {}; trying again.", super::words::time(since));
+    assert!(seat.picture().contains(&banner), "{}", seat.picture());
+    seat.tell(Msg::Snapshot(Arc::new(room)));
+    assert!(seat.picture().contains("seat-17 is back."), "{}", seat.picture());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::{
     super::{
         Exit,
         keymap::Key,
+        layout,
         model::{
             Model, is_moving,
             overlay::{Answer, Deed, Overlay, Question},
@@ -18,8 +19,10 @@ pub(super) fn leave(model: &Model) -> Vec<Effect> {
 }
 
 pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
-    // A runtime of its own goes on without us, and a demo has nothing to lose.
-    if model.setting.attached.is_some() || model.snapshot.me.demo {
+    // A runtime of its own goes on without us, a demo has nothing to lose, and a question that nobody
+    // can see would lock people in.
+    let unseen = layout::chrome(model.size).is_none();
+    if model.setting.attached.is_some() || model.snapshot.me.demo || unseen {
         return leave(model);
     }
     let running = model.snapshot.transfers.iter().filter(|transfer| is_moving(transfer.state)).count() as u64;
