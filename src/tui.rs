@@ -14,6 +14,7 @@ mod action;
 mod clock;
 mod first_start;
 mod frame;
+pub mod headless;
 mod input;
 mod keymap;
 mod layout;

@@ -10,8 +10,8 @@ use std::{
 use crossterm::style::force_color_output;
 use ratatui::{
     backend::{Backend, ClearType, CrosstermBackend, WindowSize},
-    buffer::Cell,
-    layout::{Position, Size},
+    buffer::{Buffer, Cell, CellWidth as _},
+    layout::{Position, Rect, Size},
 };
 
 use super::{
@@ -211,6 +211,77 @@ fn wide_and_right_to_left_names_keep_the_columns() {
     for row in 3..30 {
         let bar = wire.parser.screen().cell(row, 65).map(|cell| cell.contents().to_owned());
         assert_eq!(bar.as_deref(), Some("│"), "row {row}");
+    }
+}
+
+/// What an emulator shows is what was meant to be shown, cell by cell, whatever peers call themselves and their games.
+#[test]
+fn names_as_bad_as_they_come_stay_in_their_columns() {
+    const NAMES: [&str; 9] = [
+        "東方紅魔郷 ～ ｶﾞ",
+        "שלום וברכה",
+        "مرحبا بالعالم",
+        "e\u{301}\u{301}\u{301}\u{301} Zalgo\u{336}\u{489}",
+        "👩\u{200d}👩\u{200d}👧 ❤\u{fe0f} 🇩🇪 👍🏽",
+        "\u{1b}[31mred\u{1b}[0m\u{7}\r\n\tx",
+        "\u{202e}evil\u{202c} \u{2066}x\u{2069}\u{200f}",
+        "\u{200b}\u{feff}\u{ad}nothing\u{301}",
+        "a title that goes on and on 漢字 until it must be cut 漢字漢字漢字漢字漢字漢字漢字漢字漢字",
+    ];
+    for name in NAMES {
+        let mut room = fixture::room();
+        let (mut games, mut transfers, mut peers) =
+            ((*room.games).clone(), (*room.transfers).clone(), (*room.peers).clone());
+        for game in &mut games {
+            (game.title, game.about) = (name.to_owned(), name.to_owned());
+            (game.version, game.reason) = (name.to_owned(), name.to_owned());
+            game.builds.iter_mut().for_each(|build| build.holders = vec![name.to_owned(); 3]);
+        }
+        for transfer in &mut transfers {
+            (transfer.title, transfer.version) = (name.to_owned(), name.to_owned());
+            transfer.sources.iter_mut().for_each(|source| name.clone_into(&mut source.name));
+        }
+        for peer in &mut peers {
+            (peer.name, peer.note) = (name.to_owned(), name.to_owned());
+            peer.getting = Some((name.to_owned(), 31));
+        }
+        (room.games, room.transfers, room.peers) = (Arc::new(games), Arc::new(transfers), Arc::new(peers));
+        for (width, height) in [(100, 30), (80, 24), (40, 10)] {
+            for keys in ["j", "2", "3", "4"] {
+                let mut sight = Sight::new(&room, width, height, ColorDepth::Indexed256);
+                sight.seat = sight.seat.keys(keys);
+                sight.draw();
+                let mut meant = Buffer::empty(Rect::new(0, 0, width, height));
+                view(&sight.seat.model, &sight.theme, &mut meant);
+                check_shown(&sight, &meant, &format!("{name:?} {keys:?} {width}x{height}"));
+            }
+        }
+    }
+}
+
+fn check_shown(sight: &Sight, meant: &Buffer, what: &str) {
+    const MARK: char = '\u{200e}';
+    let unsafe_to_draw = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200d}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    let wire = sight.wire.borrow();
+    for row in meant.area.rows() {
+        let mut covered = 0;
+        for at in row.positions() {
+            let symbol = meant[at].symbol().trim_end_matches(MARK);
+            assert!(!symbol.chars().any(unsafe_to_draw), "{what}: {symbol:?} is drawn at {at}");
+            if covered > 0 {
+                covered -= 1;
+                continue;
+            }
+            covered = meant[at].cell_width().saturating_sub(1);
+            // An emulator may put what is one symbol of two columns into its two cells.
+            let cell = |x: u16| wire.parser.screen().cell(at.y, x).map_or("", vt100::Cell::contents);
+            let shown: String = (at.x..=at.x + covered).map(cell).collect();
+            let shown = if shown.is_empty() { " " } else { shown.trim_end_matches(MARK) };
+            assert_eq!(shown, symbol, "{what}: at {at}");
+        }
     }
 }
 

@@ -237,7 +237,18 @@ struct Rules {
 
 impl Rules {
     fn of(transfer: &TransferView, layer: Layer) -> Self {
-        let counted = matches!(transfer.state, StateWord::Getting | StateWord::Waiting | StateWord::Failed);
+        // A transfer that has just begun has not heard from anybody: that is no shortage.
+        let counted = match transfer.state {
+            StateWord::Getting => !transfer.sources.is_empty(),
+            StateWord::Waiting | StateWord::Failed => true,
+            StateWord::Available
+            | StateWord::Paused
+            | StateWord::Checking
+            | StateWord::Downloaded
+            | StateWord::Installing
+            | StateWord::Ready
+            | StateWord::Offline => false,
+        };
         let rare_max = match transfer.sources.len() {
             SOURCES_FOR_TWO.. => 2,
             SOURCES_FOR_ONE.. => 1,

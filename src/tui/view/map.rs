@@ -166,6 +166,7 @@ fn whole(transfer: &TransferView) -> String {
         let missing = words::thousands(u64::from(missing));
         parts.push(match all.rarest {
             0 => format!("{missing} not yet, some of them with nobody here"),
+            _ if transfer.sources.len() == 1 => format!("{missing} not yet"),
             rarest => format!("{missing} not yet, each on at least {rarest} of {peers}"),
         });
     }
@@ -234,6 +235,7 @@ fn room(known: &ChunksView, transfer: &TransferView) -> Vec<String> {
     let peers = words::count(transfer.sources.len() as u64, "peer");
     match known.cell.fewest {
         0 => vec![format!("some of it on none of {peers}")],
+        _ if transfer.sources.len() == 1 => vec!["with the one peer that sends".to_owned()],
         fewest => vec![format!("each on at least {fewest} of {peers}")],
     }
 }
