@@ -2,6 +2,7 @@
 
 use std::{
     ops::ControlFlow,
+    os::unix::process::ExitStatusExt as _,
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -161,10 +162,14 @@ fn a_child_does_not_outlive_who_started_it() {
         scope.spawn(start).join().expect("no panic")
     });
     let started = Instant::now();
-    while child.try_wait().expect("ours").is_none() {
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("ours") {
+            break status;
+        }
         assert!(started.elapsed() < PATIENCE, "the child lives on");
         std::thread::sleep(Duration::from_millis(10));
-    }
+    };
+    assert_eq!(status.signal(), Some(9), "it ended by itself: {status}");
 }
 
 #[test]
