@@ -7,6 +7,9 @@
 mod bench;
 #[path = "archives/build.rs"]
 mod build;
+#[cfg(feature = "rar")]
+#[path = "archives/build_rar.rs"]
+mod build_rar;
 #[path = "archives/child.rs"]
 mod child;
 #[path = "archives/hostile.rs"]

@@ -18,7 +18,7 @@ use potluck::{
 };
 
 use crate::{
-    bench::{Bench, Thing, lay_out_game, noise, tool, tree_of},
+    bench::{Bench, lay_out_game, noise, tool, tree_of},
     build::{Zipped, zip},
 };
 
@@ -89,7 +89,11 @@ fn a_listing_needs_no_place_to_write_to() {
 #[cfg(feature = "rar")]
 #[test]
 fn rar_is_written_by_its_library_inside_the_bounds() {
-    use crate::build::{Rarred, rar};
+    use crate::{
+        bench::Thing,
+        build_rar::{Rarred, rar},
+    };
+
     // A folder whose name is no ASCII, as homes of people are.
     let bench = Bench::new();
     bench.put("Ünï/game.rar", &rar(&[Rarred::new("ä/b", &noise(100_000)), Rarred::new("c", b"x")], None, false));

@@ -6,7 +6,7 @@ use potluck::io::archive::{Limits, Why};
 
 use crate::{
     bench::{Bench, Thing},
-    build::{Rarred, Zipped, gzip, rar, tar, tar_header, zip, zip_of},
+    build::{Zipped, gzip, tar, tar_header, zip, zip_of},
 };
 
 /// Names that lead elsewhere, or that not every file system stores as they are.
@@ -299,10 +299,19 @@ fn names_come_out_in_the_letters_they_went_in() {
     assert!(takes("unix without the flag", &zip(&[unix])).extracted().contains_key("größe"));
 }
 
+#[cfg(not(feature = "rar"))]
+#[test]
+fn without_the_feature_a_rar_says_so() {
+    refuses("rar", b"Rar!\x1a\x07\x01\x00", |why| *why == Why::NoRar);
+}
+
 #[cfg(feature = "rar")]
 mod rars {
-    use super::{BAD_NAMES, Bench, Limits, Rarred, Thing, Why, rar, refuses, takes};
-    use crate::bench::noise;
+    use super::{BAD_NAMES, Bench, Limits, Thing, Why, refuses, takes};
+    use crate::{
+        bench::noise,
+        build_rar::{Rarred, rar},
+    };
 
     #[test]
     fn rar_comes_out_as_it_went_in() {

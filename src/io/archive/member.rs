@@ -67,6 +67,7 @@ pub(super) enum Contents<'c> {
     /// Read them here.
     Stream(&'c mut dyn Read),
     /// The format's library writes them into a new file itself, whose path it is given.
+    #[cfg_attr(not(feature = "rar"), expect(dead_code, reason = "only the library for rar does"))]
     Saved(&'c mut dyn FnMut(&Path) -> Result<(), Why>),
 }
 
