@@ -4,6 +4,7 @@ pub mod extraction;
 pub mod fetch;
 pub mod frame;
 pub mod have;
+pub mod installed;
 pub mod journal;
 pub mod library;
 pub mod manifest;

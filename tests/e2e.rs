@@ -11,6 +11,8 @@ mod bad_input;
 mod commands;
 #[path = "e2e/homes.rs"]
 mod homes;
+#[path = "e2e/install.rs"]
+mod install;
 #[path = "e2e/kills.rs"]
 mod kills;
 #[path = "e2e/limits.rs"]

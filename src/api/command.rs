@@ -61,6 +61,17 @@ pub enum Command {
         /// Id or title.
         game: String,
     },
+    /// Make a game that is here playable, or bring what is installed up to it; answered with [`Reply::Done`]
+    /// when it is ready. What was installed before stays playable until then.
+    Install {
+        /// Id or title.
+        game: String,
+    },
+    /// Take back what was installed and keep the payload; answered with [`Reply::Done`].
+    Uninstall {
+        /// Id or title.
+        game: String,
+    },
     /// Rehash a game against its manifest; answered with [`Reply::Verified`].
     Verify {
         /// Id or title.

@@ -184,6 +184,19 @@ pub(super) enum Order {
         /// Id or title
         game: String,
     },
+    /// Make a game that is here playable
+    ///
+    /// Unpacks the archives at its top and copies the rest into its folder `local`. What was installed before stays
+    /// playable until the new one is whole; what you added or changed in it is kept.
+    Install {
+        /// Id or title
+        game: String,
+    },
+    /// Take back what was installed; what was got stays, and is shared
+    Uninstall {
+        /// Id or title
+        game: String,
+    },
     /// End a transfer; what is verified is kept for the next time
     Cancel {
         /// Id or title

@@ -12,6 +12,8 @@ pub(super) fn command(order: Order) -> Result<Command, Failure> {
     Ok(match order {
         Order::Pause { game } => Command::Pause { game },
         Order::Resume { game } => Command::Resume { game },
+        Order::Install { game } => Command::Install { game },
+        Order::Uninstall { game } => Command::Uninstall { game },
         Order::Cancel { game, discard } => Command::Cancel { game, discard },
         Order::Pin { game, version } => Command::Pin { game, version },
         Order::Unpin { game } => Command::Unpin { game },

@@ -1,5 +1,5 @@
-//! How a game root changes: a commit moves a finished download into its root, a removal takes a game
-//! out of it. Each is a list of [`Step`]s, planned here from what is on disk and carried out in order
+//! How a game root changes: a commit moves a finished download into its root, an installation makes `local/` of
+//! it, a removal takes a game out of it. Each is a list of [`Step`]s, planned here from what is on disk and carried out in order
 //! by `runtime::installs`; each step done twice does no more than once, and after a crash a new plan
 //! from what is on disk then finishes what the journal says. Nothing here touches a disk.
 //!
@@ -16,14 +16,19 @@
 //!            ─ DropDownloads ─ Delete… ─ RemoveFolder… ─ Sync ─ DropManifest ─ … ─ DropMark ─ RemoveRoot
 //! ```
 
+mod local;
 mod plan;
 mod recovery;
 mod step;
 
+pub use local::{LocalFound, NotOurs, Whose, local_recovery, stage, swap, uninstall, unstage};
 pub use plan::{Commit, commit, removal, to_survey};
 pub use recovery::{Evidence, JournalFound, Recovery, recovery};
-pub use step::{OnDisk, Step, Survey};
+pub use step::{LocalFolder, OnDisk, Step, Survey};
 
+#[cfg(test)]
+#[path = "install/local_tests.rs"]
+mod local_tests;
 #[cfg(test)]
 #[path = "install/install_tests.rs"]
 mod tests;

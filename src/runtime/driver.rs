@@ -327,6 +327,8 @@ impl Driver {
                 library_input(inputs, LibraryInput::Add { path, id, version, title, take, reply }).await
             }
             Command::Remove { game } => library_input(inputs, LibraryInput::Remove { game, reply }).await,
+            Command::Install { game } => library_input(inputs, LibraryInput::Install { game, reply }).await,
+            Command::Uninstall { game } => library_input(inputs, LibraryInput::Uninstall { game, reply }).await,
             Command::Verify { game, repair } => {
                 library_input(inputs, LibraryInput::Verify { game, repair, reply }).await
             }

@@ -95,6 +95,10 @@ pub(crate) enum LibraryInput {
     },
     /// `remove`.
     Remove { game: String, reply: ReplyTo },
+    /// `install`.
+    Install { game: String, reply: ReplyTo },
+    /// `uninstall`.
+    Uninstall { game: String, reply: ReplyTo },
     /// `verify`.
     Verify { game: String, repair: bool, reply: ReplyTo },
     /// `manifest`.

@@ -2,15 +2,20 @@
 //! cut off. Plain blocking functions that the library and transfers actors call on the pool; what is
 //! done in which order is planned by `core::install`, and nobody else writes into a root meanwhile.
 
+mod local;
 mod machine;
+mod payload;
 
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
+pub(crate) use local::{Installation, Installed, install, installation, uninstall};
 use machine::Machine;
+pub(crate) use payload::Payload;
 
 use crate::{
-    core::install::{self, Commit, Evidence, JournalFound, OnDisk, Recovery, Step, Survey},
+    core::install::{self, Commit, Evidence, JournalFound, NotOurs, OnDisk, Recovery, Step, Survey},
     io::{
+        archive::child::ExtractError,
         disk::{DiskError, FaultAction, Faults, FileStat, GameRoot, Kind, Library, Reason, Stamp},
         scan::{self, Memory, ScanError, hash_path},
         store::{self, Held, Incoming, NotReady, StoredManifest},
@@ -45,6 +50,11 @@ pub(crate) enum Recovered {
         /// As in [`Committed`].
         set_aside: Vec<String>,
     },
+    /// What was under way in `local/` was finished or undone.
+    Local {
+        /// What the user had added or changed in it, by its path in the root now.
+        set_aside: Vec<String>,
+    },
     /// A removal was finished.
     Removed(Removed),
     /// A record could not be followed. The game is as the next scan finds it; nothing was deleted.
@@ -69,6 +79,15 @@ pub(crate) enum InstallError {
     /// A file in the root keeps changing while it is looked at.
     #[error(transparent)]
     Scan(ScanError),
+    /// A folder that an installation needs is somebody else's.
+    #[error(transparent)]
+    NotOurs(#[from] NotOurs),
+    /// An archive of the payload could not be unpacked.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    /// The user stopped it.
+    #[error("it was stopped")]
+    Cancelled,
     /// The disk failed.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -83,6 +102,9 @@ impl InstallError {
             }
             Self::NotReady(NotReady::Lost { .. } | NotReady::Incomplete { .. })
             | Self::Scan(_)
+            | Self::NotOurs(_)
+            | Self::Extract(_)
+            | Self::Cancelled
             | Self::GaveUp { .. } => false,
         }
     }
@@ -150,7 +172,7 @@ fn finish_begun(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) -> Re
     let set_aside = match recover_root(root, memory)? {
         Recovered::Committed { set_aside, .. } => set_aside,
         Recovered::GaveUp { reason } => return Err(InstallError::GaveUp { reason }),
-        Recovered::Nothing | Recovered::Removed(_) => Vec::new(),
+        Recovered::Nothing | Recovered::Local { .. } | Recovered::Removed(_) => Vec::new(),
     };
     let (manifest, hashes) = (incoming.manifest(), incoming.chunk_hashes());
     let watcher = &mut |_| ControlFlow::Continue(());
@@ -170,10 +192,12 @@ pub(crate) fn recover(library: &Library, game: &GameId, memory: &mut Memory) -> 
     Ok(recovered)
 }
 
-/// Takes a game out of the library: what its manifest lists, downloads, and potluck's own files. What
-/// the manifest does not list stays, and with it the folder. Works with no byte free.
+/// Takes a game out of the library: what was installed, what its manifest lists, downloads, and potluck's own
+/// files. What the manifest does not list stays, and with it the folder. Works with no byte free.
 pub(crate) fn remove_game(library: &Library, game: &GameId, memory: &mut Memory) -> Result<Removed, InstallError> {
-    let removed = remove_payload(&library.open_root(game)?)?;
+    let root = library.open_root(game)?;
+    local::leave(&root)?;
+    let removed = remove_payload(&root)?;
     if removed.left.is_empty() {
         library.remove_root(game)?;
     }
@@ -187,6 +211,7 @@ fn read_journal(root: &GameRoot) -> Result<JournalFound, DiskError> {
         Ok(bytes) => Ok(match Journal::decode(&bytes) {
             Ok(Journal::Commit { from, to }) => JournalFound::Commit { from, to },
             Ok(Journal::Remove { .. }) => JournalFound::Remove,
+            Ok(Journal::Install { to }) => JournalFound::Install { to },
             Err(_) => JournalFound::Damaged,
         }),
         Err(error) if is_absent(&error) => Ok(JournalFound::None),
@@ -197,17 +222,35 @@ fn read_journal(root: &GameRoot) -> Result<JournalFound, DiskError> {
     }
 }
 
+/// The payload first: what is installed is made of it.
 fn recover_root(root: &GameRoot, memory: &mut Memory) -> Result<Recovered, InstallError> {
+    let journalled = matches!(read_journal(root)?, JournalFound::Install { .. });
+    let payload = recover_payload(root, memory)?;
+    if let Recovered::Removed(_) = payload {
+        return Ok(payload);
+    }
+    let Some(aside) = local::recover_local(root, journalled)? else { return Ok(payload) };
+    Ok(match payload {
+        Recovered::Nothing => Recovered::Local { set_aside: aside },
+        Recovered::Committed { mut set_aside } => {
+            set_aside.extend(aside);
+            Recovered::Committed { set_aside }
+        }
+        Recovered::Local { .. } | Recovered::Removed(_) | Recovered::GaveUp { .. } => payload,
+    })
+}
+
+fn recover_payload(root: &GameRoot, memory: &mut Memory) -> Result<Recovered, InstallError> {
     let journal = read_journal(root)?;
     let parked = root.find(store::PARKED_SENTINEL)?.is_some();
     let removal = root.find(store::REMOVAL_MARK)?.is_some();
-    if journal == JournalFound::None && !parked && !removal {
+    if matches!(journal, JournalFound::None | JournalFound::Install { .. }) && !parked && !removal {
         return tidy_away(root);
     }
     let stored = store::load_manifest(root)?.and_then(Result::ok);
     let download = match journal {
         JournalFound::Commit { to, .. } => store::load_incoming_manifest(root, to)?.and_then(Result::ok),
-        JournalFound::None | JournalFound::Remove | JournalFound::Damaged => None,
+        JournalFound::None | JournalFound::Install { .. } | JournalFound::Remove | JournalFound::Damaged => None,
     };
     let manifest = stored.as_ref().map(|stored| stored.content);
     let evidence = Evidence { journal, manifest, download_readable: download.is_some(), parked, removal };
@@ -233,7 +276,9 @@ fn recover_root(root: &GameRoot, memory: &mut Memory) -> Result<Recovered, Insta
                 JournalFound::Commit { .. } => {
                     format!("the download it was to be made from is damaged; its journal is now {}", store::JOURNAL_BAD)
                 }
-                JournalFound::None | JournalFound::Remove => "its journal is gone".to_owned(),
+                JournalFound::None | JournalFound::Install { .. } | JournalFound::Remove => {
+                    "its journal is gone".to_owned()
+                }
             };
             Ok(Recovered::GaveUp { reason })
         }

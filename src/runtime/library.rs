@@ -7,6 +7,7 @@ mod changes;
 mod commands;
 mod folder;
 mod found;
+mod installing;
 mod jobs;
 mod look;
 mod looks;
@@ -49,6 +50,7 @@ use self::{
 use super::{
     context::Context,
     input::{LibraryInput, LinksInput, ReplyTo, TransfersInput, Wanted},
+    installs::Installation,
     links::Link,
     shelf::{Opened, Opener},
     view::LibraryShown,
@@ -129,7 +131,10 @@ struct Actor {
     shelved: BTreeMap<GameId, (ContentId, Option<Mark>)>,
     /// What each game was last found to be.
     states: BTreeMap<GameId, Discriminant<LocalState>>,
-    installed: BTreeSet<GameId>,
+    /// Games that can be played.
+    installed: BTreeMap<GameId, Installation>,
+    /// What is being installed or uninstalled, and how far it is.
+    installing: BTreeMap<GameId, Arc<Meter>>,
     links: BTreeMap<PeerId, Link>,
     names: BTreeMap<PeerId, PeerName>,
     /// Who has what transfers want to know of, as they were last told.
@@ -176,7 +181,8 @@ impl Actor {
             meters: BTreeMap::new(),
             shelved: BTreeMap::new(),
             states: BTreeMap::new(),
-            installed: BTreeSet::new(),
+            installed: BTreeMap::new(),
+            installing: BTreeMap::new(),
             links: BTreeMap::new(),
             names: BTreeMap::new(),
             follows: BTreeMap::new(),
@@ -234,14 +240,14 @@ impl Actor {
     fn wake(&self) -> Instant {
         let now = clock::now();
         let core = self.core.poll_timeout().map(|(at, _)| at);
-        let progress = (!self.meters.is_empty()).then_some(self.progress_at);
+        let progress = self.shows_progress().then_some(self.progress_at);
         let others = [core, progress, self.looks.next(), self.rows.due(now), self.mirroring.due()];
         others.into_iter().flatten().chain([self.rescan_at, self.space_at, self.close_at]).min().unwrap_or(now)
     }
 
     fn on_timer(&mut self, now: Instant) {
         self.core.handle_timeout(now);
-        if now >= self.progress_at && !self.meters.is_empty() {
+        if now >= self.progress_at && self.shows_progress() {
             self.progress_at = now + PROGRESS;
             self.show_progress(now);
         }
@@ -363,6 +369,8 @@ impl Actor {
                 self.prepare_add(adding::AddWish { path, id, version, title, take }, reply);
             }
             LibraryInput::Remove { game, reply } => self.remove(&game, reply),
+            LibraryInput::Install { game, reply } => self.install(&game, reply),
+            LibraryInput::Uninstall { game, reply } => self.uninstall(&game, reply),
             LibraryInput::Verify { game, repair, reply } => self.verify(&game, repair, reply),
             LibraryInput::Manifest { game, reply } => self.manifest(&game, reply),
             LibraryInput::Without { game, reply } => answer(reply, room::without(&self.core, &self.names, &game)),
@@ -582,8 +590,13 @@ impl Actor {
     }
 
     fn show(&mut self, now: Instant) {
-        let from =
-            Sources { core: &self.core, catalog: &self.folder.catalog, installed: &self.installed, names: &self.names };
+        let from = Sources {
+            core: &self.core,
+            catalog: &self.folder.catalog,
+            installed: &self.installed,
+            installing: &self.installing,
+            names: &self.names,
+        };
         let refreshed = self.rows.refresh(&from, now);
         self.shown.send_modify(|shown| {
             if let Some(games) = refreshed.games {
@@ -622,6 +635,8 @@ fn is_command(input: &LibraryInput) -> bool {
         LibraryInput::Get { .. }
         | LibraryInput::Add { .. }
         | LibraryInput::Remove { .. }
+        | LibraryInput::Install { .. }
+        | LibraryInput::Uninstall { .. }
         | LibraryInput::Verify { .. }
         | LibraryInput::Manifest { .. }
         | LibraryInput::Without { .. }

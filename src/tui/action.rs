@@ -103,6 +103,8 @@ pub(crate) enum Action {
     MapLayer,
     ZoomIn,
     ZoomOut,
+    Install,
+    Uninstall,
     Verify,
     Remove,
     AddFolder,
@@ -258,6 +260,8 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     MapLayer "map-layer" ["m"], TRANSFERS, Games, "Layer", "Show on the map what the others hold, or what is here";
     ZoomIn "zoom-in" ["+"], TRANSFERS, Games, "Zoom in", "Fewer chunks on the map, around its cursor";
     ZoomOut "zoom-out" ["-"], TRANSFERS, Games, "Zoom out", "More chunks on the map";
+    Install "install" ["i"], LIBRARY, Games, "Install", "Make a game that is here playable, or renew what is installed of it";
+    Uninstall "uninstall" ["x"], LIBRARY, Games, "Uninstall", "Take back what was installed; what was got stays";
     Verify "verify" ["r"], LIBRARY, Games, "Check", "Read a game again and compare every byte";
     Remove "remove" ["d"], LIBRARY, Games, "Remove", "Delete a game from this machine; asks first";
     AddFolder "add-folder" ["a"], LIBRARY, Games, "Add folder", "Put a folder or an archive into the library";

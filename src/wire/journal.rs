@@ -23,6 +23,12 @@ pub enum Journal {
         #[serde(with = "text")]
         to: ContentId,
     },
+    /// What was unpacked becomes `local/`.
+    Install {
+        /// The build it was unpacked from.
+        #[serde(with = "text")]
+        to: ContentId,
+    },
     /// The payload goes, and with it the root when nothing else is in it.
     Remove {
         /// The build that was there.
@@ -94,6 +100,7 @@ mod tests {
             Journal::Commit { from: None, to },
             Journal::Commit { from: Some(ContentId::from_bytes([1; 32])), to },
             Journal::Remove { from: to },
+            Journal::Install { to },
         ] {
             assert_eq!(Journal::decode(&journal.encode().unwrap()), Ok(journal));
         }

@@ -71,7 +71,13 @@ fn check(old: Option<&Manifest>, new: &Manifest, survey: &Survey, expect: &[&str
             | Step::DropJournal
             | Step::SetAsideJournal
             | Step::DropManifest
-            | Step::RemoveRoot) => format!("{plain:?}"),
+            | Step::RemoveRoot
+            | Step::MakeStaging { .. }
+            | Step::WriteRecord { .. }
+            | Step::JournalInstall { .. }
+            | Step::MoveFolder { .. }
+            | Step::SetChangedAside { .. }
+            | Step::DropFolder { .. }) => format!("{plain:?}"),
         })
         .collect();
     assert_eq!(shown, expect);

@@ -99,6 +99,67 @@ pub enum Step {
     DropManifest,
     /// Remove `.potluck/` and the root if nothing is left in them.
     RemoveRoot,
+    /// Make an empty folder to unpack into, which says that it is potluck's.
+    MakeStaging {
+        /// The build that will be unpacked.
+        content: ContentId,
+    },
+    /// Write into the folder that was unpacked into what is in it: whatever differs later is the user's.
+    WriteRecord {
+        /// The build it was unpacked from.
+        content: ContentId,
+    },
+    /// Record durably that what was unpacked becomes `local/`. From here on it is finished, never undone.
+    JournalInstall {
+        /// The build it was unpacked from.
+        to: ContentId,
+    },
+    /// Rename a folder, if it is there, to a name that nothing has.
+    MoveFolder {
+        /// Its name.
+        from: LocalFolder,
+        /// Its name after.
+        to: LocalFolder,
+    },
+    /// Move what the user added to or changed in a folder of ours to `.potluck/replaced/`.
+    SetChangedAside {
+        /// Where it is.
+        folder: LocalFolder,
+    },
+    /// Delete a folder, if it is there and says that it is potluck's.
+    DropFolder {
+        /// Where it is.
+        folder: LocalFolder,
+    },
+}
+
+/// The folders in which a playable game is, was, or will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LocalFolder {
+    /// The game that is played.
+    Local,
+    /// What is being unpacked.
+    Staging,
+    /// The game that was played until its successor takes its place.
+    Backup,
+    /// The game that goes.
+    Leaving,
+}
+
+impl LocalFolder {
+    /// Every one of them.
+    pub const ALL: [Self; 4] = [Self::Local, Self::Staging, Self::Backup, Self::Leaving];
+
+    /// Its path in the root.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Staging => ".local.installing",
+            Self::Backup => ".local.backup",
+            Self::Leaving => ".local.removing",
+        }
+    }
 }
 
 /// What is at a path.

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{SENTINEL, is_absent};
+use super::{SENTINEL, is_absent, local};
 use crate::{
-    core::install::Step,
+    core::install::{LocalFolder, Step},
     io::{
         disk::{DiskError, FileStat, GameRoot, Kind, Reason, Stamp},
         store,
     },
     types::{ContentId, Manifest, PayloadPath, SENTINEL_BYTES_MAX},
-    wire::journal::Journal,
+    wire::{installed::UnpackedFiles, journal::Journal},
 };
 
 /// Folders tried for a file that is set aside, when one of its name is in the others already.
@@ -34,6 +34,8 @@ pub(super) struct Machine<'a> {
     pub(super) set_aside: Vec<String>,
     /// What is left in a root that was to be removed.
     pub(super) left: Vec<String>,
+    /// What was unpacked, for the record.
+    pub(super) unpacked: UnpackedFiles,
 }
 
 impl<'a> Machine<'a> {
@@ -45,7 +47,8 @@ impl<'a> Machine<'a> {
         download: Option<ContentId>,
     ) -> Self {
         let (ours, placed) = (BTreeMap::new(), BTreeMap::new());
-        Self { root, old, new, download, ours, placed, set_aside: Vec::new(), left: Vec::new() }
+        let (set_aside, left) = (Vec::new(), Vec::new());
+        Self { root, old, new, download, ours, placed, set_aside, left, unpacked: UnpackedFiles::new() }
     }
 
     /// Only what is still in the state it was surveyed in is deleted or replaced; the user may have
@@ -124,6 +127,12 @@ impl<'a> Machine<'a> {
                 root.remove_file(store::MANIFEST)
             }
             Step::RemoveRoot => self.remove_root(),
+            Step::MakeStaging { content } => local::make_staging(root, *content),
+            Step::WriteRecord { content: _ } => local::write_record(root, &self.unpacked),
+            Step::JournalInstall { to } => self.journal(&Journal::Install { to: *to }),
+            Step::MoveFolder { from, to } => local::move_folder(root, *from, *to),
+            Step::SetChangedAside { folder } => self.set_changed_aside(*folder),
+            Step::DropFolder { folder } => local::drop_folder(root, *folder),
         }
     }
 
@@ -211,13 +220,26 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Moves what is at a path to the first `.potluck/replaced/N/` where that name is free.
+    /// Sets aside what the user added or changed in a game that goes, as if it were still in `local/`.
+    fn set_changed_aside(&mut self, folder: LocalFolder) -> Result<(), DiskError> {
+        for path in local::changed(self.root, folder)? {
+            let name = format!("{}/{path}", LocalFolder::Local.path());
+            self.set_aside_as(&format!("{}/{path}", folder.path()), &name)?;
+        }
+        Ok(())
+    }
+
     fn set_aside(&mut self, path: &str) -> Result<(), DiskError> {
+        self.set_aside_as(path, path)
+    }
+
+    /// Moves what is at a path to the first `.potluck/replaced/N/` where `name` is free.
+    fn set_aside_as(&mut self, path: &str, name: &str) -> Result<(), DiskError> {
         if self.root.find(path)?.is_none() {
             return Ok(());
         }
         for number in 1..=ASIDE_TRIES_MAX {
-            let to = format!("{}/{number}/{path}", store::REPLACED);
+            let to = format!("{}/{number}/{name}", store::REPLACED);
             let folder = to.rsplit_once('/').map_or("", |(folder, _)| folder);
             let moved = self.root.make_dirs(folder).and_then(|()| self.root.rename_new(path, &to));
             match moved {

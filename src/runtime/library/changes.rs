@@ -41,6 +41,8 @@ const BAD_PATHS_MAX: usize = 1_000;
 pub(super) enum Op {
     Add { plan: Box<Plan>, reply: ReplyTo },
     Remove { game: GameId, reply: ReplyTo },
+    Install { game: GameId, reply: ReplyTo },
+    Uninstall { game: GameId, reply: ReplyTo },
     Verify { game: GameId, repair: bool, reply: ReplyTo },
 }
 
@@ -48,16 +50,21 @@ impl Op {
     fn game(&self) -> &GameId {
         match self {
             Self::Add { plan, .. } => &plan.game,
-            Self::Remove { game, .. } | Self::Verify { game, .. } => game,
+            Self::Remove { game, .. }
+            | Self::Install { game, .. }
+            | Self::Uninstall { game, .. }
+            | Self::Verify { game, .. } => game,
         }
     }
 
     pub(super) fn refuse(self, code: ErrorCode, why: impl std::fmt::Display) {
         let error = refusal(code, format_args!("{}: {why}", self.game()));
         match self {
-            Self::Add { reply, .. } | Self::Remove { reply, .. } | Self::Verify { reply, .. } => {
-                answer(reply, Err(error));
-            }
+            Self::Add { reply, .. }
+            | Self::Remove { reply, .. }
+            | Self::Install { reply, .. }
+            | Self::Uninstall { reply, .. }
+            | Self::Verify { reply, .. } => answer(reply, Err(error)),
         }
     }
 }
@@ -163,6 +170,8 @@ impl Actor {
                 let remove = move || installs::remove_game(&desk.library, &of, &mut Memory::of_game(&desk.index, &of));
                 self.job("remove a game", remove, move |result| Done::Removed { game, reply, result });
             }
+            Op::Install { game, reply } => self.begin_install(game, reply, cancel),
+            Op::Uninstall { game, reply } => self.begin_uninstall(game, reply),
             Op::Verify { game, repair, reply } => {
                 let (meter, of) = (self.meter(&game), game.clone());
                 let check = move || look(&desk, &of, &Distrust::Everything, &meter, &cancel);

@@ -16,7 +16,7 @@ use crate::{
     io::{clock, disk::DiskError},
     runtime::{
         input::ReplyTo,
-        installs::{InstallError, Removed},
+        installs::{InstallError, Installed, Removed},
         tasks::PoolError,
     },
     types::{GameId, LibraryDigest, LibraryEntry, PeerId},
@@ -57,6 +57,16 @@ pub(super) enum Done {
         game: GameId,
         reply: ReplyTo,
         result: Result<Result<Removed, InstallError>, PoolError>,
+    },
+    Installed {
+        game: GameId,
+        reply: ReplyTo,
+        result: Result<Result<Installed, InstallError>, PoolError>,
+    },
+    Uninstalled {
+        game: GameId,
+        reply: ReplyTo,
+        result: Result<Result<Vec<String>, InstallError>, PoolError>,
     },
     Verified {
         game: GameId,
@@ -121,11 +131,19 @@ impl Actor {
             }
             Done::Added { plan, reply, result } => self.on_added(&plan, reply, result, now),
             Done::Removed { game, reply, result } => self.on_removed(&game, reply, result, now),
+            Done::Installed { game, reply, result } => self.on_installed(&game, reply, result, now),
+            Done::Uninstalled { game, reply, result } => self.on_uninstalled(&game, reply, result, now),
             Done::Verified { game, repair, reply, seen } => self.on_verified(&game, repair, reply, seen, now),
         }
     }
 
+    /// Whether something runs whose progress is shown.
+    pub(super) fn shows_progress(&self) -> bool {
+        !self.meters.is_empty() || !self.installing.is_empty()
+    }
+
     pub(super) fn show_progress(&mut self, now: Instant) {
+        self.mark_installing();
         for (game, meter) in &self.meters {
             let (done, total) = meter.read();
             let known = self.core.local(game).and_then(|local| local.state()).is_some();

@@ -17,12 +17,15 @@ use super::found::{Found, Same};
 use crate::{
     io::{
         clock,
-        disk::{DiskError, GameRoot, Kind, Library, Stamp},
+        disk::{DiskError, GameRoot, Library, Stamp},
         index::{Index, Whole},
         scan::{self, Check, Memory, ScanError, Tree},
         store::{self, OpenFiles, RootReader},
     },
-    runtime::shelf::Shelf,
+    runtime::{
+        installs::{Installation, installation},
+        shelf::Shelf,
+    },
     types::{ContentId, GameId, Manifest, PayloadPath, Sentinel, Version, clean, is_reserved_root_name},
     wire::manifest::{self, ManifestReadError},
 };
@@ -87,8 +90,8 @@ pub(super) enum Distrust {
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) what: What,
-    /// Whether `local/` is there.
-    pub(super) installed: bool,
+    /// What `local/` is.
+    pub(super) installed: Installation,
     /// A sentence for the user, when something was not as it should be.
     pub(super) note: Option<String>,
 }
@@ -125,8 +128,8 @@ pub(super) fn look(desk: &Desk, game: &GameId, distrust: &Distrust, meter: &Mete
     let mut note = None;
     let root = match desk.library.open_root(game) {
         Ok(root) => root,
-        Err(error) if error.is_missing() => return Seen { what: What::Nothing, installed: false, note },
-        Err(error) => return Seen { what: failed(&error), installed: false, note },
+        Err(error) if error.is_missing() => return Seen { what: What::Nothing, installed: Installation::None, note },
+        Err(error) => return Seen { what: failed(&error), installed: Installation::None, note },
     };
     let mut memory = Memory::of_game(&desk.index, game);
     let looking = Looking { desk, game, root: &root, meter, cancel };
@@ -135,7 +138,7 @@ pub(super) fn look(desk: &Desk, game: &GameId, distrust: &Distrust, meter: &Mete
         Err(error) => looking.explain(error),
     };
     // What cannot be read is not an installation that can be played.
-    let installed = root.find("local").ok().flatten().is_some_and(|stat| stat.kind == Kind::Folder);
+    let installed = installation(&root).unwrap_or(Installation::None);
     Seen { what, installed, note }
 }
 

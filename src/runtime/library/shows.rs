@@ -7,11 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::look::Meter;
 use crate::{
     api::{BuildView, GameView, StateWord, UpdateView},
     core::library::{BuildKey, BuildRow, GameRow, Library, LocalState, Progress},
     io::catalog::Catalog,
-    runtime::view::PeerFacts,
+    runtime::{installs::Installation, view::PeerFacts},
     types::{EntryState, GameId, PeerId, PeerName},
 };
 
@@ -41,7 +42,8 @@ pub(super) struct Rows {
 pub(super) struct Sources<'a> {
     pub(super) core: &'a Library,
     pub(super) catalog: &'a Catalog,
-    pub(super) installed: &'a BTreeSet<GameId>,
+    pub(super) installed: &'a BTreeMap<GameId, Installation>,
+    pub(super) installing: &'a BTreeMap<GameId, Arc<Meter>>,
     pub(super) names: &'a BTreeMap<PeerId, PeerName>,
 }
 
@@ -119,11 +121,17 @@ fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
     let core = from.core;
     let state = core.local(game).and_then(|local| local.state());
     let shown = row.builds.first();
-    let word = if from.installed.contains(game) { StateWord::Ready } else { StateWord::Downloaded };
+    let installed = from.installed.get(game);
+    let word = if installed.is_some() { StateWord::Ready } else { StateWord::Downloaded };
     let (state_word, percent, reason) = match state {
         None => (StateWord::Available, None, String::new()),
         Some(LocalState::Checking { progress, .. }) => (StateWord::Checking, Some(percent(*progress)), String::new()),
-        Some(LocalState::Complete(_)) | Some(LocalState::Private { facts: Some(_), .. }) => (word, None, String::new()),
+        Some(LocalState::Complete(build)) => {
+            let other = matches!(installed, Some(Installation::Of(content)) if *content != build.content);
+            let reason = if other { "another build of it is installed; `install` brings this one" } else { "" };
+            (word, None, reason.to_owned())
+        }
+        Some(LocalState::Private { facts: Some(_), .. }) => (word, None, String::new()),
         // A folder without a version is no game; what a removal left of one does not hide the room's.
         Some(LocalState::Private { facts: None, .. }) if shown.is_some_and(BuildRow::is_offered) => {
             (StateWord::Available, None, String::new())
@@ -131,6 +139,13 @@ fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
         Some(LocalState::Private { reason, facts: None }) => (StateWord::Failed, None, reason.clone()),
         Some(LocalState::Modified { changes, .. }) => (word, None, modified(changes)),
         Some(LocalState::Failed(reason)) => (StateWord::Failed, None, reason.clone()),
+    };
+    let (state_word, percent, reason) = match from.installing.get(game).map(|meter| meter.read()) {
+        None => (state_word, percent, reason),
+        Some((done, total)) => {
+            let percent = (total > 0).then(|| self::percent(Progress { done, total }));
+            (StateWord::Installing, percent, String::new())
+        }
     };
     let mut view = GameView {
         id: game.to_string(),

@@ -223,11 +223,7 @@ impl Actor {
         if let Some(note) = note {
             self.note_once(note);
         }
-        if installed {
-            self.installed.insert(game.clone())
-        } else {
-            self.installed.remove(game)
-        };
+        self.set_installed(game, installed);
         match what {
             What::Same(same) => {
                 self.core.handle_local(game, same.change(&self.core.title(game)), now);
@@ -343,14 +339,17 @@ impl Actor {
 }
 
 fn recovery_note(game: &GameId, recovered: &Recovered) -> Option<String> {
+    let aside = |set_aside: &[String]| match set_aside.len() {
+        0 => String::new(),
+        count => format!(" {count} files you changed are in .potluck/replaced/ of its folder."),
+    };
     match recovered {
         Recovered::Nothing => None,
-        Recovered::Committed { set_aside, .. } => {
-            let aside = match set_aside.len() {
-                0 => String::new(),
-                count => format!(" {count} files you changed are in .potluck/replaced/ of its folder."),
-            };
-            Some(format!("{game}: putting it in place was cut off, and is finished now.{aside}"))
+        Recovered::Committed { set_aside } => {
+            Some(format!("{game}: putting it in place was cut off, and is finished now.{}", aside(set_aside)))
+        }
+        Recovered::Local { set_aside } => {
+            Some(format!("{game}: installing it was cut off; its local folder is whole.{}", aside(set_aside)))
         }
         Recovered::Removed(_) => Some(format!("{game}: a removal that was cut off is finished.")),
         Recovered::GaveUp { reason } => Some(format!("{game}: {reason}")),

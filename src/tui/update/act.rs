@@ -93,6 +93,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::MapLayer => return map::layer(model),
         Action::ZoomIn => return map::zoom_in(model),
         Action::ZoomOut => return map::zoom_out(model),
+        Action::Install => return games::install(model),
+        Action::Uninstall => return games::uninstall(model),
         Action::Verify => return games::verify(model),
         Action::Remove => return games::remove(model),
         Action::AddFolder => return open_prompt(model, Purpose::AddFolder),
@@ -129,6 +131,10 @@ fn take_step(model: &mut Model) -> Vec<Effect> {
         Step::Get { games, .. } => {
             model.library.list.unmark();
             return calls(model, games.into_iter().map(|(request, title)| (Command::Get(request), title)).collect());
+        }
+        Step::Install { games, .. } => {
+            model.library.list.unmark();
+            return games::install_these(model, games);
         }
         Step::Resume { game, title, .. } => return calls(model, vec![(Command::Resume { game }, title)]),
         Step::ShowTransfer(game) => {

@@ -137,6 +137,42 @@ pub(super) fn verify(model: &mut Model) -> Vec<Effect> {
     calls(model, commands)
 }
 
+/// Makes games playable.
+pub(super) fn install(model: &mut Model) -> Vec<Effect> {
+    match games_here(model) {
+        Ok(found) => {
+            let games = found.iter().map(|game| (game.id.clone(), game.title.clone())).collect();
+            install_these(model, games)
+        }
+        Err(why) => refuse(model, format!("{why} There is nothing to install.")),
+    }
+}
+
+/// Makes these playable: each by its id, with its title.
+pub(super) fn install_these(model: &mut Model, games: Vec<(String, String)>) -> Vec<Effect> {
+    let text = match games.as_slice() {
+        [(_, title)] => format!("Installing {title} …"),
+        more => format!("Installing {} …", words::count(more.len() as u64, "game")),
+    };
+    model.notice.say(Level::Info, text, model.now);
+    calls(model, games.into_iter().map(|(game, title)| (Command::Install { game }, title)).collect())
+}
+
+/// Takes back what was installed.
+pub(super) fn uninstall(model: &mut Model) -> Vec<Effect> {
+    let found = match games_here(model) {
+        Ok(found) => found,
+        Err(why) => return refuse(model, format!("{why} There is nothing to uninstall.")),
+    };
+    let installed = found.iter().filter(|game| game.state == StateWord::Ready);
+    let commands: Vec<_> =
+        installed.map(|game| (Command::Uninstall { game: game.id.clone() }, game.title.clone())).collect();
+    if commands.is_empty() {
+        return refuse(model, "Nothing of it is installed.".to_owned());
+    }
+    calls(model, commands)
+}
+
 /// Asks whether to delete games, and says who else has them.
 pub(super) fn remove(model: &mut Model) -> Vec<Effect> {
     let found = match games_here(model) {

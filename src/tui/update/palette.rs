@@ -133,7 +133,7 @@ fn why_not(model: &Model, row: &ActionRow) -> Option<String> {
     }
     if [Action::Pause, Action::Cancel, Action::Later, Action::Sooner].contains(&action) {
         games::transfers(model).err()
-    } else if [Action::Verify, Action::Remove].contains(&action) {
+    } else if [Action::Install, Action::Uninstall, Action::Verify, Action::Remove].contains(&action) {
         games::games_here(model).err()
     } else if [Action::Trust, Action::Block].contains(&action) {
         peers::chosen(model).err()
@@ -143,6 +143,7 @@ fn why_not(model: &Model, row: &ActionRow) -> Option<String> {
         match next_step(model) {
             Step::None(why) => Some(why),
             Step::Get { .. }
+            | Step::Install { .. }
             | Step::Resume { .. }
             | Step::ShowTransfer(_)
             | Step::ShowGame(_)

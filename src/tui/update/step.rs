@@ -14,6 +14,13 @@ pub(crate) enum Step {
         /// In the hint bar.
         label: String,
     },
+    /// Makes games playable: the id of each with its title.
+    Install {
+        /// What to install.
+        games: Vec<(String, String)>,
+        /// In the hint bar.
+        label: String,
+    },
     /// Goes on with a transfer.
     Resume {
         /// GameId.
@@ -41,7 +48,7 @@ impl Step {
     /// Its words in the hint bar; `None` where there is nothing to do.
     pub(crate) fn label(&self) -> Option<&str> {
         match self {
-            Self::Get { label, .. } => Some(label),
+            Self::Get { label, .. } | Self::Install { label, .. } => Some(label),
             Self::Resume { label, .. } => Some(label),
             Self::ShowTransfer(_) => Some("Show transfer"),
             Self::ShowGame(_) => Some("Show game"),
@@ -81,17 +88,30 @@ pub(crate) fn next_step(model: &Model) -> Step {
 
 fn of_marked(model: &Model) -> Step {
     let marks = &model.library.list.marks;
-    let mut games = Vec::new();
+    let (mut games, mut here) = (Vec::new(), Vec::new());
     for game in model.snapshot.games.iter().filter(|game| marks.contains(&game.id)) {
-        if let Step::Get { games: more, .. } = of_game(model, game) {
-            games.extend(more);
+        match of_game(model, game) {
+            Step::Get { games: more, .. } => games.extend(more),
+            Step::Install { games: more, .. } => here.extend(more),
+            Step::Resume { .. }
+            | Step::ShowTransfer(_)
+            | Step::ShowGame(_)
+            | Step::ShowGamesOf(_)
+            | Step::ShowPeer(_)
+            | Step::Follow
+            | Step::None(_) => {}
         }
     }
-    if games.is_empty() {
-        return Step::None("Nothing of what is marked is to be got.".to_owned());
+    // What is to be got comes first: getting takes longest.
+    if !games.is_empty() {
+        let label = format!("Get {} marked", games.len());
+        return Step::Get { games, label };
     }
-    let label = format!("Get {} marked", games.len());
-    Step::Get { games, label }
+    if here.is_empty() {
+        return Step::None("Nothing of what is marked is to be got or installed.".to_owned());
+    }
+    let label = format!("Install {} marked", here.len());
+    Step::Install { games: here, label }
 }
 
 fn of_game(model: &Model, game: &GameView) -> Step {
@@ -109,6 +129,9 @@ fn of_game(model: &Model, game: &GameView) -> Step {
                 let label = format!("Get {version}");
                 let content = Some(update.content.clone());
                 get(GetRequest { version: Some(version), content, ..latest }, title, label)
+            }
+            None if game.state == StateWord::Downloaded => {
+                Step::Install { games: vec![(game.id.clone(), title)], label: "Install".to_owned() }
             }
             None => Step::None(format!("{title} {} is here, every byte verified.", game.version)),
         },

@@ -1,0 +1,126 @@
+//! From a payload to a playable game: archives that lie at its top are unpacked, by a child process that can
+//! touch nothing else, and everything else is copied.
+
+use std::{collections::BTreeSet, ops::ControlFlow, path::PathBuf};
+
+use super::{
+    InstallError,
+    local::{Progress, Unpack, copy, make_parent},
+};
+use crate::{
+    io::{
+        archive::{Job, Limits, Line},
+        disk::{DiskError, GameRoot, Reason},
+    },
+    runtime::extraction::{extract, own_program},
+    types::{Manifest, PayloadPath},
+};
+
+/// What is an archive by its content, and a file that games read by its name.
+const NO_ARCHIVES: [&str; 14] =
+    ["apk", "docx", "ear", "epub", "jar", "love", "mcpack", "nupkg", "ods", "odt", "pk3", "pk4", "pkz", "war"];
+
+/// Unpacks and copies.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    /// The binary that reads archives.
+    program: PathBuf,
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self { program: own_program() }
+    }
+}
+
+impl Unpack for Payload {
+    fn unpack(
+        &mut self,
+        root: &GameRoot,
+        manifest: &Manifest,
+        staging: &str,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), InstallError> {
+        let may_be = may_be_archives(manifest);
+        let unpacked = if may_be.is_empty() { BTreeSet::new() } else { self.extract(root, may_be, staging, progress)? };
+        copy_rest(root, manifest, &unpacked, staging, progress)
+    }
+}
+
+impl Payload {
+    /// The files that were archives.
+    fn extract(
+        &self,
+        root: &GameRoot,
+        files: Vec<String>,
+        staging: &str,
+        progress: &mut Progress<'_>,
+    ) -> Result<BTreeSet<String>, InstallError> {
+        let text = |path: PathBuf| {
+            let odd = |path: PathBuf| DiskError::new("name", path.display(), Reason::BadPath);
+            path.into_os_string().into_string().map_err(|path| odd(path.into()))
+        };
+        let job = Job {
+            root: text(root.path().to_owned())?,
+            files,
+            staging: Some(text(root.path().join(staging))?),
+            limits: Limits::default(),
+        };
+        let (mut archives, mut read) = (BTreeSet::new(), 0);
+        let mut watch = |line: Option<&Line>| -> ControlFlow<()> {
+            match line {
+                Some(Line::Archive(set)) => archives.extend(set.files.iter().cloned()),
+                Some(Line::Progress(at)) => {
+                    let more = at.packed_done.saturating_sub(read);
+                    read = read.max(at.packed_done);
+                    return progress(more, &at.member);
+                }
+                Some(Line::Confined { .. } | Line::Member { .. } | Line::Done(_) | Line::Failed(_)) | None => {}
+            }
+            progress(0, "")
+        };
+        extract(&self.program, &job, &mut watch)?;
+        Ok(archives)
+    }
+}
+
+/// Files at the top of a payload whose content is to be asked. What is in folders belongs to the game.
+fn may_be_archives(manifest: &Manifest) -> Vec<String> {
+    let at_top = manifest.files().iter().map(|file| file.path.as_str()).filter(|path| !path.contains('/'));
+    let no_archive = |path: &str| {
+        let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
+        NO_ARCHIVES.contains(&extension.as_str())
+    };
+    at_top.filter(|path| !no_archive(path)).map(str::to_owned).collect()
+}
+
+/// Each file shares its blocks with its copy where the file system can, else it is copied. Never a hard link:
+/// what the game writes must not change what is served.
+pub(super) fn copy_rest(
+    root: &GameRoot,
+    manifest: &Manifest,
+    unpacked: &BTreeSet<String>,
+    staging: &str,
+    progress: &mut Progress<'_>,
+) -> Result<(), InstallError> {
+    let below = |path: &PayloadPath| format!("{staging}/{path}");
+    for dir in manifest.dirs() {
+        root.make_dirs(&below(&dir.path))?;
+    }
+    for entry in manifest.files().iter().filter(|entry| !unpacked.contains(entry.path.as_str())) {
+        let to = below(&entry.path);
+        make_parent(root, &to)?;
+        // What lies beside the archives is newer than what is in them.
+        if !unpacked.is_empty() {
+            root.remove_file(&to)?;
+        }
+        copy(root, entry.path.as_str(), &to, entry.executable, progress)?;
+    }
+    // Last, so that nothing is written through one.
+    for link in manifest.links() {
+        let at = below(&link.path);
+        make_parent(root, &at)?;
+        root.make_link(&at, &link.target)?;
+    }
+    Ok(())
+}
