@@ -23,7 +23,10 @@ use crate::{
         disk::{DiskError, GameRoot, Reason},
     },
     types::clean,
-    wire::extraction::{ArchiveError, Job, LINE_BYTES_MAX, Line, Totals, Why},
+    wire::{
+        extraction::{ArchiveError, Job, LINE_BYTES_MAX, Line, Totals, Why},
+        installed::OWNED_NAME,
+    },
 };
 
 /// How long a wish to stop may go unheard.
@@ -34,8 +37,6 @@ const GRACE: Duration = Duration::from_secs(60);
 const COMPLAINT_BYTES_MAX: u64 = 4_096;
 /// Names directly in a staging folder.
 const STAGED_MAX: usize = 400_000;
-/// The mark by which a folder is known to be ours; it stays when the rest goes.
-const OWNED_NAME: &str = ".potluck_owned";
 
 /// Why nothing was extracted.
 #[derive(Debug, thiserror::Error)]
