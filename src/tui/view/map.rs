@@ -97,37 +97,26 @@ fn legend(pen: Pen<'_>, layer: Layer, transfer: &TransferView, width: u16) -> Li
     let word = |text: &str| pen.span(text.to_owned(), Role::Dim);
     let mut lines = Vec::new();
     for (held, few, nobody) in [("   held by only ", " peers, ", " nobody   "), ("  ", " rare  ", " nobody has  ")] {
-        let mut line = match layer {
-            Layer::Mine => Line::from(vec![
-                part("█", "#", Role::MapHave),
-                word(" all here  "),
-                part("▓", "%", Role::MapHigh),
-                part("▒", "=", Role::MapMid),
-                part("░", ":", Role::MapLow),
-                word(" partly  "),
-                part(".", ".", Role::MapMissing),
-                word(" not yet  "),
-                part("+", "+", Role::MapComing),
-                word(" coming"),
-            ]),
-            Layer::Room => {
-                let whole = transfer.sources.iter().filter(|source| source.holds == 100).count();
-                let rest = match whole {
-                    0 => " nobody".to_owned(),
-                    whole => format!(" only the {whole} with all"),
-                };
-                Line::from(vec![
-                    part("█", "#", Role::MapHave),
-                    word(" everybody  "),
-                    part("▓", "%", Role::MapHigh),
-                    part("▒", "=", Role::MapMid),
-                    part("░", ":", Role::MapLow),
-                    word(" some  "),
-                    part(".", ".", Role::MapMissing),
-                    word(&rest),
-                ])
-            }
+        let whole = transfer.sources.iter().filter(|source| source.holds == 100).count();
+        let only = format!(" only the {whole} with all");
+        let (full, shades, empty) = match layer {
+            Layer::Mine => (" all here  ", " partly  ", " not yet  "),
+            Layer::Room if whole == 0 => (" everybody  ", " some  ", " nobody"),
+            Layer::Room => (" everybody  ", " some  ", &*only),
         };
+        let mut line = Line::from(vec![
+            part("█", "#", Role::MapHave),
+            word(full),
+            part("▓", "%", Role::MapHigh),
+            part("▒", "=", Role::MapMid),
+            part("░", ":", Role::MapLow),
+            word(shades),
+            part(".", ".", Role::MapMissing),
+            word(empty),
+        ]);
+        if layer == Layer::Mine {
+            line.spans.extend([part("+", "+", Role::MapComing), word(" coming")]);
+        }
         line.spans.extend([
             word(held),
             part("1 2", "1 2", Role::MapRare),
