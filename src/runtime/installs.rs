@@ -136,14 +136,12 @@ pub(crate) fn commit(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) 
         Machine::new(root, old.as_ref().map(|old| &old.manifest), Some(new.as_ref()), Some(incoming.content()))
             .with_ours(ours);
     machine.run(&install::commit(plan, &survey, false))?;
-    let before = |number: usize, path: &PayloadPath| match machine.placed.get(path) {
-        Some(stamp) => Before::Seen { stamp: *stamp, touched: true },
+    let before = |number: usize, path: &PayloadPath| match (machine.placed.get(path), staged[number], stays[number]) {
+        (Some(stamp), _, _) => Before::Seen { stamp: *stamp, touched: true },
         // Moving a folder changes nothing of what is in it; whoever changes it now changes the stamp.
-        None if staged[number].is_some() => staged[number].map_or(Before::Unknown, Before::Moved),
-        None => match stays[number] {
-            Some(stamp) => Before::Seen { stamp, touched: survey.wrong_mode.contains(path) },
-            None => Before::Unknown,
-        },
+        (None, Some(stamp), _) => Before::Moved(stamp),
+        (None, None, Some(stamp)) => Before::Seen { stamp, touched: survey.wrong_mode.contains(path) },
+        (None, None, None) => Before::Unknown,
     };
     let held = held_after(root, incoming, before, memory)?;
     Ok(Committed { held, set_aside: machine.set_aside })
@@ -211,7 +209,7 @@ fn read_journal(root: &GameRoot) -> Result<JournalFound, DiskError> {
         Ok(bytes) => Ok(match Journal::decode(&bytes) {
             Ok(Journal::Commit { from, to }) => JournalFound::Commit { from, to },
             Ok(Journal::Remove { .. }) => JournalFound::Remove,
-            Ok(Journal::Install { to }) => JournalFound::Install { to },
+            Ok(Journal::Install { .. }) => JournalFound::Install,
             Err(_) => JournalFound::Damaged,
         }),
         Err(error) if is_absent(&error) => Ok(JournalFound::None),
@@ -224,12 +222,12 @@ fn read_journal(root: &GameRoot) -> Result<JournalFound, DiskError> {
 
 /// The payload first: what is installed is made of it.
 fn recover_root(root: &GameRoot, memory: &mut Memory) -> Result<Recovered, InstallError> {
-    let journalled = matches!(read_journal(root)?, JournalFound::Install { .. });
-    let payload = recover_payload(root, memory)?;
+    let journal = read_journal(root)?;
+    let payload = recover_payload(root, journal, memory)?;
     if let Recovered::Removed(_) = payload {
         return Ok(payload);
     }
-    let Some(aside) = local::recover_local(root, journalled)? else { return Ok(payload) };
+    let Some(aside) = local::recover_local(root, journal == JournalFound::Install)? else { return Ok(payload) };
     Ok(match payload {
         Recovered::Nothing => Recovered::Local { set_aside: aside },
         Recovered::Committed { mut set_aside } => {
@@ -240,17 +238,16 @@ fn recover_root(root: &GameRoot, memory: &mut Memory) -> Result<Recovered, Insta
     })
 }
 
-fn recover_payload(root: &GameRoot, memory: &mut Memory) -> Result<Recovered, InstallError> {
-    let journal = read_journal(root)?;
+fn recover_payload(root: &GameRoot, journal: JournalFound, memory: &mut Memory) -> Result<Recovered, InstallError> {
     let parked = root.find(store::PARKED_SENTINEL)?.is_some();
     let removal = root.find(store::REMOVAL_MARK)?.is_some();
-    if matches!(journal, JournalFound::None | JournalFound::Install { .. }) && !parked && !removal {
+    if matches!(journal, JournalFound::None | JournalFound::Install) && !parked && !removal {
         return tidy_away(root);
     }
     let stored = store::load_manifest(root)?.and_then(Result::ok);
     let download = match journal {
         JournalFound::Commit { to, .. } => store::load_incoming_manifest(root, to)?.and_then(Result::ok),
-        JournalFound::None | JournalFound::Install { .. } | JournalFound::Remove | JournalFound::Damaged => None,
+        JournalFound::None | JournalFound::Install | JournalFound::Remove | JournalFound::Damaged => None,
     };
     let manifest = stored.as_ref().map(|stored| stored.content);
     let evidence = Evidence { journal, manifest, download_readable: download.is_some(), parked, removal };
@@ -276,9 +273,7 @@ fn recover_payload(root: &GameRoot, memory: &mut Memory) -> Result<Recovered, In
                 JournalFound::Commit { .. } => {
                     format!("the download it was to be made from is damaged; its journal is now {}", store::JOURNAL_BAD)
                 }
-                JournalFound::None | JournalFound::Install { .. } | JournalFound::Remove => {
-                    "its journal is gone".to_owned()
-                }
+                JournalFound::None | JournalFound::Install | JournalFound::Remove => "its journal is gone".to_owned(),
             };
             Ok(Recovered::GaveUp { reason })
         }

@@ -73,7 +73,7 @@ fn check(old: Option<&Manifest>, new: &Manifest, survey: &Survey, expect: &[&str
             | Step::DropManifest
             | Step::RemoveRoot
             | Step::MakeStaging { .. }
-            | Step::WriteRecord { .. }
+            | Step::WriteRecord
             | Step::JournalInstall { .. }
             | Step::MoveFolder { .. }
             | Step::SetChangedAside { .. }

@@ -78,7 +78,7 @@ pub fn stage(found: &LocalFound, content: ContentId) -> Result<Vec<Step>, NotOur
 /// The steps after unpacking: what was unpacked becomes `local/`.
 #[must_use]
 pub fn swap(content: ContentId) -> Vec<Step> {
-    let mut steps = vec![Step::WriteRecord { content }, Step::Sync, Step::JournalInstall { to: content }];
+    let mut steps = vec![Step::WriteRecord, Step::Sync, Step::JournalInstall { to: content }];
     steps.extend([
         Step::MoveFolder { from: LocalFolder::Local, to: LocalFolder::Backup },
         Step::MoveFolder { from: LocalFolder::Staging, to: LocalFolder::Local },

@@ -49,7 +49,7 @@ impl Model {
             Step::MakeStaging { .. } => {
                 assert_eq!(self.folders.insert(LocalFolder::Staging, Folder::Half), None);
             }
-            Step::WriteRecord { .. } => {
+            Step::WriteRecord => {
                 assert_eq!(self.folders.insert(LocalFolder::Staging, Folder::New), Some(Folder::Half));
             }
             Step::JournalInstall { .. } => self.journal = true,

@@ -136,7 +136,7 @@ fn fill(new: &Manifest, survey: &Survey, steps: &mut Vec<Step>) {
     };
     let (mut whole, mut single) = (BTreeSet::<PayloadPath>::new(), Vec::new());
     let mut last = None::<PayloadPath>;
-    for (number, entry) in new.files().iter().enumerate().filter(|(number, _)| staged(*number)) {
+    for (_, entry) in new.files().iter().enumerate().filter(|(number, _)| staged(*number)) {
         if last.as_ref().is_some_and(|folder| lies_in(&entry.path, folder)) {
             continue;
         }
@@ -145,14 +145,14 @@ fn fill(new: &Manifest, survey: &Survey, steps: &mut Vec<Step>) {
                 last = Some(folder.clone());
                 whole.insert(folder);
             }
-            None => single.push((FileNo(number as u32), &entry.path)),
+            None => single.push(&entry.path),
         }
     }
-    for path in whole.iter().chain(single.iter().map(|(_, path)| *path)) {
+    for path in whole.iter().chain(single.iter().copied()) {
         make(path.parent(), steps);
     }
     steps.extend(whole.into_iter().map(|path| Step::PlaceFolder { path }));
-    steps.extend(single.into_iter().map(|(file, path)| Step::Place { file, path: path.clone() }));
+    steps.extend(single.into_iter().map(|path| Step::Place { path: path.clone() }));
     for (number, entry) in new.files().iter().enumerate() {
         if !staged(number) && survey.wrong_mode.contains(&entry.path) {
             steps.push(Step::SetMode { path: entry.path.clone(), executable: entry.executable });

@@ -18,10 +18,7 @@ pub enum JournalFound {
     /// A removal was under way.
     Remove,
     /// An installation was under way.
-    Install {
-        /// The build that becomes `local/`.
-        to: ContentId,
-    },
+    Install,
     /// It cannot be understood.
     Damaged,
 }
@@ -71,7 +68,7 @@ pub fn recovery(evidence: Evidence) -> Recovery {
         // A commit drops what it parked before its journal: somebody took the journal away.
         JournalFound::None if evidence.parked => Recovery::GiveUp(vec![Step::RestoreSentinel, Step::DropParked]),
         // What `local/` needs is decided by `local_recovery`.
-        JournalFound::None | JournalFound::Install { .. } => Recovery::Nothing,
+        JournalFound::None | JournalFound::Install => Recovery::Nothing,
         JournalFound::Remove => Recovery::FinishRemoval,
         // The new manifest is stored when every file is in its place. A repair has it from the start: there
         // the download, which ends as the manifest moves, tells.

@@ -53,8 +53,6 @@ pub enum Step {
     },
     /// Move a file of the download to its path, if it has not been moved yet.
     Place {
-        /// Its number.
-        file: FileNo,
         /// Where it will be.
         path: PayloadPath,
     },
@@ -105,10 +103,7 @@ pub enum Step {
         content: ContentId,
     },
     /// Write into the folder that was unpacked into what is in it: whatever differs later is the user's.
-    WriteRecord {
-        /// The build it was unpacked from.
-        content: ContentId,
-    },
+    WriteRecord,
     /// Record durably that what was unpacked becomes `local/`. From here on it is finished, never undone.
     JournalInstall {
         /// The build it was unpacked from.

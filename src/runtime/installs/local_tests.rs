@@ -225,31 +225,18 @@ fn an_update_keeps_saves_in_place_and_sets_other_changes_aside() {
 
 #[test]
 fn what_was_written_to_a_save_between_the_copy_and_the_swap_is_set_aside() {
-    struct Late<'d>(&'d Path);
-    impl Unpack for Late<'_> {
-        fn unpack(
-            &mut self,
-            root: &GameRoot,
-            manifest: &Manifest,
-            staging: &str,
-            progress: &mut Progress<'_>,
-        ) -> Result<(), InstallError> {
-            Plain.unpack(root, manifest, staging, progress)
-        }
-    }
     let dir = temp_root();
     let manifest = update(dir.path());
     let root = GameRoot::open(dir.path()).unwrap();
-    let mut unpack = Late(dir.path());
     // The last thing that is copied is the save; the game writes it again right after.
-    let path = unpack.0.join("local/saves/1.sav");
+    let path = dir.path().join("local/saves/1.sav");
     let mut progress = |_: u64, at: &str| {
         if at == "local/saves/1.sav" {
             fs::write(&path, "level 4, much later").unwrap();
         }
         ControlFlow::Continue(())
     };
-    let installed = install(&root, (NEW, &manifest), &keep(), &mut unpack, &mut progress).unwrap();
+    let installed = install(&root, (NEW, &manifest), &keep(), &mut Plain, &mut progress).unwrap();
     let aside = installed.set_aside.iter().find(|path| path.ends_with("1.sav")).expect("the later one is somewhere");
     assert_eq!(fs::read_to_string(dir.path().join(aside)).unwrap(), "level 4, much later");
 }

@@ -86,7 +86,7 @@ impl<'a> Machine<'a> {
                 Some(content) => self.place_folder(content, path),
                 None => Ok(()),
             },
-            Step::Place { file: _, path } => match self.download {
+            Step::Place { path } => match self.download {
                 Some(content) => self.place(&store::data_path(content, path), path),
                 None => Ok(()),
             },
@@ -128,7 +128,7 @@ impl<'a> Machine<'a> {
             }
             Step::RemoveRoot => self.remove_root(),
             Step::MakeStaging { content } => local::make_staging(root, *content),
-            Step::WriteRecord { content: _ } => local::write_record(root, &self.unpacked),
+            Step::WriteRecord => local::write_record(root, &self.unpacked),
             Step::JournalInstall { to } => self.journal(&Journal::Install { to: *to }),
             Step::MoveFolder { from, to } => local::move_folder(root, *from, *to),
             Step::SetChangedAside { folder } => self.set_changed_aside(*folder),
