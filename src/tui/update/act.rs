@@ -47,11 +47,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::PrevScreen => go(model, model.screen.step(-1)),
         Action::Next => return take_step(model),
         Action::Mark => {
-            let height = page(model, model.screen);
-            model.with_list(|list, ids| {
-                list.toggle_mark();
-                list.move_by(1, ids, height);
-            });
+            model.with_list(|list, _| list.toggle_mark());
+            move_by(model, 1);
         }
         Action::MarkRange => return mark_range(model),
         Action::MarkAll => model.with_list(List::toggle_all),

@@ -1,0 +1,72 @@
+//! What the runtime says: answers, events, absence.
+
+use super::*;
+
+#[test]
+fn a_runtime_that_is_away_is_told_of_until_it_is_back() {
+    let room = fixture::room();
+    let mut gone = room.clone();
+    gone.me = Arc::new(MeView { away: true, ..(*room.me).clone() });
+    let mut seat = Seat::with(&room, 100, 30, GlyphLevel::Blocks, Some("seat-17"));
+    let since = seat.model.now;
+    seat.tell(Msg::Snapshot(Arc::new(gone.clone())));
+    // Whatever is said meanwhile, and however long it takes.
+    seat.tell(Msg::Time(Moment { unix_ms: since.unix_ms + 600_000, ..since }));
+    gone.totals = Arc::new((*gone.totals).clone());
+    seat.tell(Msg::Snapshot(Arc::new(gone)));
+    seat = seat.keys("2");
+    let banner = format!("seat-17 is away since {}; trying again.", super::super::words::time(since));
+    assert!(seat.picture().contains(&banner), "{}", seat.picture());
+    seat.tell(Msg::Snapshot(Arc::new(room)));
+    assert!(seat.picture().contains("seat-17 is back."), "{}", seat.picture());
+}
+
+fn answered(result: Result<Reply, CommandError>) -> Seat {
+    let mut seat = busy(100, 30);
+    let command = Command::Verify { game: "0-a-d-".into(), repair: false };
+    seat.tell(Msg::Answer { command, subject: "0 A.D.".into(), result });
+    seat
+}
+
+#[test]
+fn answers_are_told() {
+    let check = |result, expect: &str| {
+        let seat = answered(result);
+        assert!(seat.model.notice.text.contains(expect), "{}", seat.model.notice.text);
+    };
+    check(Ok(Reply::Done { message: "Rescanned.".into() }), "Rescanned.");
+    check(Err(CommandError::new(ErrorCode::Refused, "the disk is full")), "0 A.D.: the disk is full");
+    let report = VerifyReport { files: 6_871, size: 3_400_000_000, ..VerifyReport::default() };
+    check(Ok(Reply::Verified(report.clone())), "0 A.D. is as it should be: 6,871 files, 3.4 GB");
+    let bad = VerifyReport { bad: vec!["a/b.pak".into()], bad_chunks: 2, ..report };
+    check(Ok(Reply::Verified(bad.clone())), "1 of 6,871 files differ: a/b.pak");
+    let mut seat = answered(Ok(Reply::Verified(bad)));
+    assert!(seat.picture().contains("y Fetch 2 chunks"));
+    seat = seat.keys("y");
+    assert_eq!(seat.asked, [Command::Verify { game: "0-a-d-".into(), repair: true }]);
+}
+
+#[test]
+fn what_changes_nothing_draws_nothing() {
+    let mut seat = busy(80, 24);
+    let same = Arc::new(seat.model.snapshot.clone());
+    assert_eq!(seat.tell(Msg::Snapshot(same)), []);
+    assert_eq!(seat.tell(Msg::Key(script("Z")[0])), []);
+    let debug = Event { at_ms: NOW_MS, level: Level::Debug, text: "x".into(), kind: EventKind::Note };
+    assert_eq!(seat.tell(Msg::Event(debug.clone())), []);
+    seat = seat.keys("5");
+    assert_eq!(seat.tell(Msg::Event(debug)), [Effect::DrawSoon]);
+}
+
+#[test]
+fn the_bell_rings_when_a_game_is_here() {
+    let kind = EventKind::Downloaded {
+        game: "x".into(),
+        content: "y".into(),
+        version: "1".into(),
+        reused: 0,
+        sources: Vec::new(),
+    };
+    let event = Event { at_ms: NOW_MS, level: Level::Done, text: "X is here.".into(), kind };
+    assert_eq!(busy(80, 24).tell(Msg::Event(event)), [Effect::DrawSoon, Effect::Bell]);
+}
