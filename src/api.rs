@@ -8,9 +8,9 @@ mod handle;
 mod snapshot;
 
 pub use command::{
-    Added, CHUNKS_NAMES_MAX, Candidate, ChunksView, Command, CommandError, CompareView, ErrorCode, GetRequest,
-    LimitError, LimitTo, LimitTooLow, MAP_REPLY_CELLS_MAX, ManifestFile, MapRequest, MapView, ROOM_NAMES_MAX, Reply,
-    VerifyReport, WithoutView,
+    Added, AfterGet, CHUNKS_NAMES_MAX, Candidate, ChunksView, Command, CommandError, CompareView, ErrorCode,
+    GetRequest, LimitError, LimitTo, LimitTooLow, MAP_REPLY_CELLS_MAX, ManifestFile, MapRequest, MapView,
+    ROOM_NAMES_MAX, Reply, VerifyReport, WithoutView,
 };
 pub use event::{Event, EventKind, Level};
 pub use handle::{COMMANDS_QUEUED_MAX, Call, EVENTS_KEPT_MAX, Events, Handle, HandleEnd, Missed, Stopped, channel};

@@ -47,6 +47,8 @@ pub struct Settings {
     pub peers: Vec<String>,
     /// Transfers that run at a time.
     pub max_active: usize,
+    /// Whether a game that was asked for in the screen is installed when it is here.
+    pub install_after_get: bool,
     /// The most to send, all peers together.
     pub up_limit: Option<Rate>,
     /// The most to receive, all peers together.
@@ -197,6 +199,7 @@ impl Settings {
             mdns: true,
             peers: Vec::new(),
             max_active: 2,
+            install_after_get: true,
             up_limit: None,
             down_limit: None,
             mirror: Mirror::Off,

@@ -25,6 +25,8 @@ mod rot;
 mod share;
 #[path = "e2e/sources.rs"]
 mod sources;
+#[path = "e2e/update.rs"]
+mod update;
 
 use std::path::Path;
 

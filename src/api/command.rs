@@ -216,6 +216,20 @@ pub struct GetRequest {
     /// The build this peer has; id, its first characters, or name.
     #[serde(default)]
     pub from: Option<String>,
+    /// What is done when all of it is here.
+    #[serde(default)]
+    pub after: AfterGet,
+}
+
+/// What is done with a game when all of it is here; goes with the queue into the next run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterGet {
+    /// It stays as it came.
+    #[default]
+    Nothing,
+    /// It is made playable; what was installed before stays playable until then.
+    Install,
 }
 
 /// Which part of a transfer's chunk map, and how fine.

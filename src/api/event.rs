@@ -92,6 +92,23 @@ pub enum EventKind {
         #[serde(default)]
         sources: Vec<super::SourceView>,
     },
+    /// A game became playable.
+    Installed {
+        /// GameId.
+        game: String,
+        /// ContentId of what was installed.
+        content: String,
+        /// Where the files are now that the user had added or changed in its predecessor, by their paths in the root.
+        #[serde(default)]
+        set_aside: Vec<String>,
+    },
+    /// A game could not be made playable.
+    InstallFailed {
+        /// GameId.
+        game: String,
+        /// Why, and what became of what was begun.
+        reason: String,
+    },
     /// A chunk did not have its hash.
     BadChunk {
         /// GameId.

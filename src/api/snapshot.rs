@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::AfterGet;
+
 /// Cells of a chunk map; more than a wide screen has, however large the game.
 pub const MAP_CELLS_MAX: usize = 1_024;
 
@@ -203,6 +205,9 @@ pub struct MeView {
     pub mdns: bool,
     /// Whether this is the demo.
     pub demo: bool,
+    /// What follows a get that is asked for in the screen.
+    #[serde(default)]
+    pub after_get: AfterGet,
     /// Whether it does not answer: shown by who is attached to it, never said by itself.
     #[serde(skip)]
     pub away: bool,
@@ -229,6 +234,9 @@ pub struct GameView {
     pub percent: Option<u8>,
     /// Why, where the state wants a reason.
     pub reason: String,
+    /// ContentId of the build that can be played; empty where somebody else put it there.
+    #[serde(default)]
+    pub installed: Option<String>,
     /// Machines that have all of this build, ourselves included.
     pub have: u32,
     /// Machines that are getting it.
@@ -314,6 +322,9 @@ pub struct TransferView {
     pub chunks_have: u32,
     /// The chunk map, at most [`MAP_CELLS_MAX`] cells of equal share.
     pub map: Vec<MapCell>,
+    /// What is done when all of it is here.
+    #[serde(default)]
+    pub after: AfterGet,
 }
 
 /// A cell of a chunk map: exact counts over its range of chunks.

@@ -282,6 +282,9 @@ pub(super) struct Get {
     /// The build that this peer has
     #[arg(long, value_name = "PEER")]
     pub(super) from: Option<String>,
+    /// Make them playable when they are here; ends when they are
+    #[arg(long)]
+    pub(super) install: bool,
     /// Keep sharing afterwards, until interrupted
     #[arg(long, conflicts_with = "no_wait")]
     pub(super) stay: bool,

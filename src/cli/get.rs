@@ -17,7 +17,7 @@ use super::{
     session::{Interrupt, Reach, Session},
 };
 use crate::{
-    api::{Command, Event, Events, GetRequest, Handle, Missed, Reply, Snapshot, SourceView, Stopped},
+    api::{AfterGet, Command, Event, Events, GetRequest, Handle, Missed, Reply, Snapshot, SourceView, Stopped},
     config,
     control::client,
 };
@@ -118,7 +118,10 @@ async fn get_all(session: &Session, get: &args::Get, names: &[String], console: 
     let mut exits: Vec<Exit> = failures.iter().map(|(_, failure)| failure.exit).collect();
     for want in &watch.wants {
         exits.push(want.exit(get.no_wait));
-        if let Some(sentence) = want.sentence().filter(|_| !console.json) {
+        for sentence in [want.sentence(), want.installation()].into_iter().flatten() {
+            if console.json {
+                continue;
+            }
             if want.exit(get.no_wait) == Exit::Done { console.say(&sentence)? } else { console.note(&sentence) }
         }
     }
@@ -143,11 +146,12 @@ async fn ask_for(
         version: get.version.clone(),
         content: get.content.clone(),
         from: get.from.clone(),
+        after: if get.install { AfterGet::Install } else { AfterGet::Nothing },
     };
     let mut told = false;
     loop {
         match session.call(Command::Get(request.clone())).await {
-            Ok(reply) => return Want::of(reply),
+            Ok(reply) => return Want::of(reply, request.after),
             Err(failure) if failure.exit == Exit::NotFound && Instant::now() < deadline => {
                 if !told {
                     console.note(&format!("Looking for {name} in the room…"));
@@ -179,7 +183,7 @@ impl Watch {
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first tick comes at once, and nothing has happened yet.
         second.tick().await;
-        while self.wants.iter().any(|want| want.outcome.is_none()) {
+        while !self.wants.iter().all(Want::is_settled) {
             tokio::select! {
                 biased;
                 event = self.events.next() => self.on_event(event)?,

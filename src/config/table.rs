@@ -126,6 +126,24 @@ pub(super) const ROWS: &[Row] = &[
         show: |settings| settings.max_active.to_string(),
     },
     Row {
+        key: "after_get",
+        flag: None,
+        kind: "\"install\" or \"nothing\"",
+        default: "install",
+        example: "\"nothing\"",
+        help: "What follows when a game that was asked for in the screen is all here: it is installed, or nothing. On \
+               the command line a game is installed only by `get --install`; what `mirror` gets is not installed.",
+        set: |settings, raw, _| {
+            settings.install_after_get = match text(raw)? {
+                "install" => true,
+                "nothing" => false,
+                _ => return Err(Why("write \"install\" or \"nothing\"".to_owned())),
+            };
+            Ok(())
+        },
+        show: |settings| quoted(if settings.install_after_get { "install" } else { "nothing" }),
+    },
+    Row {
         key: "up_limit",
         flag: None,
         kind: "a rate of at least 1 MiB/s, or \"none\"",

@@ -22,7 +22,7 @@ use super::{
     view::{self, Shows, Teller},
 };
 use crate::{
-    api::{self, Call, Command, EventKind, Handle, HandleEnd, Level, MeView, Phase, Reply, Snapshot, Totals},
+    api::{self, AfterGet, Call, Command, EventKind, Handle, HandleEnd, Level, MeView, Phase, Reply, Snapshot, Totals},
     config::{Origin, Settings},
     io::{
         clock,
@@ -192,6 +192,7 @@ impl Started {
             since_ms: clock::unix_ms(),
             mdns: settings.mdns,
             demo: settings.demo,
+            after_get: if settings.install_after_get { AfterGet::Install } else { AfterGet::Nothing },
             away: false,
         };
         let limited = Limited::new(settings.up_limit, settings.down_limit);

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::links::Link;
 use crate::{
-    api::{CommandError, GetRequest, MapRequest, Reply},
+    api::{AfterGet, CommandError, GetRequest, MapRequest, Reply},
     types::{ChunkNo, ContentId, EntryState, GameId, LibraryDigest, Manifest, PeerId, PeerName, Rate, Version},
     wire::{
         library::LibraryDelta,
@@ -78,6 +78,8 @@ pub(crate) enum LibraryInput {
     NotGrowing { game: GameId, content: ContentId },
     /// A transfer committed: the game root is the new build.
     Committed { game: GameId, content: ContentId, title: String },
+    /// What a get was to be followed by: a build that is here now is to be made playable.
+    ThenInstall { game: GameId, content: ContentId },
     /// A transfer wants to know who has a content, now and whenever it changes.
     Follow { content: ContentId },
     /// It no longer does.
@@ -154,6 +156,8 @@ pub(crate) struct Wanted {
     pub(crate) version: Version,
     pub(crate) content: ContentId,
     pub(crate) size: u64,
+    /// What is done when it is here.
+    pub(crate) after: AfterGet,
     /// Nobody asked on a face when the mirror did.
     pub(crate) reply: Option<ReplyTo>,
 }

@@ -56,7 +56,7 @@ use super::{
     view::LibraryShown,
 };
 use crate::{
-    api::{CommandError, ErrorCode, EventKind, GetRequest, Level, Reply},
+    api::{AfterGet, CommandError, ErrorCode, EventKind, GetRequest, Level, Reply},
     core::library::{Facts, Growing, Library, LocalBuild, LocalChange, LocalState, Output, Resolved, Rules},
     io::{
         clock,
@@ -135,6 +135,8 @@ struct Actor {
     installed: BTreeMap<GameId, Installation>,
     /// What is being installed or uninstalled, and how far it is.
     installing: BTreeMap<GameId, Arc<Meter>>,
+    /// Why the last try to install a game failed, until it is tried again.
+    install_failures: BTreeMap<GameId, String>,
     links: BTreeMap<PeerId, Link>,
     names: BTreeMap<PeerId, PeerName>,
     /// Who has what transfers want to know of, as they were last told.
@@ -183,6 +185,7 @@ impl Actor {
             states: BTreeMap::new(),
             installed: BTreeMap::new(),
             installing: BTreeMap::new(),
+            install_failures: BTreeMap::new(),
             links: BTreeMap::new(),
             names: BTreeMap::new(),
             follows: BTreeMap::new(),
@@ -264,7 +267,7 @@ impl Actor {
             self.context.shelf.close_idle();
         }
         for wish in self.mirroring.take(&self.core, now) {
-            self.enqueue(wish, None);
+            self.enqueue(wish, AfterGet::Nothing, None);
         }
         if self.rows.due(now).is_some_and(|due| due <= now) {
             self.show(now);
@@ -356,6 +359,7 @@ impl Actor {
                 self.looks.want(&game, now);
             }
             LibraryInput::Committed { game, content, title } => self.on_committed(&game, content, &title, now),
+            LibraryInput::ThenInstall { game, content } => self.owe_install(&game, content),
             LibraryInput::Follow { content } => {
                 if self.follows.len() < FOLLOWS_MAX {
                     let holders = self.core.holders_of(&content);
@@ -443,6 +447,7 @@ impl Actor {
             self.core.handle_local(game, LocalChange::Complete(LocalBuild { content, facts }), now);
         }
         self.core.handle_growing_ended(game, &content, now);
+        self.install_failures.remove(game);
         self.shelved.insert(game.clone(), (content, None));
         self.looks.want(game, now);
         // Its folder may be new.
@@ -455,6 +460,9 @@ impl Actor {
         match self.gettable(request) {
             Ok(wish) if wish.ours == Some(EntryState::Ready) => {
                 let Resolved { key, facts, .. } = wish;
+                if request.after == AfterGet::Install {
+                    self.owe_install(&key.game, key.content);
+                }
                 let here = Reply::AlreadyHere {
                     game: key.game.to_string(),
                     content: key.content.to_string(),
@@ -462,7 +470,7 @@ impl Actor {
                 };
                 answer(reply, Ok(here));
             }
-            Ok(wish) => self.enqueue(wish, Some(reply)),
+            Ok(wish) => self.enqueue(wish, request.after, Some(reply)),
             Err(error) => answer(reply, Err(error)),
         }
     }
@@ -486,11 +494,11 @@ impl Actor {
         Ok(wish)
     }
 
-    fn enqueue(&mut self, wish: Resolved, reply: Option<ReplyTo>) {
+    fn enqueue(&mut self, wish: Resolved, after: AfterGet, reply: Option<ReplyTo>) {
         let Resolved { key, facts, .. } = wish;
         let title = self.core.title(&key.game);
-        let wanted =
-            Wanted { title, game: key.game, version: facts.version, content: key.content, size: facts.size, reply };
+        let (version, size) = (facts.version, facts.size);
+        let wanted = Wanted { title, game: key.game, version, content: key.content, size, after, reply };
         self.to_transfers.send(TransfersInput::Enqueue(Box::new(wanted)));
     }
 
@@ -539,11 +547,15 @@ impl Actor {
 
     /// Saves what is remembered and decides everything anew.
     fn rules_changed(&mut self) {
+        self.save_remembered();
+        let rules: Rules = self.remembered.rules(&self.folder.catalog);
+        self.core.handle_rules(rules, clock::now());
+    }
+
+    fn save_remembered(&self) {
         if let Err(error) = self.remembered.save() {
             self.note(Level::Error, error.to_string());
         }
-        let rules: Rules = self.remembered.rules(&self.folder.catalog);
-        self.core.handle_rules(rules, clock::now());
     }
 
     fn tell_followers(&mut self) {
@@ -595,6 +607,7 @@ impl Actor {
             catalog: &self.folder.catalog,
             installed: &self.installed,
             installing: &self.installing,
+            install_failures: &self.install_failures,
             names: &self.names,
         };
         let refreshed = self.rows.refresh(&from, now);
@@ -655,6 +668,7 @@ fn is_command(input: &LibraryInput) -> bool {
         | LibraryInput::Growing { .. }
         | LibraryInput::NotGrowing { .. }
         | LibraryInput::Committed { .. }
+        | LibraryInput::ThenInstall { .. }
         | LibraryInput::Follow { .. }
         | LibraryInput::Unfollow { .. } => false,
     }

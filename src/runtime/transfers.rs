@@ -37,7 +37,7 @@ use super::{
     view::TransfersShown,
 };
 use crate::{
-    api::{CommandError, ErrorCode, EventKind, Level, MapRequest, Reply, StateWord, TransferView},
+    api::{AfterGet, CommandError, ErrorCode, EventKind, Level, MapRequest, Reply, StateWord, TransferView},
     core::{
         download::{RequestEnd, RequestNo},
         limits::Limits,
@@ -144,6 +144,7 @@ struct Wish {
     version: Version,
     content: ContentId,
     size: u64,
+    after: AfterGet,
 }
 
 /// A transfer as the actor knows it.
@@ -291,8 +292,8 @@ impl Transfers {
     }
 
     async fn on_enqueue(&mut self, wanted: Wanted) {
-        let Wanted { game, title, version, content, size, reply } = wanted;
-        let wish = Wish { game, title, version, content, size };
+        let Wanted { game, title, version, content, size, after, reply } = wanted;
+        let wish = Wish { game, title, version, content, size, after };
         let other = self.entries.values().find(|entry| entry.wish.game == wish.game && entry.wish.content != content);
         if let Some(other) = other.filter(|other| other.failed.is_none()) {
             let message = format!(
@@ -332,6 +333,10 @@ impl Transfers {
             Some(entry) => {
                 entry.failed = None;
                 entry.paused = paused;
+                // Who asks once more without it does not take back what was asked for.
+                if wish.after == AfterGet::Install {
+                    entry.wish.after = wish.after;
+                }
             }
             None => {
                 let view = Getting::first_view(&wish);
@@ -366,7 +371,7 @@ impl Transfers {
             match transfer.wish() {
                 // The run ended before it could say so here. To commit it again would undo what the
                 // user did to its files since.
-                Some(wish) if self.is_committed(&wish).await => {}
+                Some(wish) if self.is_committed(&wish).await => self.follow_up(&wish).await,
                 Some(wish) if !self.entries.contains_key(&wish.content) => self.admit(wish, transfer.paused).await,
                 Some(_) => {}
                 None => tracing::warn!(?transfer, "a transfer of the last run cannot be understood"),
@@ -410,7 +415,11 @@ impl Transfers {
             Notice::NoSource => self.queue_input(queue::Input::NoSource { content }),
             Notice::SourceFound => self.queue_input(queue::Input::SourceFound { content }),
             Notice::DiskFull => self.queue_input(queue::Input::DiskFull { content }),
-            Notice::Ended(End::Done | End::Stopped(_)) => {
+            Notice::Ended(end @ (End::Done | End::Stopped(_))) => {
+                let wish = self.entries.get(&content).map(|entry| entry.wish.clone());
+                if let (End::Done, Some(wish)) = (end, wish) {
+                    self.follow_up(&wish).await;
+                }
                 self.forget(content).await;
                 self.look_at_free();
             }
@@ -437,6 +446,19 @@ impl Transfers {
         entry.failed = Some(reason);
         self.context.teller.tell(Level::Error, kind, text);
         self.queue_input(queue::Input::Ended { content });
+    }
+
+    /// Has done with a build that is in its root what was asked for with it. The library keeps it in mind before
+    /// the queue forgets it.
+    async fn follow_up(&self, wish: &Wish) {
+        match wish.after {
+            AfterGet::Nothing => {}
+            AfterGet::Install => {
+                let then = LibraryInput::ThenInstall { game: wish.game.clone(), content: wish.content };
+                // The library ends before us only when the runtime does.
+                let _ = self.context.inputs.library.send(then).await;
+            }
+        }
     }
 
     /// Takes a transfer off every list.
@@ -555,7 +577,8 @@ impl Transfers {
             let entry = self.entries.get(&content)?;
             Some(entry.view_now(standing))
         });
-        let failed = self.entries.values().filter(|entry| entry.failed.is_some()).map(|entry| entry.view.clone());
+        let failed = self.entries.values().filter(|entry| entry.failed.is_some());
+        let failed = failed.map(|entry| TransferView { after: entry.wish.after, ..entry.view.clone() });
         let transfers: Vec<TransferView> = queued.chain(failed).collect();
         shown.send_if_modified(|shown| {
             let changed = *shown.transfers != transfers;
@@ -575,6 +598,7 @@ impl Transfers {
 impl Entry {
     fn view_now(&self, standing: Standing) -> TransferView {
         let mut view = self.task.as_ref().map_or_else(|| self.view.clone(), |task| task.view.borrow().clone());
+        view.after = self.wish.after;
         if let Standing::Waiting(wait) = standing {
             let (state, reason) = shown::wait_in_queue(wait);
             // A transfer without sources knows better than the queue what exactly it lacks.

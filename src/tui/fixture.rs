@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::api::{
-    BuildView, ChunksView, Command, CompareView, GameView, LinkPath, LinkView, MapCell, MapRequest, MapView, MeView,
-    PeerView, Phase, Reply, Snapshot, SourceView, StateWord, Totals, TransferView, UpdateView, WithoutView,
+    AfterGet, BuildView, ChunksView, Command, CompareView, GameView, LinkPath, LinkView, MapCell, MapRequest, MapView,
+    MeView, PeerView, Phase, Reply, Snapshot, SourceView, StateWord, Totals, TransferView, UpdateView, WithoutView,
 };
 
 pub(super) const NOW_MS: u64 = 1_795_288_440_000;
@@ -63,6 +63,7 @@ fn me() -> MeView {
         since_ms: NOW_MS - 4_000_000,
         mdns: true,
         demo: false,
+        after_get: AfterGet::Install,
         away: false,
     }
 }

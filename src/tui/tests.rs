@@ -35,8 +35,8 @@ use super::{
     view::view,
 };
 use crate::api::{
-    Command, CommandError, ErrorCode, Event, EventKind, GetRequest, Level, LimitTo, MeView, Phase, Reply, Snapshot,
-    VerifyReport,
+    AfterGet, Command, CommandError, ErrorCode, Event, EventKind, GetRequest, Level, LimitTo, MeView, Phase, Reply,
+    Snapshot, VerifyReport,
 };
 
 /// A model and what it asked for.
@@ -224,7 +224,7 @@ fn check_asked(keys: &str, expect: &[Command]) {
 }
 
 fn get(game: &str) -> Command {
-    Command::Get(GetRequest { game: game.into(), ..GetRequest::default() })
+    Command::Get(GetRequest { game: game.into(), after: AfterGet::Install, ..GetRequest::default() })
 }
 
 fn check_says(keys: &str, expect: &str) {

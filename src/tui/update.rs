@@ -155,7 +155,7 @@ fn on_event(model: &mut Model, event: &Event) -> Vec<Effect> {
         Screen::Library | Screen::Transfers | Screen::Peers => false,
     };
     let mut effects = draw_if(heard || shown);
-    if model.setting.bell && matches!(event.kind, EventKind::Downloaded { .. }) {
+    if model.setting.bell && matches!(event.kind, EventKind::Downloaded { .. } | EventKind::Installed { .. }) {
         effects.push(Effect::Bell);
     }
     effects

@@ -41,19 +41,21 @@ impl Progress {
     pub(super) fn draw(&mut self, wants: &[Want]) {
         let Self::Bars { all, bars } = self else { return };
         for want in wants {
-            let Some(seen) = &want.seen else { continue };
+            let Some((all_of_it, done, text)) = want.progress() else {
+                if let Some(bar) = bars.get(&want.game).filter(|bar| !bar.is_finished()) {
+                    bar.finish_and_clear();
+                }
+                continue;
+            };
             let bar = bars.entry(want.game.clone()).or_insert_with(|| {
-                let bar = all.add(ProgressBar::new(seen.size));
+                let bar = all.add(ProgressBar::new(all_of_it));
                 bar.set_style(style("{prefix:24} [{bar:24}] {msg}"));
                 bar.set_prefix(clean(&want.game, NAME_CHARS_MAX));
                 bar
             });
-            bar.set_length(seen.size);
-            bar.set_position(seen.done);
-            bar.set_message(clean(&words::progress(seen), MESSAGE_CHARS_MAX));
-            if want.outcome.is_some() && !bar.is_finished() {
-                bar.finish_and_clear();
-            }
+            bar.set_length(all_of_it);
+            bar.set_position(done);
+            bar.set_message(clean(&text, MESSAGE_CHARS_MAX));
         }
     }
 
@@ -62,9 +64,8 @@ impl Progress {
         match self {
             Self::Bars { .. } => self.draw(wants),
             Self::Lines => {
-                for want in wants.iter().filter(|want| want.outcome.is_none()) {
-                    let Some(seen) = &want.seen else { continue };
-                    let line = format!("{}: {}", want.game, words::progress(seen));
+                for (want, (_, _, text)) in wants.iter().filter_map(|want| Some((want, want.progress()?))) {
+                    let line = format!("{}: {text}", want.game);
                     if console.json { console.note(&line) } else { console.say(&line)? }
                 }
             }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Event, EventKind, Reply, Snapshot, SourceView, StateWord, TransferView},
+    api::{AfterGet, Event, EventKind, GameView, Reply, Snapshot, SourceView, StateWord, TransferView},
     cli::{exit::Exit, exit::Failure, words},
 };
 
@@ -23,8 +23,23 @@ pub(super) struct Want {
     pub(super) seen: Option<TransferView>,
     /// How it ended, when it has.
     pub(super) outcome: Option<Outcome>,
+    /// What is to be done when it is here.
+    after: AfterGet,
+    /// How far its installation is, as it was seen last: percent and what is done.
+    installing: Option<(Option<u8>, String)>,
+    /// How its installation ended: where the user's own files are now, or why it is as before.
+    installed: Option<Result<Vec<String>, String>>,
     /// For how many seconds it has looked like this outcome.
-    doubt: Option<(Outcome, u8)>,
+    doubt: Option<(Doubt, u8)>,
+}
+
+/// What it looks like, and may not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Doubt {
+    /// The transfer has ended so.
+    Ended(Outcome),
+    /// Nobody installs it any more, and this is why.
+    NotInstalled(String),
 }
 
 /// How a transfer ended.
@@ -52,45 +67,87 @@ pub(super) enum Outcome {
 
 impl Want {
     /// What the runtime answered to `get`.
-    pub(super) fn of(reply: Reply) -> Result<Self, Failure> {
-        match reply {
-            Reply::Queued { game, content, version, size } => {
-                Ok(Self { game, version, content, size, seen: None, outcome: None, doubt: None })
-            }
-            Reply::AlreadyHere { game, content, version } => {
-                let outcome = Some(Outcome::AlreadyHere);
-                Ok(Self { game, version, content, size: 0, seen: None, outcome, doubt: None })
-            }
+    pub(super) fn of(reply: Reply, after: AfterGet) -> Result<Self, Failure> {
+        let (outcome, (game, content, version, size)) = match reply {
+            Reply::Queued { game, content, version, size } => (None, (game, content, version, size)),
+            Reply::AlreadyHere { game, content, version } => (Some(Outcome::AlreadyHere), (game, content, version, 0)),
             Reply::Done { .. }
             | Reply::Added(_)
             | Reply::Verified(_)
             | Reply::Manifest { .. }
             | Reply::Map(_)
             | Reply::Without(_)
-            | Reply::Compared(_) => Err(Failure::new(
-                Exit::Failed,
-                "potluck answered something else than was asked; are both of one version?",
-            )),
+            | Reply::Compared(_) => {
+                return Err(Failure::new(
+                    Exit::Failed,
+                    "potluck answered something else than was asked; are both of one version?",
+                ));
+            }
+        };
+        Ok(Self { outcome, after, ..Self::new(game, version, content, size) })
+    }
+
+    fn new(game: String, version: String, content: String, size: u64) -> Self {
+        Self {
+            game,
+            version,
+            content,
+            size,
+            seen: None,
+            outcome: None,
+            after: AfterGet::Nothing,
+            installing: None,
+            installed: None,
+            doubt: None,
         }
     }
 
     /// The repair of a game.
     pub(super) fn repair(game: &str, snapshot: &Snapshot) -> Self {
-        let (game, content) = (game.to_owned(), String::new());
         let version = snapshot.games.iter().find(|view| view.id == game).map(|view| view.version.clone());
-        let version = version.unwrap_or_default();
-        Self { game, version, content, size: 0, seen: None, outcome: None, doubt: None }
+        Self::new(game.to_owned(), version.unwrap_or_default(), String::new(), 0)
     }
 
     fn is_repair(&self) -> bool {
         self.content.is_empty()
     }
 
+    /// Whether it is here, and is still to be installed.
+    fn is_to_be_installed(&self) -> bool {
+        let is_here = matches!(self.outcome, Some(Outcome::AlreadyHere | Outcome::Here { .. }));
+        is_here && self.after == AfterGet::Install && self.installed.is_none()
+    }
+
+    /// Whether there is nothing more to wait for.
+    pub(super) fn is_settled(&self) -> bool {
+        self.outcome.is_some() && !self.is_to_be_installed()
+    }
+
     pub(super) fn on_event(&mut self, event: &Event) {
-        if let EventKind::Downloaded { game, content, reused, sources, .. } = &event.kind
-            && (*content == self.content || self.is_repair() && *game == self.game)
-        {
-            self.outcome = Some(Outcome::Here { reused: *reused, sources: sources.clone() });
+        match &event.kind {
+            EventKind::Downloaded { game, content, reused, sources, .. }
+                if *content == self.content || self.is_repair() && *game == self.game =>
+            {
+                self.outcome = Some(Outcome::Here { reused: *reused, sources: sources.clone() });
+            }
+            EventKind::Installed { game, content, set_aside } if *game == self.game && *content == self.content => {
+                self.installed = Some(Ok(set_aside.clone()));
+            }
+            EventKind::InstallFailed { game, reason } if *game == self.game && self.is_to_be_installed() => {
+                self.installed = Some(Err(reason.clone()));
+            }
+            EventKind::Downloaded { .. }
+            | EventKind::Installed { .. }
+            | EventKind::InstallFailed { .. }
+            | EventKind::PeerUp { .. }
+            | EventKind::PeerDown { .. }
+            | EventKind::PeerTrouble { .. }
+            | EventKind::Connection { .. }
+            | EventKind::Library { .. }
+            | EventKind::Transfer { .. }
+            | EventKind::BadChunk { .. }
+            | EventKind::RuntimeFailed { .. }
+            | EventKind::Note => {}
         }
     }
 
@@ -98,14 +155,21 @@ impl Want {
         if let Some(transfer) = self.transfer(snapshot) {
             self.seen = Some(transfer.clone());
         }
+        let game = self.game(snapshot).filter(|game| game.state == StateWord::Installing);
+        self.installing = game.map(|game| (game.percent, game.reason.clone()));
     }
 
     /// Once a second: believes what has looked so for a while.
     pub(super) fn on_second(&mut self, snapshot: &Snapshot) {
-        if self.outcome.is_some() {
+        if self.is_settled() {
             return;
         }
-        let Some(likely) = self.likely(snapshot) else {
+        let likely = if self.outcome.is_none() {
+            self.likely(snapshot).map(Doubt::Ended)
+        } else {
+            self.likely_not_installed(snapshot).map(Doubt::NotInstalled)
+        };
+        let Some(likely) = likely else {
             self.doubt = None;
             return;
         };
@@ -113,11 +177,35 @@ impl Want {
             Some((before, seconds)) if before == likely => seconds + 1,
             _other => 1,
         };
-        if seconds >= DOUBT_SECONDS {
-            self.outcome = Some(likely);
-        } else {
-            self.doubt = Some((likely, seconds));
+        match likely {
+            Doubt::Ended(outcome) if seconds >= DOUBT_SECONDS => self.outcome = Some(outcome),
+            Doubt::NotInstalled(reason) if seconds >= DOUBT_SECONDS => self.installed = Some(Err(reason)),
+            likely @ (Doubt::Ended(_) | Doubt::NotInstalled(_)) => self.doubt = Some((likely, seconds)),
         }
+    }
+
+    /// Why it looks as if nobody installed it; takes note of it when somebody has.
+    fn likely_not_installed(&mut self, snapshot: &Snapshot) -> Option<String> {
+        let game = self.game(snapshot)?;
+        match game.state {
+            StateWord::Ready | StateWord::Downloaded | StateWord::Failed | StateWord::Available => {}
+            StateWord::Getting
+            | StateWord::Waiting
+            | StateWord::Paused
+            | StateWord::Checking
+            | StateWord::Installing
+            | StateWord::Offline => return None,
+        }
+        if game.installed.as_ref() == Some(&self.content) {
+            self.installed = Some(Ok(Vec::new()));
+            return None;
+        }
+        let why = if game.reason.is_empty() { "it was not installed" } else { &game.reason };
+        Some(why.to_owned())
+    }
+
+    fn game<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a GameView> {
+        snapshot.games.iter().find(|game| game.id == self.game)
     }
 
     /// What it looks like, if that is an end.
@@ -176,6 +264,30 @@ impl Want {
         }
     }
 
+    /// How far it is, while it goes on: what there is in all, what is done of it, and words for that.
+    pub(super) fn progress(&self) -> Option<(u64, u64, String)> {
+        if self.is_settled() {
+            return None;
+        }
+        if self.outcome.is_none() {
+            return self.seen.as_ref().map(|seen| (seen.size, seen.done, words::progress(seen)));
+        }
+        let (percent, doing) = self.installing.as_ref()?;
+        let state = words::state(StateWord::Installing, *percent, doing);
+        Some((100, u64::from(percent.unwrap_or(0)), state))
+    }
+
+    /// What is said of how its installation ended.
+    pub(super) fn installation(&self) -> Option<String> {
+        match self.installed.as_ref()? {
+            Ok(set_aside) => {
+                let aside: String = set_aside.iter().map(|path| format!("\nYours, kept: {path}")).collect();
+                Some(format!("{} {} is ready to play.{aside}", self.game, self.version))
+            }
+            Err(reason) => Some(format!("{} {} was not installed: {reason}", self.game, self.version)),
+        }
+    }
+
     /// What is said at its end.
     pub(super) fn sentence(&self) -> Option<String> {
         let name = format!("{} {}", self.game, self.version);
@@ -199,7 +311,11 @@ impl Want {
     /// The exit code of this one; without an outcome it depends on whether one was waited for.
     pub(super) fn exit(&self, no_wait: bool) -> Exit {
         match &self.outcome {
-            Some(Outcome::AlreadyHere | Outcome::Here { .. }) => Exit::Done,
+            Some(Outcome::AlreadyHere | Outcome::Here { .. }) => match &self.installed {
+                Some(Err(_)) => Exit::Failed,
+                None if self.is_to_be_installed() && !no_wait => Exit::WouldWait,
+                Some(Ok(_)) | None => Exit::Done,
+            },
             Some(Outcome::Failed { .. } | Outcome::Cancelled) => Exit::Failed,
             Some(Outcome::Paused) => Exit::WouldWait,
             None if no_wait => Exit::Done,
@@ -210,6 +326,9 @@ impl Want {
     pub(super) fn document(&self) -> Value {
         let (result, reason) = match &self.outcome {
             None => ("queued", None),
+            Some(Outcome::AlreadyHere | Outcome::Here { .. }) if matches!(self.installed, Some(Err(_))) => {
+                ("not_installed", self.installed.as_ref().and_then(|installed| installed.as_ref().err()))
+            }
             Some(Outcome::AlreadyHere) => ("already_here", None),
             Some(Outcome::Here { .. }) => ("done", None),
             Some(Outcome::Failed { reason }) => ("failed", Some(reason)),
@@ -224,6 +343,8 @@ impl Want {
             "size": self.size,
             "result": result,
             "reason": reason,
+            "installed": matches!(self.installed, Some(Ok(_))),
+            "set_aside": self.installed.as_ref().and_then(|installed| installed.as_ref().ok()),
             "reused": reused,
             "fetched": sources.iter().map(|source| source.bytes).sum::<u64>(),
             "sources": sources.iter().map(source).collect::<Vec<Value>>(),
@@ -241,13 +362,17 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::api::{BuildView, GameView};
+    use crate::api::{BuildView, Level};
+
+    fn queued(after: AfterGet) -> Want {
+        let reply = Reply::Queued { game: "x".into(), content: "c0".into(), version: "1".into(), size: 10 };
+        Want::of(reply, after).unwrap()
+    }
 
     /// Seconds of what the snapshot shows, one letter each: `g` getting, `f` failed, `p` paused,
     /// `-` nothing, `h` here without a transfer.
     fn check(seconds: &str, expect: Option<Outcome>) {
-        let mut want =
-            Want::of(Reply::Queued { game: "x".into(), content: "c0".into(), version: "1".into(), size: 10 }).unwrap();
+        let mut want = queued(AfterGet::Nothing);
         for letter in seconds.chars() {
             let state = match letter {
                 'g' => Some(StateWord::Getting),
@@ -287,5 +412,47 @@ mod tests {
         check("gff", Some(Outcome::Failed { reason: "why".into() }));
         check("pgpp", Some(Outcome::Paused));
         check("gg-hh", Some(Outcome::Here { reused: 3, sources: vec![source] }));
+    }
+
+    /// What is believed after these seconds of what the library shows of a game that is here: `d` downloaded, `i`
+    /// installing, `o` another build is ready, `r` this one is; `F` and `R` are the events.
+    fn check_install(seconds: &str, expect: Option<Result<Vec<String>, String>>) {
+        let mut want = queued(AfterGet::Install);
+        want.outcome = Some(Outcome::AlreadyHere);
+        for letter in seconds.chars() {
+            let (game, content) = ("x".to_owned(), "c0".to_owned());
+            let kind = match letter {
+                'F' => Some(EventKind::InstallFailed { game, reason: "no".into() }),
+                'R' => Some(EventKind::Installed { game, content, set_aside: vec!["a".into()] }),
+                _ => None,
+            };
+            if let Some(kind) = kind {
+                want.on_event(&Event { at_ms: 0, level: Level::Info, text: String::new(), kind });
+                continue;
+            }
+            let (state, installed) = match letter {
+                'i' => (StateWord::Installing, None),
+                'o' => (StateWord::Ready, Some("c9".to_owned())),
+                'r' => (StateWord::Ready, Some("c0".to_owned())),
+                _ => (StateWord::Downloaded, None),
+            };
+            let game = GameView { id: "x".into(), state, installed, reason: "why".into(), ..GameView::default() };
+            let snapshot = Snapshot { games: Arc::new(vec![game]), ..Snapshot::default() };
+            want.on_snapshot(&snapshot);
+            want.on_second(&snapshot);
+        }
+        assert_eq!(want.installed, expect, "{seconds}");
+        assert_eq!(want.is_settled(), expect.is_some(), "{seconds}");
+    }
+
+    #[test]
+    fn an_installation_is_waited_for() {
+        check_install("", None);
+        check_install("didid", None);
+        check_install("ir", Some(Ok(Vec::new())));
+        check_install("iR", Some(Ok(vec!["a".into()])));
+        check_install("iF", Some(Err("no".into())));
+        check_install("idd", Some(Err("why".into())));
+        check_install("ioo", Some(Err("why".into())));
     }
 }

@@ -16,7 +16,7 @@ use super::{
     looks::{SETTLE, Take},
 };
 use crate::{
-    api::{Added, ErrorCode, Level, ManifestFile, Reply, VerifyReport},
+    api::{Added, AfterGet, ErrorCode, Level, ManifestFile, Reply, VerifyReport},
     core::library::{BuildKey, Facts, LocalChange, Progress, Resolved},
     io::{
         clock,
@@ -39,11 +39,28 @@ const BAD_PATHS_MAX: usize = 1_000;
 /// A change of one game that a face asked for.
 #[derive(Debug)]
 pub(super) enum Op {
-    Add { plan: Box<Plan>, reply: ReplyTo },
-    Remove { game: GameId, reply: ReplyTo },
-    Install { game: GameId, reply: ReplyTo },
-    Uninstall { game: GameId, reply: ReplyTo },
-    Verify { game: GameId, repair: bool, reply: ReplyTo },
+    Add {
+        plan: Box<Plan>,
+        reply: ReplyTo,
+    },
+    Remove {
+        game: GameId,
+        reply: ReplyTo,
+    },
+    /// Without a reply where it follows a get.
+    Install {
+        game: GameId,
+        reply: Option<ReplyTo>,
+    },
+    Uninstall {
+        game: GameId,
+        reply: ReplyTo,
+    },
+    Verify {
+        game: GameId,
+        repair: bool,
+        reply: ReplyTo,
+    },
 }
 
 impl Op {
@@ -60,9 +77,11 @@ impl Op {
     pub(super) fn refuse(self, code: ErrorCode, why: impl std::fmt::Display) {
         let error = refusal(code, format_args!("{}: {why}", self.game()));
         match self {
-            Self::Add { reply, .. }
+            // The game stays on the list of what is owed, and is tried again after the next look at it.
+            Self::Install { reply: None, .. } => {}
+            Self::Install { reply: Some(reply), .. }
+            | Self::Add { reply, .. }
             | Self::Remove { reply, .. }
-            | Self::Install { reply, .. }
             | Self::Uninstall { reply, .. }
             | Self::Verify { reply, .. } => answer(reply, Err(error)),
         }
@@ -250,6 +269,7 @@ impl Actor {
                     self.core.handle_growing_ended(game, &content, now);
                 }
                 self.installed.remove(game);
+                self.install_failures.remove(game);
                 self.core.handle_local(game, LocalChange::Gone, now);
                 let have =
                     self.core.row(game).map_or(0, |row| row.builds.iter().map(|build| build.whole).sum::<usize>());
@@ -291,7 +311,7 @@ impl Actor {
                 if repairing {
                     let key = BuildKey { game: game.clone(), content: found.content };
                     let facts = Facts::of_manifest(&found.manifest, &self.core.title(game));
-                    self.enqueue(Resolved { key, facts, ours: Some(EntryState::Ready) }, None);
+                    self.enqueue(Resolved { key, facts, ours: Some(EntryState::Ready) }, AfterGet::Nothing, None);
                 }
                 Ok(Reply::Verified(VerifyReport {
                     game: game.to_string(),

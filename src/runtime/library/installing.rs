@@ -13,7 +13,7 @@ use super::{
     look::{Desk, Meter},
 };
 use crate::{
-    api::{ErrorCode, Reply},
+    api::{CommandError, ErrorCode, EventKind, Level, Reply},
     core::library::LocalState,
     io::store,
     runtime::{
@@ -21,7 +21,7 @@ use crate::{
         installs::{self, InstallError, Installation, Installed, Payload},
         tasks::PoolError,
     },
-    types::{GameId, PayloadPath},
+    types::{ContentId, GameId, PayloadPath},
 };
 
 impl Actor {
@@ -32,7 +32,7 @@ impl Actor {
         };
         let state = self.core.local(&game).and_then(|local| local.state());
         let why = match state {
-            Some(LocalState::Complete(_)) => return self.clear(Op::Install { game, reply }),
+            Some(LocalState::Complete(_)) => return self.clear(Op::Install { game, reply: Some(reply) }),
             Some(LocalState::Modified { .. }) => {
                 format!("some of its files are not as published; `potluck verify --repair {game}` mends them")
             }
@@ -59,7 +59,45 @@ impl Actor {
         }
     }
 
-    pub(super) fn begin_install(&mut self, game: GameId, reply: ReplyTo, cancel: CancellationToken) {
+    /// Keeps in mind, also for the next run, that a build is to be made playable, and begins if it can.
+    pub(super) fn owe_install(&mut self, game: &GameId, content: ContentId) {
+        if self.installed.get(game) != Some(&Installation::Of(content)) {
+            self.remembered.to_install.insert(game.clone(), content);
+            self.save_remembered();
+            self.install_if_owed(game);
+        }
+    }
+
+    /// Begins what a get was to be followed by, as soon as the game is known to be whole.
+    pub(super) fn install_if_owed(&mut self, game: &GameId) {
+        let Some(content) = self.remembered.to_install.get(game).copied() else { return };
+        if self.looks.is_taken(game) {
+            return;
+        }
+        match self.core.local(game).and_then(|local| local.state()) {
+            Some(LocalState::Complete(build)) if build.content == content => {
+                self.clear(Op::Install { game: game.clone(), reply: None });
+            }
+            // The look that is under way or comes next tells.
+            Some(LocalState::Checking { .. }) => {}
+            Some(
+                LocalState::Complete(_)
+                | LocalState::Modified { .. }
+                | LocalState::Private { .. }
+                | LocalState::Failed(_),
+            )
+            | None => self.owe_no_install(game),
+        }
+    }
+
+    fn owe_no_install(&mut self, game: &GameId) {
+        if self.remembered.to_install.remove(game).is_some() {
+            self.save_remembered();
+        }
+    }
+
+    pub(super) fn begin_install(&mut self, game: GameId, reply: Option<ReplyTo>, cancel: CancellationToken) {
+        self.install_failures.remove(&game);
         let keep = self.folder.catalog.games.get(&game).map(|listed| listed.keep.clone()).unwrap_or_default();
         let meter = Arc::new(Meter::default());
         self.installing.insert(game.clone(), Arc::clone(&meter));
@@ -83,7 +121,7 @@ impl Actor {
     pub(super) fn on_installed(
         &mut self,
         game: &GameId,
-        reply: ReplyTo,
+        reply: Option<ReplyTo>,
         result: Result<Result<Installed, InstallError>, PoolError>,
         now: Instant,
     ) {
@@ -92,12 +130,29 @@ impl Actor {
             Ok(Ok(installed)) => {
                 self.set_installed(game, Installation::Of(installed.content));
                 let (title, aside) = (self.core.title(game), aside(&installed.set_aside));
-                Ok(Reply::Done { message: format!("{title} is ready to play.{aside}") })
+                let message = format!("{title} is ready to play.{aside}");
+                let Installed { content, set_aside } = installed;
+                let kind = EventKind::Installed { game: game.to_string(), content: content.to_string(), set_aside };
+                self.context.teller.tell(Level::Done, kind, message.clone());
+                Ok(Reply::Done { message })
             }
-            Ok(Err(error)) => Err(failed(game, &error)),
-            Err(error) => Err(refusal(ErrorCode::Failed, error)),
+            Ok(Err(error)) => Err(self.on_install_failed(game, failed(game, &error))),
+            // The runtime ends; what is owed is begun anew by the next one.
+            Err(error @ PoolError::Stopped { .. }) => return answer_if(reply, Err(refusal(ErrorCode::Failed, error))),
+            Err(error) => Err(self.on_install_failed(game, refusal(ErrorCode::Failed, error))),
         };
-        answer(reply, result);
+        if !self.context.tasks.cancelled().is_cancelled() {
+            self.owe_no_install(game);
+        }
+        answer_if(reply, result);
+    }
+
+    /// Tells every face, and shows it with the game until it is tried again.
+    fn on_install_failed(&mut self, game: &GameId, error: CommandError) -> CommandError {
+        self.install_failures.insert(game.clone(), error.message.clone());
+        let kind = EventKind::InstallFailed { game: game.to_string(), reason: error.message.clone() };
+        self.context.teller.tell(Level::Error, kind, error.message.clone());
+        error
     }
 
     pub(super) fn on_uninstalled(
@@ -141,7 +196,13 @@ impl Actor {
     }
 }
 
-fn failed(game: &GameId, error: &InstallError) -> crate::api::CommandError {
+fn answer_if(reply: Option<ReplyTo>, result: Result<Reply, CommandError>) {
+    if let Some(reply) = reply {
+        answer(reply, result);
+    }
+}
+
+fn failed(game: &GameId, error: &InstallError) -> CommandError {
     match error {
         InstallError::NotOurs(_) => refusal(ErrorCode::Refused, format_args!("{game}: {error}")),
         InstallError::NotReady(_)
@@ -149,7 +210,10 @@ fn failed(game: &GameId, error: &InstallError) -> crate::api::CommandError {
         | InstallError::Scan(_)
         | InstallError::Extract(_)
         | InstallError::Cancelled
-        | InstallError::Disk(_) => refusal(ErrorCode::Failed, format_args!("{game}: {error}; it is as it was before")),
+        | InstallError::Disk(_) => {
+            let text = format_args!("{game}: {error}; what was unpacked is deleted, and it is as it was before");
+            refusal(ErrorCode::Failed, text)
+        }
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) enum Done {
     },
     Installed {
         game: GameId,
-        reply: ReplyTo,
+        reply: Option<ReplyTo>,
         result: Result<Result<Installed, InstallError>, PoolError>,
     },
     Uninstalled {
@@ -113,6 +113,7 @@ impl Actor {
                 if let Some(op) = self.waiting.remove(&game).filter(|_| op_waits) {
                     self.take(op);
                 }
+                self.install_if_owed(&game);
             }
             Done::Fetched { peer, fetch, result } => match result {
                 Ok((digest, entries)) => self.core.handle_snapshot(&peer, fetch, digest, entries, now),

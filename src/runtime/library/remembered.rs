@@ -1,4 +1,4 @@
-//! What the user said about games and peers that outlives a run: pins, trust, and titles.
+//! What the user said about games and peers that outlives a run: pins, trust, titles, and what is to be installed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use crate::{
         catalog::Catalog,
         state::{StateError, StateFile},
     },
-    types::{GameId, LibraryEntry, PeerId, Version},
+    types::{ContentId, GameId, LibraryEntry, PeerId, Version},
 };
 
 /// The file in the state folder.
@@ -28,6 +28,7 @@ struct Stored {
     pins: BTreeMap<String, String>,
     trusted: BTreeSet<String>,
     titles: BTreeMap<String, String>,
+    to_install: BTreeMap<String, String>,
 }
 
 /// What is remembered, and where.
@@ -37,6 +38,8 @@ pub(super) struct Remembered {
     pub(super) pins: BTreeMap<GameId, Version>,
     pub(super) trusted: BTreeSet<PeerId>,
     titles: BTreeMap<GameId, String>,
+    /// Games to be made playable now that they are here, each by its build.
+    pub(super) to_install: BTreeMap<GameId, ContentId>,
 }
 
 impl Remembered {
@@ -55,6 +58,11 @@ impl Remembered {
             pins: pins.collect(),
             trusted: stored.trusted.iter().filter_map(|peer| peer.parse().ok()).collect(),
             titles: titles.take(TITLES_MAX).collect(),
+            to_install: stored
+                .to_install
+                .iter()
+                .filter_map(|(id, content)| Some((game(id)?, content.parse().ok()?)))
+                .collect(),
             file,
         };
         (remembered, trouble)
@@ -66,6 +74,7 @@ impl Remembered {
             pins: self.pins.iter().map(|(id, version)| (id.to_string(), version.to_string())).collect(),
             trusted: self.trusted.iter().map(ToString::to_string).collect(),
             titles: self.titles.iter().map(|(id, title)| (id.to_string(), title.clone())).collect(),
+            to_install: self.to_install.iter().map(|(id, content)| (id.to_string(), content.to_string())).collect(),
         })
     }
 
@@ -110,7 +119,9 @@ mod tests {
         remembered.trusted.insert(PeerId::from_bytes([7; 32]));
         assert!(remembered.set_title(&game, "The Game\u{1b}"));
         assert!(!remembered.set_title(&game, "The Game"));
+        remembered.to_install.insert(game.clone(), ContentId::from_bytes([3; 32]));
         remembered.save().unwrap();
+        assert_eq!(Remembered::load(folder.path()).0.to_install, remembered.to_install);
         let rules = Remembered::load(folder.path()).0.rules(&Catalog::default());
         assert_eq!(rules, remembered.rules(&Catalog::default()));
         assert_eq!(rules.title(&game), Some("The Game"));

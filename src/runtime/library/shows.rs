@@ -44,6 +44,7 @@ pub(super) struct Sources<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) installed: &'a BTreeMap<GameId, Installation>,
     pub(super) installing: &'a BTreeMap<GameId, Arc<Meter>>,
+    pub(super) install_failures: &'a BTreeMap<GameId, String>,
     pub(super) names: &'a BTreeMap<PeerId, PeerName>,
 }
 
@@ -128,7 +129,11 @@ fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
         Some(LocalState::Checking { progress, .. }) => (StateWord::Checking, Some(percent(*progress)), String::new()),
         Some(LocalState::Complete(build)) => {
             let other = matches!(installed, Some(Installation::Of(content)) if *content != build.content);
-            let reason = if other { "another build of it is installed; `install` brings this one" } else { "" };
+            let reason = match from.install_failures.get(game) {
+                Some(failure) => failure,
+                None if other => "another build of it is installed; `install` brings this one",
+                None => "",
+            };
             (word, None, reason.to_owned())
         }
         Some(LocalState::Private { facts: Some(_), .. }) => (word, None, String::new()),
@@ -153,6 +158,10 @@ fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
         state: state_word,
         percent,
         reason,
+        installed: installed.map(|installed| match installed {
+            Installation::Of(content) => content.to_string(),
+            Installation::None | Installation::Theirs => String::new(),
+        }),
         update: row.update.and_then(|content| row.build(&content)).map(update_view),
         variants: row.variants,
         private: private(game, core, state),

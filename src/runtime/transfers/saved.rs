@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::Wish;
 use crate::{
+    api::AfterGet,
     io::state::{StateError, StateFile},
     runtime::{context::Context, tasks::Pool},
     types::{GameId, Version},
@@ -24,11 +25,13 @@ pub(super) struct Saved {
     size: u64,
     #[serde(default)]
     pub(super) paused: bool,
+    #[serde(default)]
+    after: AfterGet,
 }
 
 impl Saved {
     pub(super) fn of(wish: &Wish, paused: bool) -> Self {
-        let Wish { game, title, version, content, size } = wish;
+        let Wish { game, title, version, content, size, after } = wish;
         Self {
             game: game.as_str().to_owned(),
             title: title.clone(),
@@ -36,6 +39,7 @@ impl Saved {
             content: content.to_string(),
             size: *size,
             paused,
+            after: *after,
         }
     }
 
@@ -47,6 +51,7 @@ impl Saved {
             version: Version::new(&self.version).ok()?,
             content: self.content.parse().ok()?,
             size: self.size,
+            after: self.after,
         })
     }
 }

@@ -177,6 +177,7 @@ impl Machine {
             version: manifest.version().clone(),
             content,
             size: manifest.size(),
+            after: AfterGet::Nothing,
             reply: None,
         };
         self.tell(TransfersInput::Enqueue(Box::new(wanted))).await;

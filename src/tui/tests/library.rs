@@ -50,6 +50,7 @@ fn keys_ask_for_games() {
             version: Some("1.0.72".into()),
             content: Some("aa".into()),
             from: None,
+            after: AfterGet::Install,
         })],
     );
     check_asked("jjjjp", &[Command::Pause { game: coh() }]);

@@ -120,7 +120,8 @@ fn of_game(model: &Model, game: &GameView) -> Step {
         return if matches!(step, Step::Resume { .. }) { step } else { Step::ShowTransfer(game.id.clone()) };
     }
     let title = game.title.clone();
-    let latest = GetRequest { game: game.id.clone(), ..GetRequest::default() };
+    let after = model.snapshot.me.after_get;
+    let latest = GetRequest { game: game.id.clone(), after, ..GetRequest::default() };
     match game.state {
         StateWord::Available => get(latest, title, "Get".to_owned()),
         StateWord::Downloaded | StateWord::Ready => match &game.update {

@@ -12,7 +12,7 @@ use super::{
     canvas::{Canvas, Pen, columns, role_of},
     map,
 };
-use crate::api::{BuildView, GameView, StateWord, TransferView};
+use crate::api::{AfterGet, BuildView, GameView, StateWord, TransferView};
 
 /// Sources named in the pane; the rest is summed up.
 const SOURCES_NAMED: usize = 4;
@@ -107,6 +107,14 @@ fn state<'m>(pen: Pen<'_>, model: &'m Model, game: &'m GameView, width: u16, lin
         if transfer.reused > 0 {
             let text = format!("{} of it were here before", words::size(transfer.reused));
             lines.push((Line::from(pen.span(text, Role::Dim)), Line::default()));
+        }
+        match transfer.after {
+            AfterGet::Nothing => {}
+            // What lies in archives is not known before they are here.
+            AfterGet::Install => {
+                let text = format!("then: install (about {} more)", words::size(transfer.size));
+                lines.push((Line::from(pen.span(text, Role::Dim)), Line::default()));
+            }
         }
         return;
     }

@@ -1,0 +1,79 @@
+//! What follows a get: installing it, once it is here, whatever happens in between.
+
+use std::{fs, path::Path};
+
+use super::{CHUNK, add, document, game, guest_of, host_of, process::Seat, text, wait_for_game, wait_for_state};
+
+#[test]
+fn a_game_is_got_and_made_playable_in_one() {
+    let host = host_of(&[("quux", &[("bin/run", 10), ("data/pak0.pk3", 2 * CHUNK)])]);
+    let mut guest = Seat::new();
+    let peer = host.addr().to_string();
+    // By a runtime of its own: it ends when the game can be played, and not before.
+    let ended = guest.does(&["--peer", &peer, "get", "--install", "quux", "--json"]);
+    let got = &document(&ended)["games"][0];
+    assert_eq!((&got["result"], &got["installed"]), (&"done".into(), &true.into()), "{ended:?}");
+    assert_eq!(
+        fs::read(guest.game("quux").join("local/bin/run")).unwrap(),
+        fs::read(host.game("quux").join("bin/run")).unwrap()
+    );
+    // By one that runs: what is here is installed, what is installed is left alone.
+    guest.serve(&["--peer", &peer]);
+    guest.does(&["uninstall", "quux"]);
+    let said = guest.does(&["get", "--install", "quux"]);
+    assert!(said.stdout.contains("is here already") && said.stdout.contains("is ready to play"), "{said:?}");
+    fs::write(guest.game("quux").join("local/save"), "mine").unwrap();
+    guest.does(&["get", "--install", "quux"]);
+    assert_eq!(fs::read_to_string(guest.game("quux").join("local/save")).unwrap(), "mine");
+    assert_eq!(game(&guest, "quux")["installed"], game(&guest, "quux")["content"]);
+}
+
+#[test]
+fn what_is_to_follow_a_get_follows_it_after_a_restart() {
+    let host = host_of(&[("quux", &[("data/pak0.pk3", 12 * CHUNK)])]);
+    let mut guest = guest_of(&host);
+    wait_for_game(&guest, "quux");
+    guest.does(&["limit", "--down", "1 MiB/s"]);
+    guest.does(&["get", "--install", "--no-wait", "quux"]);
+    super::wait_until("some of it has come", || super::transfer(&guest, "quux")["done"].as_u64() > Some(0));
+    assert_eq!(super::transfer(&guest, "quux")["after"], "install");
+    guest.kill();
+    guest.serve(&["--peer", &host.addr().to_string()]);
+    wait_for_state(&guest, "quux", "ready");
+    guest.assert_well();
+}
+
+/// A game whose only file begins as an archive does and has no end.
+fn broken(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    let mut bytes = b"7z\xbc\xaf\x27\x1c\x00\x04".to_vec();
+    bytes.resize(100, 7);
+    fs::write(folder.join("game.7z"), bytes).unwrap();
+}
+
+#[test]
+fn an_installation_that_fails_is_told_and_leaves_the_game_downloaded() {
+    let host = host_of(&[]);
+    let folder = host.around().join("broken");
+    broken(&folder);
+    host.does(&["add", text(&folder), "--id", "broken", "--version", "1.0"]);
+    let guest = guest_of(&host);
+    wait_for_game(&guest, "broken");
+    let ended = guest.run(&["get", "--install", "broken", "--json"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let answer = document(&ended);
+    let got = &answer["games"][0];
+    assert_eq!(got["result"], "not_installed", "{answer}");
+    let reason = got["reason"].as_str().unwrap();
+    assert!(reason.contains("game.7z") && reason.contains("what was unpacked is deleted"), "{reason}");
+    super::wait_until("the reason is shown", || game(&guest, "broken")["reason"] == got["reason"]);
+    wait_for_state(&guest, "broken", "downloaded");
+    assert!(!guest.game("broken").join("local").exists() && !guest.game("broken").join(".local.installing").exists());
+    // The next build is whole, and nothing is left of what was wrong with this one.
+    add(&host, "broken", "1.1", 1, &[("run", 10)]);
+    wait_for_game(&guest, "broken");
+    super::wait_until("the new build is seen", || game(&guest, "broken")["builds"].as_array().unwrap().len() > 1);
+    guest.does(&["get", "--install", "broken", "--version", "1.1"]);
+    wait_for_state(&guest, "broken", "ready");
+    super::wait_until("nothing is said of the failure", || game(&guest, "broken")["reason"] == "");
+}
