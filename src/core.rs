@@ -7,4 +7,5 @@ pub mod library;
 pub mod limits;
 pub mod offer;
 pub mod queue;
+pub mod room;
 pub mod roster;

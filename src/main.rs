@@ -193,7 +193,7 @@ impl Program {
 fn launch_error(error: &StartError) -> LaunchError {
     let message = error.to_string();
     match error {
-        StartError::HomeHeld { .. } | StartError::LibraryHeld { .. } => LaunchError::Held { message },
+        StartError::HomeHeld { .. } | StartError::LibraryHeld(_) => LaunchError::Held { message },
         StartError::Lock { .. }
         | StartError::Folder { .. }
         | StartError::Identity(_)

@@ -16,7 +16,9 @@ pub use content::{
     MANIFEST_CHUNKS_MAX, MANIFEST_ENTRIES_MAX, Manifest, ManifestError, chunks_of_size,
 };
 pub use game::{GameId, SENTINEL_BYTES_MAX, Sentinel, SentinelError, Version, VersionError};
-pub use library::{EntryState, GAMES_PER_PEER_MAX, LibraryDigest, LibraryEntry, TITLE_CHARS_MAX, Tenths};
+pub use library::{
+    EntryState, GAMES_PER_PEER_MAX, LibraryDigest, LibraryEntry, LibraryNo, Space, TITLE_CHARS_MAX, Tenths,
+};
 pub use path::{
     CollisionKey, MemberPath, PathError, PayloadPath, RESERVED_PREFIXES, SENTINEL_NAME, is_reserved_root_name,
 };

@@ -1,4 +1,4 @@
-//! Watches the library folder and each game root, without their depths: enough to notice a game that
+//! Watches the library folders and each game root, without their depths: enough to notice a game that
 //! comes or goes and a `version.ini` that changes. What lies deeper is found by the periodic scan.
 
 use std::{
@@ -26,51 +26,54 @@ pub enum Changed {
 /// A running watch; it ends when dropped.
 #[derive(Debug)]
 pub struct Watch {
-    library: PathBuf,
     watcher: RecommendedWatcher,
-    watched: BTreeSet<GameId>,
+    watched: BTreeSet<PathBuf>,
     changes: mpsc::Receiver<Changed>,
     /// Set when a change was dropped because nobody read.
     overflowed: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Watch {
-    /// Begins to watch the library folder.
-    pub fn start(library: &Path) -> Result<Self, WatchError> {
+    /// Begins to watch the library folders that are there.
+    pub fn start<'a>(libraries: impl Iterator<Item = &'a Path>) -> Result<Self, WatchError> {
         let (sender, changes) = mpsc::channel(CHANGES_QUEUED_MAX);
         let overflowed = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let (root, flag) = (library.to_owned(), std::sync::Arc::clone(&overflowed));
-        let failed = |source| WatchError { path: library.to_owned(), source };
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            for change in changes_of(&root, event) {
+        let roots: Vec<PathBuf> = libraries.map(Path::to_owned).collect();
+        let (of, flag) = (roots.clone(), std::sync::Arc::clone(&overflowed));
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            for change in changes_of(&of, event) {
                 if sender.try_send(change).is_err() {
                     flag.store(true, std::sync::atomic::Ordering::Relaxed);
                 }
             }
         })
-        .map_err(failed)?;
-        watcher.watch(library, RecursiveMode::NonRecursive).map_err(failed)?;
-        Ok(Self { library: library.to_owned(), watcher, watched: BTreeSet::new(), changes, overflowed })
+        .map_err(|source| WatchError { path: roots.first().cloned().unwrap_or_default(), source })?;
+        let mut watch = Self { watcher, watched: BTreeSet::new(), changes, overflowed };
+        let there = roots.iter().filter(|root| root.is_dir());
+        for root in there {
+            let watched = watch.watcher.watch(root, RecursiveMode::NonRecursive);
+            watched.map_err(|source| WatchError { path: root.clone(), source })?;
+            watch.watched.insert(root.clone());
+        }
+        Ok(watch)
     }
 
-    /// Watches exactly these game roots from now on. One that cannot be watched (gone already, or the
-    /// system's limit of watches is reached) is returned: the periodic scan looks after it.
-    pub fn follow(&mut self, games: &BTreeSet<GameId>) -> Vec<GameId> {
-        let mut unwatched = Vec::new();
-        for gone in self.watched.difference(games) {
+    /// Watches exactly these folders, libraries and game roots, from now on. Says how many cannot be watched (gone
+    /// already, or the system's limit of watches is reached): the periodic scan looks after them.
+    pub fn follow(&mut self, folders: &BTreeSet<PathBuf>) -> usize {
+        for gone in self.watched.difference(folders) {
             // Unwatching fails only for a folder that is no longer there.
-            let _ = self.watcher.unwatch(&self.library.join(gone.as_str()));
+            let _ = self.watcher.unwatch(gone);
         }
-        self.watched.retain(|game| games.contains(game));
-        for game in games {
-            if self.watched.contains(game) {
+        self.watched.retain(|folder| folders.contains(folder));
+        let mut unwatched = 0;
+        for folder in folders {
+            if self.watched.contains(folder) {
                 continue;
             }
-            match self.watcher.watch(&self.library.join(game.as_str()), RecursiveMode::NonRecursive) {
-                Ok(()) => {
-                    self.watched.insert(game.clone());
-                }
-                Err(_) => unwatched.push(game.clone()),
+            match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.watched.insert(folder.clone())),
+                Err(_) => unwatched += 1,
             }
         }
         unwatched
@@ -85,7 +88,7 @@ impl Watch {
     }
 }
 
-fn changes_of(library: &Path, event: notify::Result<notify::Event>) -> Vec<Changed> {
+fn changes_of(libraries: &[PathBuf], event: notify::Result<notify::Event>) -> Vec<Changed> {
     let Ok(event) = event else { return vec![Changed::Rescan] };
     if event.need_rescan() {
         return vec![Changed::Rescan];
@@ -94,13 +97,14 @@ fn changes_of(library: &Path, event: notify::Result<notify::Event>) -> Vec<Chang
     if matches!(event.kind, EventKind::Access(_)) {
         return Vec::new();
     }
-    let games: BTreeSet<GameId> = event.paths.iter().filter_map(|path| game_of(library, path)).collect();
+    let games: BTreeSet<GameId> = event.paths.iter().filter_map(|path| game_of(libraries, path)).collect();
     games.into_iter().map(Changed::Game).collect()
 }
 
 /// The game a path lies in; none for what is ours below it, which changes while chunks arrive.
-fn game_of(library: &Path, path: &Path) -> Option<GameId> {
-    let mut parts = path.strip_prefix(library).ok()?.components(); // Elsewhere is nobody's game.
+fn game_of(libraries: &[PathBuf], path: &Path) -> Option<GameId> {
+    // Elsewhere is nobody's game.
+    let mut parts = libraries.iter().find_map(|library| path.strip_prefix(library).ok())?.components();
     let game = GameId::new(parts.next()?.as_os_str().to_str()?).ok()?; // A name that is no game's.
     match parts.next() {
         Some(inner) if inner.as_os_str() == ".potluck" => None,
@@ -128,25 +132,26 @@ mod tests {
     #[tokio::test]
     async fn games_that_come_change_and_go_are_noticed() {
         let folder = tempfile::tempdir().unwrap();
-        let game = GameId::new("xonotic").unwrap();
-        let mut watch = Watch::start(folder.path()).unwrap();
+        let mut watch = Watch::start([folder.path(), Path::new("/no/such/library")].into_iter()).unwrap();
         let expect = async |watch: &mut Watch| {
             let change = tokio::time::timeout(Duration::from_secs(20), watch.next()).await;
             assert_eq!(change, Ok(Some(Changed::Game(GameId::new("xonotic").unwrap()))));
         };
         std::fs::create_dir(folder.path().join("xonotic")).unwrap();
         expect(&mut watch).await;
-        assert_eq!(watch.follow(&BTreeSet::from([game.clone(), GameId::new("gone").unwrap()])).len(), 1);
+        let follow = ["", "xonotic", "gone"].map(|name| folder.path().join(name)).into();
+        assert_eq!(watch.follow(&follow), 1);
         std::fs::write(folder.path().join("xonotic/version.ini"), "1").unwrap();
         expect(&mut watch).await;
     }
 
     #[test]
     fn our_own_work_is_not_a_change() {
-        let library = Path::new("/games");
-        let game = |path: &str| game_of(library, Path::new(path)).map(|game| game.to_string());
+        let libraries = ["/games".into(), "/mnt/more".into()];
+        let game = |path: &str| game_of(&libraries, Path::new(path)).map(|game| game.to_string());
         assert_eq!(game("/games/a/version.ini").as_deref(), Some("a"));
         assert_eq!(game("/games/a").as_deref(), Some("a"));
+        assert_eq!(game("/mnt/more/b").as_deref(), Some("b"));
         assert_eq!(game("/games/a/.potluck"), None);
         assert_eq!(game("/games/a/.potluck/incoming/x"), None);
         assert_eq!(game("/games/.potluck.lock"), None);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Settings,
-    io::{index::Index, store::OpenFiles},
+    io::{disk::Libraries, index::Index, store::OpenFiles},
     types::{InstanceNonce, PeerId},
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct Context {
     pub(crate) shelf: Shelf,
     /// The files open for reading and writing chunks.
     pub(crate) files: OpenFiles,
+    /// Where games lie.
+    pub(crate) libraries: Arc<Libraries>,
     /// What is known of files that did not change.
     pub(crate) index: Arc<Index>,
     /// The last peer whose link died in silence: discovery asks whether its announcement still holds.

@@ -26,7 +26,7 @@ use crate::{
     config::{Origin, Settings},
     io::{
         clock,
-        disk::Library,
+        disk::{Libraries, LibraryError, Place},
         identity::Identity,
         index::Index,
         interfaces::Interfaces,
@@ -43,8 +43,6 @@ const SNAPSHOT_PAUSE: Duration = Duration::from_millis(66);
 const STOP_GRACE: Duration = Duration::from_millis(1_500);
 /// How often restartable services are started again, and after what pause.
 const RESTART: Policy = Policy::Restart { after: Duration::from_secs(2), times: 100 };
-/// Beside the games, because another home may use the same library by another path.
-const LIBRARY_LOCK: &str = ".potluck.lock";
 /// Jobs waiting for a disk thread; whoever has one more waits.
 const POOL_QUEUE_MAX: usize = 256;
 
@@ -63,25 +61,25 @@ pub async fn start(settings: Settings) -> Result<(Handle, Runtime), StartError> 
         std::fs::create_dir_all(folder).map_err(|source| StartError::Folder { path: folder.clone(), source })?;
     }
     let home_lock = lock(&places.state.join("lock"), |pid| StartError::HomeHeld { home: places.state.clone(), pid })?;
-    let library = open_library(&settings)?;
-    let library_lock = match library.read_only() {
-        // Nobody can work in a library that nobody can write.
-        Some(_) => None,
-        None => Some(lock(&settings.library.join(LIBRARY_LOCK), |pid| StartError::LibraryHeld {
-            library: settings.library.clone(),
-            pid,
-        })?),
-    };
-    let folder = library::Folder::prepare(&settings, library)?;
+    let libraries = Arc::new(open_libraries(&settings)?);
+    let folder = library::Folder::prepare(&settings)?;
     let identity = Identity::load_or_create(&places.state.join("key"))?;
     let (first, started) = oneshot::channel();
     let (end_sender, ended) = oneshot::channel();
     let (tasks, failures) = Tasks::new();
-    let thread = Thread { settings: Arc::clone(&settings), folder, identity, tasks: tasks.clone(), failures };
+    let thread = Thread {
+        settings: Arc::clone(&settings),
+        libraries: Arc::clone(&libraries),
+        folder,
+        identity,
+        tasks: tasks.clone(),
+        failures,
+    };
     tasks::start_thread("potluck-runtime", move || {
-        // Held for as long as the runtime lives; released by the kernel when the process dies.
-        let _locks = (home_lock, library_lock);
         thread.run(first);
+        // Held for as long as the runtime lives; released by the kernel when the process dies.
+        libraries.release();
+        drop(home_lock);
         // Nobody waits when the face is gone, and that is fine.
         let _ = end_sender.send(());
     })
@@ -107,12 +105,18 @@ impl Runtime {
 
 /// The default library is made when it is missing; one that was named may be a disk that is not
 /// mounted, and is not.
-fn open_library(settings: &Settings) -> Result<Library, StartError> {
-    let library = match settings.origin("library") {
-        Origin::Default => Library::open_or_create(&settings.library),
-        Origin::File { .. } | Origin::Environment(_) | Origin::Flag(_) => Library::open(&settings.library),
-    };
-    Ok(library?)
+fn open_libraries(settings: &Settings) -> Result<Libraries, StartError> {
+    let make = *settings.origin("library") == Origin::Default;
+    let place = Place { path: settings.library.clone(), min_free: 0, make };
+    Libraries::open(vec![place]).map_err(|error| match error {
+        LibraryError::Held { .. } => StartError::LibraryHeld(error),
+        LibraryError::Missing { .. }
+        | LibraryError::NotAFolder { .. }
+        | LibraryError::Unreadable { .. }
+        | LibraryError::NotCreated { .. }
+        | LibraryError::Lock { .. }
+        | LibraryError::Disk(_) => StartError::Library(error),
+    })
 }
 
 fn lock(path: &Path, held: impl FnOnce(u32) -> StartError) -> Result<LockFile, StartError> {
@@ -125,6 +129,7 @@ fn lock(path: &Path, held: impl FnOnce(u32) -> StartError) -> Result<LockFile, S
 /// What the runtime's thread begins with.
 struct Thread {
     settings: Arc<Settings>,
+    libraries: Arc<Libraries>,
     folder: library::Folder,
     identity: Identity,
     tasks: Tasks,
@@ -143,7 +148,7 @@ impl Thread {
     }
 
     async fn serve(mut self, first: oneshot::Sender<Result<Handle, StartError>>) {
-        let started = Started::new(&self.settings, &self.identity, &self.tasks);
+        let started = Started::new(&self.settings, &self.libraries, &self.identity, &self.tasks);
         let (started, handle) = match started {
             Ok(started) => started,
             Err(error) => {
@@ -172,7 +177,12 @@ struct Started {
 }
 
 impl Started {
-    fn new(settings: &Arc<Settings>, identity: &Identity, tasks: &Tasks) -> Result<(Self, Handle), StartError> {
+    fn new(
+        settings: &Arc<Settings>,
+        libraries: &Arc<Libraries>,
+        identity: &Identity,
+        tasks: &Tasks,
+    ) -> Result<(Self, Handle), StartError> {
         let listen = settings.listen.map_or(Listen::Anywhere, Listen::At);
         let (endpoint, incoming) =
             Endpoint::bind(identity, listen).map_err(|source| StartError::Bind { listen: settings.listen, source })?;
@@ -217,6 +227,7 @@ impl Started {
             pool,
             shelf: Shelf::default(),
             files: OpenFiles::default(),
+            libraries: Arc::clone(libraries),
             index: Arc::new(index),
             doubts: watch::Sender::new(None),
         };

@@ -13,14 +13,9 @@ pub enum StartError {
         /// The holder.
         pid: u32,
     },
-    /// Another potluck works in this library.
-    #[error("the library {library} is in use by another potluck (process {pid}); give this one another with --library")]
-    LibraryHeld {
-        /// The library folder.
-        library: PathBuf,
-        /// The holder.
-        pid: u32,
-    },
+    /// Another potluck works in a library.
+    #[error(transparent)]
+    LibraryHeld(crate::io::disk::LibraryError),
     /// A lock file could not be made.
     #[error("cannot lock {path}: {source}")]
     Lock {
@@ -42,9 +37,9 @@ pub enum StartError {
     /// The key of this home.
     #[error(transparent)]
     Identity(#[from] crate::io::identity::IdentityError),
-    /// The library folder.
+    /// No library can be used.
     #[error(transparent)]
-    Library(#[from] crate::io::disk::LibraryError),
+    Library(crate::io::disk::LibraryError),
     /// The catalog: without it, a gate would stand open.
     #[error(transparent)]
     Catalog(#[from] crate::io::catalog::CatalogError),

@@ -60,12 +60,12 @@ use crate::{
     core::library::{Facts, Growing, Library, LocalBuild, LocalChange, LocalState, Output, Resolved, Rules},
     io::{
         clock,
-        disk::DiskError,
+        disk::{DiskError, LibraryState},
         scan,
         store::RootReader,
         watch::{Changed, Watch},
     },
-    types::{ChunkNo, ContentId, EntryState, GameId, Manifest, PeerId, PeerName, Tenths},
+    types::{ChunkNo, ContentId, EntryState, GameId, LibraryNo, Manifest, PeerId, PeerName, Tenths},
     wire::message::Control,
 };
 
@@ -117,6 +117,10 @@ struct Actor {
     core: Library,
     remembered: Remembered,
     stage: Stage,
+    /// How each library was when it was last listed.
+    libraries: Vec<LibraryState>,
+    /// The library each game lives in.
+    places: BTreeMap<GameId, LibraryNo>,
     looks: Looks,
     /// How the shelf takes a game from its folder when somebody asks for it.
     opener: Opener,
@@ -153,6 +157,8 @@ struct Actor {
     /// What is not told again.
     told: BTreeSet<String>,
     rescan_at: Instant,
+    /// When a library that is not there is looked for.
+    libraries_at: Option<Instant>,
     space_at: Instant,
     close_at: Instant,
     progress_at: Instant,
@@ -167,9 +173,9 @@ impl Actor {
             context.teller.tell(Level::Warning, EventKind::Note, trouble.to_string());
         }
         let (done_sender, done) = mpsc::channel(DONE_MAX);
-        let library = Arc::clone(&folder.library);
         let (index, files) = (Arc::clone(&context.index), context.files.clone());
-        let desk = Desk { library, index, files, shelf: context.shelf.clone(), quiet: folder.quiet };
+        let (libraries, shelf) = (Arc::clone(&context.libraries), context.shelf.clone());
+        let desk = Desk { libraries, index, files, shelf, quiet: folder.quiet };
         Self {
             opener: opener(&desk, &context),
             forget: None,
@@ -177,6 +183,8 @@ impl Actor {
             core: Library::new(remembered.rules(&folder.catalog)),
             remembered,
             stage: Stage::Recovering { early: Vec::new() },
+            libraries: Vec::new(),
+            places: BTreeMap::new(),
             looks: Looks::new(folder.hashing_threads),
             distrust: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -200,6 +208,7 @@ impl Actor {
             shown,
             told: BTreeSet::new(),
             rescan_at: now + RESCAN,
+            libraries_at: None,
             space_at: now,
             close_at: now + CLOSE,
             progress_at: now,
@@ -210,13 +219,9 @@ impl Actor {
     }
 
     fn start(&mut self) {
-        match Watch::start(self.folder.library.path()) {
+        match Watch::start(self.desk.libraries.paths()) {
             Ok(watch) => self.watch = Some(watch),
             Err(error) => self.note(Level::Warning, error.to_string()),
-        }
-        if let Some(reason) = self.folder.library.read_only() {
-            let text = format!("the library cannot be written to ({reason}): games are shared, none can be got");
-            self.shown.send_modify(|shown| shown.trouble = Some(text));
         }
         self.recover();
     }
@@ -244,7 +249,7 @@ impl Actor {
         let now = clock::now();
         let core = self.core.poll_timeout().map(|(at, _)| at);
         let progress = self.shows_progress().then_some(self.progress_at);
-        let others = [core, progress, self.looks.next(), self.rows.due(now), self.mirroring.due()];
+        let others = [core, progress, self.looks.next(), self.rows.due(now), self.mirroring.due(), self.libraries_at];
         others.into_iter().flatten().chain([self.rescan_at, self.space_at, self.close_at]).min().unwrap_or(now)
     }
 
@@ -257,6 +262,10 @@ impl Actor {
         if now >= self.rescan_at {
             self.rescan_at = now + RESCAN;
             self.list();
+        }
+        if self.libraries_at.is_some_and(|at| at <= now) {
+            self.libraries_at = None;
+            self.look_for_libraries();
         }
         if now >= self.space_at {
             self.space_at = now + SPACE;
@@ -487,11 +496,20 @@ impl Actor {
                 format_args!("{} is being changed; try again then", wish.key.game),
             ));
         }
-        if let Some(reason) = self.folder.library.read_only() {
-            let path = self.folder.library.path().display();
-            return Err(refusal(ErrorCode::Refused, format_args!("nothing can be put into {path}: {reason}")));
+        if let Some(why) = self.nothing_goes_in() {
+            return Err(refusal(ErrorCode::Refused, why));
         }
         Ok(wish)
+    }
+
+    /// Why no library takes a game, when none does.
+    fn nothing_goes_in(&self) -> Option<String> {
+        let mut refusals = self.desk.libraries.each().map(|(_, library)| {
+            let path = library.path().display();
+            library.read_only().map(|reason| format!("nothing can be put into {path}: {reason}"))
+        });
+        let first = refusals.next()??;
+        refusals.all(|refusal| refusal.is_some()).then_some(first)
     }
 
     fn enqueue(&mut self, wish: Resolved, after: AfterGet, reply: Option<ReplyTo>) {
@@ -627,7 +645,7 @@ fn opener(desk: &Desk, context: &Context) -> Opener {
     let desk = desk.clone();
     let open = move |game: &GameId, content: ContentId| {
         let recalled = || {
-            let root = desk.library.open_root(game)?;
+            let root = desk.libraries.open_root(game)?;
             let recalled = scan::recall(&root, &desk.index, game, content)?;
             Ok(recalled.map(|(held, bytes)| {
                 let reader = RootReader::new(root, &held, &desk.files);

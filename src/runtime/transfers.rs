@@ -43,11 +43,7 @@ use crate::{
         limits::Limits,
         queue::{self, Keep, Output, Queue, Standing},
     },
-    io::{
-        clock,
-        disk::{GameRoot, Library},
-        scan, store,
-    },
+    io::{clock, scan, store},
     types::{ChunkNo, ChunkRanges, ChunkSet, ContentId, EntryState, GameId, PeerId, PeerName, Version},
 };
 
@@ -383,9 +379,9 @@ impl Transfers {
 
     /// Whether the build is in place already, whatever became of its files since.
     async fn is_committed(&self, wish: &Wish) -> bool {
-        let (path, content) = (self.context.settings.library.join(wish.game.as_str()), wish.content);
+        let (libraries, game, content) = (Arc::clone(&self.context.libraries), wish.game.clone(), wish.content);
         let look = move || {
-            let root = GameRoot::open(&path).ok()?;
+            let root = libraries.open_root(&game).ok()?;
             let has_sentinel = scan::read_sentinel(&root).ok()?.is_some();
             let manifest = store::load_manifest(&root).ok()??.ok()?;
             Some(has_sentinel && manifest.content == content)
@@ -562,9 +558,9 @@ impl Transfers {
         }
         self.looking = true;
         let (pool, words) = (self.context.pool.clone(), self.words.clone());
-        let path = self.context.settings.library.clone();
+        let libraries = Arc::clone(&self.context.libraries);
         self.context.tasks.spawn("look at free space", async move {
-            let look = move || Library::open_or_create(&path).ok().and_then(|library| library.free_space().ok());
+            let look = move || libraries.each().find_map(|(_, library)| library.free_space().ok());
             // What cannot be asked is no reason to wait: a write will tell.
             let bytes = pool.run(look).await.ok().flatten().unwrap_or(u64::MAX);
             // The actor is gone at the end only.

@@ -11,6 +11,29 @@ pub const TITLE_CHARS_MAX: usize = 64;
 /// Lines of one peer's library: a snapshot of this many stays below 1 MiB.
 pub const GAMES_PER_PEER_MAX: usize = 5_000;
 
+/// Which of our libraries, counted in the order of the settings. Means nothing to anybody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct LibraryNo(pub u8);
+
+/// Room in one of our libraries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Space {
+    /// Bytes the file system has free.
+    pub free: u64,
+    /// Of which so many are not potluck's to use.
+    pub min_free: u64,
+    /// Whether anything can be put there.
+    pub is_writable: bool,
+}
+
+impl Space {
+    /// Bytes that games may take.
+    #[must_use]
+    pub fn usable(self) -> u64 {
+        self.free.saturating_sub(self.min_free)
+    }
+}
+
 hash_newtype! {
     /// Says whether two states of one peer's library are the same. Made by its owner, opaque to others.
     LibraryDigest

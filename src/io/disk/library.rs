@@ -73,6 +73,22 @@ pub enum LibraryError {
         /// Why not.
         reason: Reason,
     },
+    /// Another potluck works in it.
+    #[error("the library {path} is in use by another potluck (process {pid}); give this one another with --library")]
+    Held {
+        /// The folder.
+        path: String,
+        /// The holder.
+        pid: u32,
+    },
+    /// Its lock file could not be made.
+    #[error("cannot lock {path}: {reason}")]
+    Lock {
+        /// The lock file.
+        path: String,
+        /// Why not.
+        reason: Reason,
+    },
     /// Anything else.
     #[error(transparent)]
     Disk(#[from] DiskError),

@@ -16,9 +16,10 @@ use super::{
 };
 use crate::{
     api::{CommandError, ErrorCode},
+    core::room,
     io::{
         clock,
-        disk::{DiskError, GameRoot, Kind},
+        disk::{DiskError, GameRoot, Kind, Library},
         scan::{self, Found as FoundFile, Memory, ScanError, Scanned, Tree},
         store::{self, Held, Incoming, IncomingError, RootReader},
     },
@@ -103,6 +104,8 @@ pub(super) enum AddError {
     Install(#[from] InstallError),
     #[error(transparent)]
     Disk(#[from] DiskError),
+    #[error("no library can be written to")]
+    NoLibrary,
     #[error("it was cut short")]
     Cancelled,
 }
@@ -124,7 +127,7 @@ impl AddError {
         let code = match self {
             Self::Id { .. } | Self::OtherId { .. } | Self::Version { .. } => ErrorCode::Usage,
             Self::Path { .. } | Self::WrongKind { .. } => ErrorCode::NotFound,
-            Self::Place { .. } | Self::Sentinel(_) | Self::Scan(_) => ErrorCode::Refused,
+            Self::Place { .. } | Self::Sentinel(_) | Self::Scan(_) | Self::NoLibrary => ErrorCode::Refused,
             Self::Changing | Self::NoSpace { .. } => ErrorCode::WouldWait,
             Self::Incoming(_) | Self::Install(_) | Self::Disk(_) | Self::Cancelled => ErrorCode::Failed,
         };
@@ -137,7 +140,9 @@ pub(super) fn plan(desk: &Desk, wish: AddWish) -> Result<Plan, AddError> {
     let shown = clean(&wish.path.display().to_string(), 200);
     let failed = |source| AddError::Path { path: shown.clone(), source };
     let path = wish.path.canonicalize().map_err(failed)?;
-    let library = desk.library.path().canonicalize().map_err(failed)?;
+    // One that is not there has nothing in it.
+    let libraries: Vec<PathBuf> =
+        desk.libraries.each().filter_map(|(_, library)| library.path().canonicalize().ok()).collect();
     let version = wish.version.map(|text| {
         Version::new(text.trim()).map_err(|source| AddError::Version { version: clean(&text, 80), source })
     });
@@ -151,11 +156,11 @@ pub(super) fn plan(desk: &Desk, wish: AddWish) -> Result<Plan, AddError> {
         (Source::File { folder, name: file }, stem(&name).to_owned())
     } else if !kind.is_dir() {
         return Err(AddError::WrongKind { path: shown });
-    } else if path.parent() == Some(&library) {
+    } else if path.parent().is_some_and(|parent| libraries.iter().any(|library| library == parent)) {
         (Source::InPlace, name)
-    } else if path.starts_with(&library) {
+    } else if libraries.iter().any(|library| path.starts_with(library)) {
         return Err(place("it lies inside a game of the library"));
-    } else if library.starts_with(&path) {
+    } else if libraries.iter().any(|library| library.starts_with(&path)) {
         return Err(place("the library lies inside it"));
     } else {
         (Source::Folder(path), name)
@@ -202,7 +207,7 @@ struct Adding<'a> {
 
 impl Adding<'_> {
     fn in_place(&self) -> Result<Done, AddError> {
-        let root = self.desk.library.open_root(&self.plan.game)?;
+        let root = self.desk.libraries.open_root(&self.plan.game)?;
         let old = store::load_manifest(&root)?.and_then(Result::ok).map(|stored| stored.manifest);
         let sentinel = self.sentinel(&root)?;
         let mut memory = Memory::of_game(&self.desk.index, &self.plan.game);
@@ -240,6 +245,19 @@ impl Adding<'_> {
         Ok((old, scanned.held.manifest, left))
     }
 
+    /// Where the game lives, or is to live: where there is room for `needs` bytes.
+    fn library(&self, needs: u64) -> Result<Arc<Library>, AddError> {
+        let libraries = &self.desk.libraries;
+        match libraries.find(&self.plan.game) {
+            Ok(found) => Ok(found.library),
+            Err(error) if error.is_missing() => {
+                let choice = room::choose(&libraries.spaces(), needs, |_| 0);
+                choice.and_then(|choice| libraries.get(choice.library())).ok_or(AddError::NoLibrary)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The version the build is to have: the one asked for, the folder's own, or today's date.
     fn sentinel(&self, root: &GameRoot) -> Result<Sentinel, AddError> {
         let own = match (scan::read_sentinel(root), &self.plan.version) {
@@ -274,11 +292,13 @@ impl Adding<'_> {
 
     /// Moves a folder into the library in one step; false where that is not possible.
     fn move_whole(&self, path: &Path, scanned: &Scanned) -> Result<bool, AddError> {
-        let to = self.desk.library.path().join(self.plan.game.as_str());
+        // Where it can be renamed to, nothing is written, so no room is needed.
+        let library = self.library(0)?;
+        let to = library.path().join(self.plan.game.as_str());
         if to.symlink_metadata().is_ok() || std::fs::rename(path, &to).is_err() {
             return Ok(false);
         }
-        let root = self.desk.library.open_root(&self.plan.game)?;
+        let root = library.open_root(&self.plan.game)?;
         let mut memory = Memory::of_game(&self.desk.index, &self.plan.game);
         let Held { manifest, hashes, stamps, .. } = &scanned.held;
         for ((number, file), stamp) in (0u32..).zip(manifest.files()).zip(stamps) {
@@ -293,7 +313,7 @@ impl Adding<'_> {
 
     /// Copies a build into its root as a download would come, and commits it; gives the build before.
     fn copy(&self, source: GameRoot, scanned: &Scanned) -> Result<Option<Manifest>, AddError> {
-        let library = &self.desk.library;
+        let library = self.library(scanned.held.manifest.size())?;
         let game = &self.plan.game;
         let root = library.create_root(game)?;
         let mut memory = Memory::of_game(&self.desk.index, game);
@@ -302,9 +322,9 @@ impl Adding<'_> {
         if held.as_ref().is_some_and(|held| held.content == scanned.held.content && held.is_whole()) {
             return Ok(old);
         }
-        let result = self.copy_into(source, scanned, root, held.as_ref(), &mut memory);
+        let result = self.copy_into(source, scanned, (&library, root), held.as_ref(), &mut memory);
         if result.is_err() {
-            self.clean_up(scanned);
+            self.clean_up(&library, scanned);
         }
         result.map(|()| old)
     }
@@ -313,7 +333,7 @@ impl Adding<'_> {
         &self,
         source: GameRoot,
         scanned: &Scanned,
-        root: GameRoot,
+        (library, root): (&Library, GameRoot),
         held: Option<&Held>,
         memory: &mut Memory,
     ) -> Result<(), AddError> {
@@ -323,7 +343,7 @@ impl Adding<'_> {
         let watch = &mut self.meter.watch(self.cancel);
         let incoming = Incoming::open(root, *content, Arc::clone(manifest), &scanned.bytes, held, files, watch)
             .map_err(cancelled)?;
-        let (need, free) = (incoming.missing_bytes(), self.desk.library.free_space()?);
+        let (need, free) = (incoming.missing_bytes(), library.free_space()?);
         // Blocks that the file system shares are not needed; it is asked by trying only where it may work.
         if need > free && !shares_blocks(&source, incoming.root())? {
             return Err(AddError::NoSpace { need, free });
@@ -334,7 +354,7 @@ impl Adding<'_> {
         if !incoming.is_complete() {
             return Err(AddError::Changing);
         }
-        let root = self.desk.library.open_root(&self.plan.game)?;
+        let root = library.open_root(&self.plan.game)?;
         installs::commit(&root, &incoming, memory)?;
         Ok(())
     }
@@ -352,9 +372,9 @@ impl Adding<'_> {
     }
 
     /// Takes away what a failed copy left, and the folder if it is empty then.
-    fn clean_up(&self, scanned: &Scanned) {
+    fn clean_up(&self, library: &Library, scanned: &Scanned) {
         let tidy = || -> Result<(), DiskError> {
-            let root = self.desk.library.open_root(&self.plan.game)?;
+            let root = library.open_root(&self.plan.game)?;
             store::free_kept(&root, store::KeptWhat::Download(scanned.held.content))?;
             for folder in [store::INCOMING, store::OWN_FOLDER] {
                 // One that is not empty holds something else, which stays.
@@ -362,7 +382,7 @@ impl Adding<'_> {
                     return Ok(());
                 }
             }
-            self.desk.library.remove_root(&self.plan.game).map(drop)
+            library.remove_root(&self.plan.game).map(drop)
         };
         if let Err(error) = tidy() {
             tracing::warn!(%error, game = %self.plan.game, "what a failed copy left could not be removed");
@@ -462,13 +482,13 @@ mod tests {
     use std::{cell::Cell, fs, time::Duration};
 
     use super::*;
-    use crate::io::{disk::Library, index::Index, store::OpenFiles};
+    use crate::io::{disk::Libraries, index::Index, store::OpenFiles};
 
     fn desk(home: &Path) -> Desk {
         let library = home.join("library");
         fs::create_dir(&library).unwrap();
         Desk {
-            library: Arc::new(Library::open(&library).unwrap()),
+            libraries: Libraries::only(&library),
             index: Arc::new(Index::open(&home.join("index"), &library).0),
             files: OpenFiles::default(),
             shelf: crate::runtime::shelf::Shelf::default(),
@@ -502,10 +522,10 @@ mod tests {
         stop.cancel();
         let adding = Adding { cancel: &stop, ..adding };
         assert!(matches!(adding.copy(root(), &scanned), Err(AddError::Cancelled)));
-        assert_eq!(fs::read_dir(desk.library.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(home.path().join("library")).unwrap().count(), 0);
         let adding = Adding { cancel: &go_on, ..adding };
         assert!(adding.copy(root(), &scanned).unwrap().is_none());
-        assert!(desk.library.path().join("source/sub/a").is_file(), "and it can be added afterwards");
+        assert!(home.path().join("library/source/sub/a").is_file(), "and it can be added afterwards");
     }
 
     #[test]

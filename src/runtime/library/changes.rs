@@ -90,10 +90,8 @@ impl Op {
 
 impl Actor {
     pub(super) fn prepare_add(&mut self, wish: AddWish, reply: ReplyTo) {
-        if let Some(reason) = self.folder.library.read_only() {
-            let path = self.folder.library.path().display();
-            let error = refusal(ErrorCode::Refused, format_args!("nothing can be put into {path}: {reason}"));
-            return answer(reply, Err(error));
+        if let Some(why) = self.nothing_goes_in() {
+            return answer(reply, Err(refusal(ErrorCode::Refused, why)));
         }
         let (desk, pool, context) = (self.desk.clone(), self.folder.hashing.clone(), self.context.clone());
         let done = self.done_sender.clone();
@@ -186,7 +184,10 @@ impl Actor {
             Op::Remove { game, reply } => {
                 self.unshelve(&game);
                 let of = game.clone();
-                let remove = move || installs::remove_game(&desk.library, &of, &mut Memory::of_game(&desk.index, &of));
+                let remove = move || {
+                    let library = desk.libraries.find(&of)?.library;
+                    installs::remove_game(&library, &of, &mut Memory::of_game(&desk.index, &of))
+                };
                 self.job("remove a game", remove, move |result| Done::Removed { game, reply, result });
             }
             Op::Install { game, reply } => self.begin_install(game, reply, cancel),
@@ -362,7 +363,7 @@ enum ReadManifestError {
 }
 
 fn read_manifest(desk: &Desk, game: &GameId) -> Result<Reply, ReadManifestError> {
-    let root: GameRoot = desk.library.open_root(game)?;
+    let root: GameRoot = desk.libraries.open_root(game)?;
     let stored = store::load_manifest(&root)?.ok_or_else(|| ReadManifestError::None { game: game.clone() })?;
     let stored = stored.map_err(|source| ReadManifestError::Damaged { game: game.clone(), source })?;
     let file =

@@ -1,11 +1,11 @@
 //! What the library actor works with, made before anything runs, so that a start that cannot work says
 //! why and ends.
 
-use std::{num::NonZeroUsize, sync::Arc, thread, time::Duration};
+use std::{num::NonZeroUsize, thread, time::Duration};
 
 use crate::{
     config::Settings,
-    io::{catalog::Catalog, disk::Library, process},
+    io::{catalog::Catalog, process},
     runtime::{error::StartError, tasks::Pool},
 };
 
@@ -20,10 +20,9 @@ const QUIET: Duration = Duration::from_secs(2);
 /// Descriptors everything but game folders needs: links, open files, the index.
 const OTHER_FILES: u64 = 700;
 
-/// The library folder and the tools to look at it.
+/// The tools to look at libraries.
 #[derive(Debug)]
 pub(crate) struct Folder {
-    pub(super) library: Arc<Library>,
     pub(super) catalog: Catalog,
     /// Games whose folders can be kept open at once.
     pub(super) open_max: usize,
@@ -35,9 +34,9 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// `library` is open and locked. A catalog that cannot be understood ends the start: without it, a
+    /// A catalog that cannot be understood ends the start: without it, a
     /// gate would stand open.
-    pub(crate) fn prepare(settings: &Settings, library: Library) -> Result<Self, StartError> {
+    pub(crate) fn prepare(settings: &Settings) -> Result<Self, StartError> {
         let catalog = Catalog::read(&settings.catalog)?.unwrap_or_default();
         let files = process::raise_open_files();
         let open_max = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX).max(1);
@@ -45,6 +44,6 @@ impl Folder {
         let count = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
         let hashing =
             Pool::start("potluck-hash", count, HASHING_QUEUE).map_err(|source| StartError::Thread { source })?;
-        Ok(Self { library: Arc::new(library), catalog, open_max, hashing, hashing_threads: count.get(), quiet: QUIET })
+        Ok(Self { catalog, open_max, hashing, hashing_threads: count.get(), quiet: QUIET })
     }
 }

@@ -114,7 +114,7 @@ impl Actor {
         self.installing.insert(game.clone(), Arc::new(Meter::default()));
         self.mark_installing();
         let (desk, of) = (self.desk.clone(), game.clone());
-        let uninstall = move || installs::uninstall(&desk.library.open_root(&of)?);
+        let uninstall = move || installs::uninstall(&desk.libraries.open_root(&of)?);
         self.job("uninstall a game", uninstall, move |result| Done::Uninstalled { game, reply, result });
     }
 
@@ -234,7 +234,7 @@ fn install(
     meter: &Meter,
     cancel: &CancellationToken,
 ) -> Result<Installed, InstallError> {
-    let root = desk.library.open_root(game)?;
+    let root = desk.libraries.open_root(game)?;
     let stored = store::load_manifest(&root)?.and_then(Result::ok);
     let stored = stored.ok_or_else(|| InstallError::GaveUp { reason: "its manifest cannot be read".to_owned() })?;
     meter.expect(stored.manifest.size());

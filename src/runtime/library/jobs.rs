@@ -7,13 +7,12 @@ use super::{
     adding::{AddError, AddOutcome, Plan},
     changes::Op,
     look::{Meter, Seen},
-    survey::Listed,
     sync::{self, SnapshotError},
 };
 use crate::{
     api::ErrorCode,
     core::library::{FetchNo, LocalChange, Progress},
-    io::{clock, disk::DiskError},
+    io::{clock, disk::Survey},
     runtime::{
         input::ReplyTo,
         installs::{InstallError, Installed, Removed},
@@ -29,10 +28,12 @@ pub(super) enum Done {
     Nothing,
     /// What earlier runs left half done is finished.
     Recovered {
-        listed: Result<Listed, DiskError>,
+        survey: Survey,
         notes: Vec<String>,
     },
-    Listed(Result<Listed, DiskError>),
+    Listed(Survey),
+    /// Which libraries are there.
+    LookedFor(Vec<bool>),
     Space(Option<u64>),
     Seen {
         game: GameId,
@@ -79,7 +80,7 @@ pub(super) enum Done {
 impl Actor {
     pub(super) fn ask_for_space(&self) {
         let desk = self.desk.clone();
-        let ask = move || desk.library.free_space().ok(); // Unknown is shown as nothing.
+        let ask = move || desk.libraries.each().find_map(|(_, library)| library.free_space().ok()); // Unknown is shown as nothing.
         self.job("free space", ask, |done| Done::Space(done.unwrap_or(None)));
     }
 
@@ -100,11 +101,12 @@ impl Actor {
         let now = clock::now();
         match done {
             Done::Nothing => {}
-            Done::Recovered { listed, notes } => self.on_recovered(listed, notes, now),
-            Done::Listed(listed) => {
+            Done::Recovered { survey, notes } => self.on_recovered(survey, notes, now),
+            Done::Listed(survey) => {
                 self.is_listing = false;
-                self.on_listed(listed, now);
+                self.on_listed(survey, now);
             }
+            Done::LookedFor(there) => self.on_looked_for(&there, now),
             Done::Space(free) => self.shown.send_modify(|shown| shown.free = free),
             Done::Seen { game, seen } => {
                 self.meters.remove(&game);

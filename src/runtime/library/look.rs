@@ -17,7 +17,7 @@ use super::found::{Found, Same};
 use crate::{
     io::{
         clock,
-        disk::{DiskError, GameRoot, Library, Stamp},
+        disk::{DiskError, Found as FoundRoot, GameRoot, Libraries, Library, Stamp},
         index::{Index, Whole},
         scan::{self, Check, Memory, ScanError, Tree},
         store::{self, OpenFiles, RootReader},
@@ -64,7 +64,7 @@ impl Meter {
 /// What jobs on games need. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Desk {
-    pub(super) library: Arc<Library>,
+    pub(super) libraries: Arc<Libraries>,
     pub(super) index: Arc<Index>,
     pub(super) files: OpenFiles,
     /// What is open there need not be read once more.
@@ -126,13 +126,13 @@ pub(super) struct PrivateFacts {
 /// Looks at a game's folder.
 pub(super) fn look(desk: &Desk, game: &GameId, distrust: &Distrust, meter: &Meter, cancel: &CancellationToken) -> Seen {
     let mut note = None;
-    let root = match desk.library.open_root(game) {
-        Ok(root) => root,
+    let (library, root) = match desk.libraries.find(game) {
+        Ok(FoundRoot { library, root, .. }) => (library, root),
         Err(error) if error.is_missing() => return Seen { what: What::Nothing, installed: Installation::None, note },
         Err(error) => return Seen { what: failed(&error), installed: Installation::None, note },
     };
     let mut memory = Memory::of_game(&desk.index, game);
-    let looking = Looking { desk, game, root: &root, meter, cancel };
+    let looking = Looking { desk, game, library: &library, root: &root, meter, cancel };
     let what = match looking.build(&mut memory, distrust, &mut note) {
         Ok(what) => what,
         Err(error) => looking.explain(error),
@@ -148,6 +148,7 @@ type Stored = (ContentId, Arc<Manifest>, Bytes);
 struct Looking<'a> {
     desk: &'a Desk,
     game: &'a GameId,
+    library: &'a Library,
     root: &'a GameRoot,
     meter: &'a Meter,
     cancel: &'a CancellationToken,
@@ -266,7 +267,7 @@ impl Looking<'_> {
                 let stamp = self.root.find(store::MANIFEST)?.map(|stat| stat.stamp);
                 stamp.is_some_and(|stamp| remember(&check, stamp, memory))
             }
-            Err(_) if self.desk.library.read_only().is_some() => false,
+            Err(_) if self.library.read_only().is_some() => false,
             Err(error) => return Err(error.into()),
         };
         Ok(What::Build(Box::new(self.found(check, scanned.bytes.into(), is_recorded)?)))
@@ -301,7 +302,7 @@ impl Looking<'_> {
     }
 
     fn found(&self, check: Check, bytes: Bytes, is_recorded: bool) -> Result<Found, DiskError> {
-        let root = self.desk.library.open_root(self.game)?;
+        let root = self.library.open_root(self.game)?;
         let reader = RootReader::new(root, &check.held, &self.desk.files);
         Ok(Found::new(check, bytes, reader, is_recorded))
     }
@@ -311,9 +312,7 @@ impl Looking<'_> {
             ScanError::Cancelled => What::Cancelled,
             ScanError::Changing { .. } => What::Unsettled,
             // The folder went away while it was looked at.
-            ScanError::Disk(error) if error.is_missing() && self.desk.library.open_root(self.game).is_err() => {
-                What::Nothing
-            }
+            ScanError::Disk(error) if error.is_missing() && self.library.open_root(self.game).is_err() => What::Nothing,
             ScanError::Disk(error) => failed(&error),
             ScanError::Private(_) | ScanError::NoSentinel => {
                 What::Private { reason: cut(&error.to_string()), facts: None }

@@ -1,9 +1,10 @@
-//! What there is in the library folder: which games, what each folder was found to be, and what of it
+//! What there is in the library folders: which games, what each folder was found to be, and what of it
 //! is put on the shelf.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     mem,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,7 +13,7 @@ use super::{
     Actor, Stage,
     found::{Found, Same},
     jobs::Done,
-    look::{Desk, Distrust, Seen, What, look},
+    look::{Distrust, Seen, What, look},
     looks::UNSETTLED,
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     core::library::{Facts, LocalChange, LocalState, Progress},
     io::{
         clock,
-        disk::{DiskError, Listing},
+        disk::{Oddity, Survey},
         scan::Memory,
     },
     runtime::{
@@ -28,44 +29,25 @@ use crate::{
         installs::{self, Recovered},
         tasks::PoolError,
     },
-    types::{ContentId, GameId},
+    types::{ContentId, GameId, LibraryNo},
 };
 
-/// A library folder that is gone is looked for again this often.
+/// A library that is not there is looked for this often.
 const TROUBLE: Duration = Duration::from_secs(5);
-
-/// The library folder as it is now.
-#[derive(Debug)]
-pub(super) struct Listed {
-    listing: Listing,
-    is_in_place: bool,
-}
-
-impl Listed {
-    /// What is said of a folder that was not looked at: nothing.
-    fn nothing() -> Self {
-        Self { listing: Listing::default(), is_in_place: false }
-    }
-}
-
-fn list(desk: &Desk) -> Result<Listed, DiskError> {
-    Ok(Listed { listing: desk.library.list()?, is_in_place: desk.library.is_in_place() })
-}
 
 impl Actor {
     /// Finishes what earlier runs left half done, before any game is announced or changed.
     pub(super) fn recover(&self) {
         let desk = self.desk.clone();
-        let read_only = desk.library.read_only().is_some();
         self.job(
             "library recovery",
             move || {
-                let listed = list(&desk);
                 let mut notes = Vec::new();
-                let games = listed.as_ref().map_or(&[][..], |listed| &listed.listing.games);
-                for game in games.iter().filter(|_| !read_only) {
+                for (game, number) in &desk.libraries.list().games {
+                    let library = desk.libraries.get(*number).filter(|library| library.read_only().is_none());
+                    let Some(library) = library else { continue };
                     let mut memory = Memory::of_game(&desk.index, game);
-                    match installs::recover(&desk.library, game, &mut memory) {
+                    match installs::recover(&library, game, &mut memory) {
                         Ok(recovered) => notes.extend(recovery_note(game, &recovered)),
                         Err(error) => {
                             notes.push(format!("{game}: what an earlier run began could not be finished: {error}"));
@@ -73,11 +55,11 @@ impl Actor {
                     }
                 }
                 // A removal that was finished took its folder along.
-                (list(&desk), notes)
+                (desk.libraries.list(), notes)
             },
             |done| match done {
-                Ok((listed, notes)) => Done::Recovered { listed, notes },
-                Err(error) => Done::Recovered { listed: Ok(Listed::nothing()), notes: vec![error.to_string()] },
+                Ok((survey, notes)) => Done::Recovered { survey, notes },
+                Err(error) => Done::Recovered { survey: Survey::default(), notes: vec![error.to_string()] },
             },
         );
     }
@@ -86,11 +68,7 @@ impl Actor {
     pub(super) fn list(&mut self) {
         if !mem::replace(&mut self.is_listing, true) {
             let desk = self.desk.clone();
-            self.job(
-                "library listing",
-                move || list(&desk),
-                |done| Done::Listed(done.unwrap_or_else(|_| Ok(Listed::nothing()))),
-            );
+            self.job("library listing", move || desk.libraries.list(), |done| Done::Listed(done.unwrap_or_default()));
         }
     }
 
@@ -115,17 +93,15 @@ impl Actor {
         }
     }
 
-    pub(super) fn on_recovered(&mut self, listed: Result<Listed, DiskError>, notes: Vec<String>, now: Instant) {
+    pub(super) fn on_recovered(&mut self, survey: Survey, notes: Vec<String>, now: Instant) {
         for note in notes {
             self.note(Level::Warning, note);
         }
-        let games: BTreeSet<GameId> = match &listed {
-            Ok(listed) => listed.listing.games.iter().cloned().collect(),
-            Err(_) => BTreeSet::new(),
-        };
-        self.forget = listed.as_ref().is_ok_and(|listed| listed.is_in_place).then(|| games.clone());
+        let games: BTreeSet<GameId> = survey.games.keys().cloned().collect();
+        // Of what a library has that is not there, everything is remembered.
+        self.forget = survey.states.iter().all(|state| state.is_known).then(|| games.clone());
         let before = mem::replace(&mut self.stage, Stage::FirstLooks(games));
-        self.on_listed(listed, now);
+        self.on_listed(survey, now);
         self.to_transfers.send(TransfersInput::Scanned);
         if let Stage::Recovering { early } = before {
             for input in early {
@@ -135,42 +111,65 @@ impl Actor {
         self.first_looks_done();
     }
 
-    pub(super) fn on_listed(&mut self, listed: Result<Listed, DiskError>, now: Instant) {
-        let trouble = match listed {
-            Ok(Listed { listing, is_in_place: true }) => {
-                self.on_listing(listing, now);
-                self.folder.library.read_only().map(|reason| {
-                    format!("the library cannot be written to ({reason}): games are shared, none can be got")
-                })
-            }
-            Ok(Listed { is_in_place: false, .. }) => {
-                let path = self.folder.library.path().display();
-                Some(format!("{path} is not the library folder it was; mount or put it back, or start potluck again"))
-            }
-            Err(error) => Some(error.to_string()),
-        };
-        let is_new = self.shown.borrow().trouble != trouble;
-        if is_new {
-            if let Some(trouble) = &trouble {
+    pub(super) fn on_listed(&mut self, survey: Survey, now: Instant) {
+        let Survey { games, oddities, states } = survey;
+        for (number, state) in states.iter().enumerate() {
+            let before = self.libraries.get(number).and_then(|before| before.trouble.as_ref());
+            if let Some(trouble) = state.trouble.as_ref().filter(|trouble| before != Some(*trouble)) {
                 self.note(Level::Error, trouble.clone());
             }
-            self.shown.send_modify(|shown| shown.trouble.clone_from(&trouble));
         }
-        if trouble.is_some() && self.folder.library.read_only().is_none() {
-            self.rescan_at = self.rescan_at.min(now + TROUBLE);
+        let trouble = states.iter().find_map(|state| state.trouble.clone());
+        self.shown.send_if_modified(|shown| {
+            let is_new = shown.trouble != trouble;
+            shown.trouble = trouble;
+            is_new
+        });
+        self.libraries_at = states.iter().any(|state| !state.is_known).then_some(now + TROUBLE);
+        self.libraries = states;
+        self.on_listing(games, oddities, now);
+    }
+
+    /// Looks whether a library that is not there came back.
+    pub(super) fn look_for_libraries(&self) {
+        let desk = self.desk.clone();
+        let look = move || desk.libraries.refresh();
+        self.job("look for a library", look, |there| Done::LookedFor(there.unwrap_or_default()));
+    }
+
+    pub(super) fn on_looked_for(&mut self, there: &[bool], now: Instant) {
+        if there.iter().zip(&self.libraries).any(|(is_there, state)| *is_there != state.is_known) {
+            self.list();
+        } else {
+            self.libraries_at = Some(now + TROUBLE);
         }
     }
 
-    pub(super) fn on_listing(&mut self, listing: Listing, now: Instant) {
-        let mut games: BTreeSet<GameId> = listing.games.into_iter().collect();
-        if let Some(watch) = &mut self.watch {
-            let unwatched = watch.follow(&games);
-            if !unwatched.is_empty() {
-                tracing::debug!(count = unwatched.len(), "games are not watched; the periodic scan finds changes");
-            }
+    /// Watches the libraries that are there, and the games in them.
+    fn watch_folders(&mut self, games: &BTreeMap<GameId, LibraryNo>) {
+        let Some(watch) = &mut self.watch else { return };
+        let known = |number: LibraryNo| self.libraries.get(usize::from(number.0)).is_some_and(|state| state.is_known);
+        let there: BTreeMap<LibraryNo, PathBuf> = (self.desk.libraries.each())
+            .filter(|(number, _)| known(*number))
+            .map(|(number, library)| (number, library.path().to_owned()))
+            .collect();
+        let roots = games.iter().filter_map(|(game, number)| Some(there.get(number)?.join(game.as_str())));
+        let unwatched = watch.follow(&there.values().cloned().chain(roots).collect());
+        if unwatched > 0 {
+            tracing::debug!(count = unwatched, "folders are not watched; the periodic scan finds changes");
         }
-        // Those that are gone are looked at too, and found to be gone.
-        games.extend(self.core.local_games().map(|(game, _)| game.clone()));
+    }
+
+    fn on_listing(&mut self, listed: BTreeMap<GameId, LibraryNo>, oddities: Vec<Oddity>, now: Instant) {
+        self.watch_folders(&listed);
+        let is_known =
+            |number: &LibraryNo| self.libraries.get(usize::from(number.0)).is_some_and(|state| state.is_known);
+        // Those that are gone are looked at too, and found to be gone; unless it is their library that is not there.
+        let before = self.core.local_games().map(|(game, _)| game);
+        let gone = before.filter(|game| self.places.get(*game).is_none_or(is_known));
+        let games: BTreeSet<GameId> = listed.keys().chain(gone).cloned().collect();
+        self.places.retain(|_, number| !is_known(number));
+        self.places.extend(listed);
         let is_start = matches!(self.stage, Stage::FirstLooks(_));
         for game in &games {
             if is_start && self.core.local(game).is_none() {
@@ -179,7 +178,7 @@ impl Actor {
             }
             self.looks.want(game, now);
         }
-        for oddity in listing.oddities {
+        for oddity in oddities {
             self.note_once(format!("`{}` in the library is no game: {}", oddity.name, oddity.reason));
         }
     }

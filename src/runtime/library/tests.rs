@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     api::{Added, Event, GameView, StateWord},
     config::Settings,
-    io::{disk::Library as DiskLibrary, index::Index, random, scan::Memory, store::OpenFiles},
+    io::{disk::Libraries, index::Index, random, scan::Memory, store::OpenFiles},
     runtime::{
         input::{self, Inputs},
         shelf::Shelf,
@@ -57,8 +57,7 @@ impl Bench {
     fn start_without_waiting(home: tempfile::TempDir) -> Self {
         let settings = Arc::new(Settings::fresh(home.path(), home.path().join("library")).unwrap());
         fs::create_dir_all(&settings.places.state).unwrap();
-        let library = DiskLibrary::open(&settings.library).unwrap();
-        let mut folder = Folder::prepare(&settings, library).unwrap();
+        let mut folder = Folder::prepare(&settings).unwrap();
         folder.quiet = Duration::ZERO;
         let (tasks, _) = Tasks::new();
         let (inputs, outlets) = input::channels();
@@ -73,6 +72,7 @@ impl Bench {
             pool: folder.hashing.clone(),
             shelf: shelf.clone(),
             files: OpenFiles::default(),
+            libraries: Libraries::only(&settings.library),
             index: Arc::new(Index::open(&settings.places.state.join("index"), &settings.library).0.with_exact_times()),
             doubts: watch::Sender::new(None),
             settings,
@@ -371,7 +371,7 @@ fn a_byte_that_changed_behind_an_unchanged_stamp_is_found_when_the_file_is_distr
     put(&root, XONOTIC);
     let game = GameId::new("xonotic").unwrap();
     let desk = Desk {
-        library: Arc::new(DiskLibrary::open(&home.path().join("library")).unwrap()),
+        libraries: Libraries::only(&home.path().join("library")),
         index: Arc::new(Index::open(&home.path().join("index"), &home.path().join("library")).0.with_exact_times()),
         files: OpenFiles::default(),
         shelf: Shelf::default(),
@@ -384,7 +384,7 @@ fn a_byte_that_changed_behind_an_unchanged_stamp_is_found_when_the_file_is_distr
     };
     assert_eq!(bad(&Distrust::Nothing), [""; 0]);
     let path = PayloadPath::new("data/pak.pk3").unwrap();
-    let stamp = || desk.library.open_root(&game).unwrap().stat(path.as_str()).unwrap().stamp;
+    let stamp = || desk.libraries.open_root(&game).unwrap().stat(path.as_str()).unwrap().stamp;
     let right = Memory::of_game(&desk.index, &game).get(&path, &stamp()).unwrap();
     fs::write(root.join("data/pak.pk3"), "pax").unwrap();
     // As if the disk had turned the byte by itself: the index knows the old hash for the state of now.

@@ -268,8 +268,8 @@ impl Getting {
         if keep == Keep::Verified {
             return;
         }
-        let path = self.context.settings.library.join(game.as_str());
-        let delete = move || match GameRoot::open(&path) {
+        let libraries = Arc::clone(&self.context.libraries);
+        let delete = move || match libraries.open_root(&game) {
             Ok(root) => store::free_kept(&root, KeptWhat::Download(content)),
             Err(error) if error.is_missing() => Ok(()),
             Err(error) => Err(error),

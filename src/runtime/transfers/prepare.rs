@@ -14,7 +14,7 @@ use super::{
 use crate::{
     api::StateWord,
     io::{
-        disk::{DiskError, GameRoot, Library, LibraryError},
+        disk::{DiskError, GameRoot, Libraries},
         store::{self, Incoming, IncomingError, RootReader},
     },
     runtime::tasks::PoolError,
@@ -81,8 +81,8 @@ impl Getting {
 
     /// The folder of the game, made if need be.
     pub(super) async fn root(&mut self) -> Result<Arc<GameRoot>, End> {
-        let (path, game) = (self.context.settings.library.clone(), self.wish.game.clone());
-        let opened = self.work(move || open_root(&path, &game)).await?;
+        let (libraries, game) = (Arc::clone(&self.context.libraries), self.wish.game.clone());
+        let opened = self.work(move || open_root(&libraries, &game)).await?;
         opened.map(Arc::new).map_err(|error| End::Failed(error.to_string()))
     }
 
@@ -205,8 +205,11 @@ impl From<PoolError> for End {
     }
 }
 
-fn open_root(path: &std::path::Path, game: &GameId) -> Result<GameRoot, LibraryError> {
-    Ok(Library::open_or_create(path)?.create_root(game)?)
+fn open_root(libraries: &Libraries, game: &GameId) -> Result<GameRoot, DiskError> {
+    match (libraries.open_root(game), libraries.each().next()) {
+        (Err(error), Some((_, library))) if error.is_missing() => library.create_root(game),
+        (opened, _) => opened,
+    }
 }
 
 fn watch(cancelled: &tokio_util::sync::CancellationToken) -> impl FnMut(u64) -> ControlFlow<()> + '_ {

@@ -17,7 +17,7 @@ use crate::{
     api::Event,
     config::Settings,
     io::{
-        disk::GameRoot,
+        disk::{GameRoot, Libraries},
         identity::Identity,
         index::Index,
         quic::{Endpoint, Incoming, Listen},
@@ -72,6 +72,7 @@ impl Machine {
         let (tasks, _) = Tasks::new();
         let (index, _) = Index::open(&settings.places.state.join("index.redb"), &settings.library);
         let (doubts, _) = watch::channel(None);
+        let libraries = Libraries::only(&settings.library);
         let context = Context {
             settings: Arc::new(settings),
             me: identity.peer_id(),
@@ -82,6 +83,7 @@ impl Machine {
             pool: Pool::start("test-disk", size(2), size(64)).unwrap(),
             shelf: Shelf::default(),
             files: OpenFiles::default(),
+            libraries,
             index: Arc::new(index),
             doubts,
         };
