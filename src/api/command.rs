@@ -248,7 +248,16 @@ pub struct MapRequest {
     /// Name files and peers of these: first chunk and how many.
     #[serde(default)]
     pub about: Option<(u32, u32)>,
+    /// Say what each source holds of the whole content, in so many cells of equal share, at most [`SOURCE_CELLS_MAX`].
+    #[serde(default)]
+    pub source_cells: u32,
 }
+
+/// Cells of what a source holds: a column of a table.
+pub const SOURCE_CELLS_MAX: u32 = 64;
+
+/// Sources of one [`MapView`]: what a screen has rows for.
+pub const MAP_SOURCES_MAX: usize = 32;
 
 /// Cells of one [`Reply::Map`]: what a wall of a screen can show.
 pub const MAP_REPLY_CELLS_MAX: u32 = 32_768;
@@ -318,6 +327,20 @@ pub struct MapView {
     pub cells: Vec<MapCell>,
     /// Names for the chunks that were asked about.
     pub about: Option<ChunksView>,
+    /// What the fastest sources hold, where that was asked; at most [`MAP_SOURCES_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceChunks>,
+}
+
+/// What a source holds, and what comes from it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SourceChunks {
+    /// PeerId.
+    pub peer: String,
+    /// What it holds of each cell of equal share of the whole content, in percent: 0 only for nothing, 100 only for all.
+    pub holds: Vec<u8>,
+    /// Of which [`MapView::cells`] something is coming from it.
+    pub coming: Vec<u32>,
 }
 
 /// What is to be said of a run of chunks.

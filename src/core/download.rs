@@ -293,6 +293,16 @@ impl Download {
         self.sources.iter().filter(move |(_, source)| source.map.has(chunk)).map(|(_, source)| source.peer)
     }
 
+    /// How many of `chunks` a source is known to hold.
+    #[must_use]
+    pub fn held_by(&self, peer: &PeerId, chunks: Range<u32>) -> u32 {
+        match self.sources.no_of(peer).and_then(|no| self.sources.get(no)).map(|source| &source.map) {
+            Some(Map::Partial(have)) => have.count_in(chunks),
+            Some(Map::Complete) => chunks.end.min(self.pieces.chunk_count()).saturating_sub(chunks.start),
+            Some(Map::Unknown) | None => 0,
+        }
+    }
+
     /// Every source.
     pub fn sources(&self) -> impl Iterator<Item = SourceView> + '_ {
         self.sources.iter().map(|(_, source)| SourceView {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::api::{
     AfterGet, BuildView, ChunksView, Command, CompareView, GameView, LinkPath, LinkView, MapCell, MapRequest, MapView,
-    MeView, PeerView, Phase, Reply, Snapshot, SourceView, StateWord, Totals, TransferView, UpdateView, WithoutView,
+    MeView, PeerView, Phase, Reply, Snapshot, SourceChunks, SourceView, StateWord, Totals, TransferView, UpdateView,
+    WithoutView,
 };
 
 pub(super) const NOW_MS: u64 = 1_795_288_440_000;
@@ -286,7 +287,19 @@ pub(super) fn map_view(request: &MapRequest) -> MapView {
             scarce: 1,
             holders: vec!["nas-01".into()],
         }),
+        sources: source_chunks(request.source_cells, count),
     }
+}
+
+/// What each source holds, thinner towards the end; something comes from the first three in turn.
+fn source_chunks(holds: u32, cells: u32) -> Vec<SourceChunks> {
+    let sources = sources();
+    let of = |(number, source): (u32, &SourceView)| SourceChunks {
+        peer: source.peer.clone(),
+        holds: (0..holds).map(|at| source.holds.saturating_sub((at * 7 % 50) as u8)).collect(),
+        coming: (0..cells).filter(|cell| number < 3 && cell % 3 == number).collect(),
+    };
+    if holds == 0 { Vec::new() } else { (0..).zip(&sources).map(of).collect() }
 }
 
 fn sources() -> Vec<SourceView> {

@@ -30,7 +30,7 @@ use super::{
         Focus, Model, Moment, Setting,
         overlay::{Overlay, Purpose},
     },
-    theme::{ColorDepth, Theme},
+    theme::{ColorDepth, Role, Theme},
     update::{Effect, Msg, update},
     view::view,
 };

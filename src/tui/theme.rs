@@ -506,6 +506,14 @@ pub(crate) mod tests {
                 assert_ne!(have, coming, "{name} {depth:?}");
                 assert!(!parts.contains(&coming), "{name} {depth:?}: what comes looks like what is partly here");
                 assert!(!parts.contains(&have), "{name} {depth:?}: what is partly here looks whole");
+                let sources =
+                    [Role::Source1, Role::Source2, Role::Source3, Role::Source4, Role::Source5, Role::Source6];
+                let sources: Vec<_> = sources.iter().map(|role| theme.style(*role).fg).collect();
+                let looks_here = |color: &Option<Color>| parts.contains(color) || *color == have;
+                assert!(!sources.iter().any(looks_here), "{name} {depth:?}: what comes from a source looks here");
+                for (at, color) in sources.iter().enumerate() {
+                    assert!(!sources[at + 1..].contains(color), "{name} {depth:?}: two sources look alike");
+                }
             }
         }
         assert!(!Theme::named("mono", &[], ColorDepth::True).unwrap().has_map_colors());

@@ -1,10 +1,13 @@
 //! Counts the chunks of a transfer for the chunk map of the faces: exactly, and each chunk as one thing. Pure; the
 //! download is asked, never changed.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{cmp::Reverse, collections::BTreeMap, ops::Range};
 
 use crate::{
-    api::{CHUNKS_NAMES_MAX, ChunksView, MAP_CELLS_MAX, MAP_REPLY_CELLS_MAX, MapCell, MapRequest, MapView},
+    api::{
+        CHUNKS_NAMES_MAX, ChunksView, MAP_CELLS_MAX, MAP_REPLY_CELLS_MAX, MAP_SOURCES_MAX, MapCell, MapRequest,
+        MapView, SOURCE_CELLS_MAX, SourceChunks,
+    },
     core::download::Download,
     types::{ChunkNo, ChunkSet, ContentId, FileNo, Manifest, PeerId, clean},
 };
@@ -53,21 +56,54 @@ impl Counted<'_> {
         let chunks = self.download.have().chunk_count();
         let within = |first: u32, len: u32| first.min(chunks)..first.saturating_add(len).min(chunks);
         let about = request.about.map(|(first, len)| within(first, len)).filter(|range| !range.is_empty());
+        let cells = self.cells(within(request.first, request.len), request.cells.min(MAP_REPLY_CELLS_MAX));
         MapView {
             game: manifest.game().as_str().to_owned(),
             content: content.to_string(),
             chunks,
-            cells: self.cells(within(request.first, request.len), request.cells.min(MAP_REPLY_CELLS_MAX)),
+            sources: self.sources(&cells, request.source_cells.min(SOURCE_CELLS_MAX)),
+            cells,
             about: about.map(|range| self.about(range, manifest, name_of)),
         }
     }
 
+    /// What the fastest sources hold of everything, and where in `cells` something comes from them.
+    fn sources(self, cells: &[MapCell], count: u32) -> Vec<SourceChunks> {
+        if count == 0 {
+            return Vec::new();
+        }
+        let all = self.download.have().chunk_count();
+        let mut coming: BTreeMap<PeerId, Vec<u32>> = BTreeMap::new();
+        for (at, cell) in (0..).zip(cells) {
+            for (chunk, peer) in self.download.coming_in(cell.first..cell.first + cell.all) {
+                let places = coming.entry(peer).or_default();
+                if self.state(chunk) == State::Coming && places.last() != Some(&at) {
+                    places.push(at);
+                }
+            }
+        }
+        let mut fastest: Vec<_> = self.download.sources().filter(|source| source.holds.is_some()).collect();
+        fastest.sort_by_key(|source| (Reverse(source.rate_bps), Reverse(source.verified_bytes), source.peer));
+        fastest.truncate(MAP_SOURCES_MAX);
+        let percent = |peer: &PeerId, chunks: Range<u32>| {
+            let (held, of) = (self.download.held_by(peer, chunks.clone()), chunks.end - chunks.start);
+            match u64::from(held) * 100 / u64::from(of.max(1)) {
+                0 => u8::from(held > 0),
+                share => share as u8,
+            }
+        };
+        let shares = |peer: &PeerId| shares(0..all, count).map(|chunks| percent(peer, chunks)).collect();
+        let source = |peer: PeerId| SourceChunks {
+            peer: peer.to_string(),
+            holds: shares(&peer),
+            coming: coming.remove(&peer).unwrap_or_default(),
+        };
+        fastest.into_iter().map(|source| source.peer).map(source).collect()
+    }
+
     /// Cells of equal share, at most one a chunk.
     fn cells(self, chunks: Range<u32>, count: u32) -> Vec<MapCell> {
-        let all = chunks.end - chunks.start;
-        let count = count.min(all);
-        let bound = |cell: u32| chunks.start + (u64::from(cell) * u64::from(all) / u64::from(count.max(1))) as u32;
-        (0..count).map(|cell| self.cell(bound(cell)..bound(cell + 1))).collect()
+        shares(chunks, count).map(|chunks| self.cell(chunks)).collect()
     }
 
     fn cell(self, chunks: Range<u32>) -> MapCell {
@@ -137,6 +173,14 @@ impl Counted<'_> {
             holders: holders.iter().map(name_of).collect(),
         }
     }
+}
+
+/// Chunks in `count` runs of equal share, at most one a chunk.
+fn shares(chunks: Range<u32>, count: u32) -> impl Iterator<Item = Range<u32>> {
+    let all = chunks.end - chunks.start;
+    let count = count.min(all);
+    let bound = move |cell: u32| chunks.start + (u64::from(cell) * u64::from(all) / u64::from(count.max(1))) as u32;
+    (0..count).map(move |cell| bound(cell)..bound(cell + 1))
 }
 
 /// The paths of the files that have any of these chunks.
@@ -286,6 +330,7 @@ mod tests {
         assert_eq!((about.cell.all, about.cell.fewest, about.cell.held), (6, 2, 14));
         let coming: u32 = about.coming.iter().map(|(_, count)| count).sum();
         assert_eq!(coming, about.cell.coming);
+        assert_eq!(map.sources, [], "nobody asked what they hold");
         if about.scarce > 0 {
             assert_eq!(about.holders, ["peer-1", "peer-2"]);
         }
@@ -311,6 +356,22 @@ mod tests {
             let counted = Counted { download: &download, bad: &bad };
             let range = first.min(count)..first.saturating_add(len).min(count);
             let drawn = counted.cells(range.clone(), cells);
+            let sources = counted.sources(&drawn, cells);
+            prop_assert_eq!(sources.len(), 3);
+            for source in &sources {
+                prop_assert_eq!(source.holds.len() as u32, cells.min(count));
+                let known = |peer: &PeerId| peer.to_string() == source.peer;
+                let held = (0..count).filter(|chunk| download.holders_of(ChunkNo(*chunk)).any(|peer| known(&peer)));
+                let held = held.count() as u32;
+                prop_assert_eq!(held == count, source.holds.iter().all(|share| *share == 100));
+                prop_assert_eq!(held == 0, source.holds.iter().all(|share| *share == 0));
+                for (at, cell) in (0_u32..).zip(&drawn) {
+                    let comes = download
+                        .coming_in(cell.first..cell.first + cell.all)
+                        .any(|(chunk, peer)| !bad.contains(chunk) && known(&peer));
+                    prop_assert_eq!(comes, source.coming.contains(&at));
+                }
+            }
             prop_assert_eq!(drawn.len() as u32, cells.min(range.end - range.start));
             let covered: Vec<u32> = drawn.iter().flat_map(|cell| cell.first..cell.first + cell.all).collect();
             prop_assert_eq!(covered, range.collect::<Vec<_>>());

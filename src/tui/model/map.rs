@@ -5,13 +5,20 @@ use std::ops::Range;
 
 use potluck_widgets::{Cell, Counts, GlyphLevel, MapGrid, MapMode, MapStep, Rare};
 
-use crate::api::{ChunksView, MAP_REPLY_CELLS_MAX, MapCell, MapRequest, MapView, StateWord, TransferView};
+use crate::api::{
+    ChunksView, MAP_REPLY_CELLS_MAX, MapCell, MapRequest, MapView, SourceChunks, SourceView, StateWord, TransferView,
+};
 
 /// With so many sources, chunks that only one of them holds are worth a warning: with fewer, nearly every chunk is like
 /// that and the map would be all digits.
 const SOURCES_FOR_ONE: usize = 3;
 /// The same for chunks that two hold.
 const SOURCES_FOR_TWO: usize = 6;
+
+/// Cells of what a source holds: the widest column they are drawn in.
+const SOURCE_CELLS: u32 = 24;
+/// So many sources have a colour of their own: more are not told apart.
+pub(crate) const COLOURED_SOURCES: usize = 6;
 
 /// Whose chunks the map shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -172,6 +179,28 @@ impl MapLook {
         }
     }
 
+    /// What a source holds of everything, as far as that was counted.
+    pub(crate) fn held_by(&self, peer: &str) -> Option<Vec<Cell>> {
+        let source = self.sources().iter().find(|source| source.peer == peer)?;
+        let cell = |(at, share): (u32, &u8)| {
+            let counts = Counts { here: u32::from(*share), ..Counts::default() };
+            Cell { first: at * 100, len: 100, counts }
+        };
+        Some((0..).zip(&source.holds).map(cell).collect())
+    }
+
+    /// The peer from which something of the cell that begins with this chunk is coming; of several the fastest.
+    pub(crate) fn coming_from(&self, first: u32) -> Option<&str> {
+        let cells = &self.counted.as_ref()?.1.cells;
+        let at = u32::try_from(cells.partition_point(|cell| cell.first <= first)).unwrap_or(u32::MAX).checked_sub(1)?;
+        let source = self.sources().iter().find(|source| source.coming.binary_search(&at).is_ok())?;
+        Some(&source.peer)
+    }
+
+    fn sources(&self) -> &[SourceChunks] {
+        self.counted.as_ref().map_or(&[], |(_, view)| &view.sources)
+    }
+
     /// What is known by name of these chunks.
     pub(crate) fn about(&self, chunks: &Range<u32>) -> Option<&ChunksView> {
         let about = self.counted.as_ref()?.1.about.as_ref()?;
@@ -184,17 +213,24 @@ impl MapLook {
     }
 
     /// What to ask the runtime for a map of so many cells, if what is known will not do: finer cells than the snapshot
-    /// has, a part, or names for what is under the cursor. One question at a time.
-    pub(crate) fn ask(&mut self, transfer: &TransferView, grid: &MapGrid, cells: usize) -> Option<MapRequest> {
+    /// has, a part, names for what is under the cursor, or what each source holds. One question at a time.
+    pub(crate) fn ask(
+        &mut self,
+        transfer: &TransferView,
+        grid: &MapGrid,
+        cells: usize,
+        of_sources: bool,
+    ) -> Option<MapRequest> {
         let range = self.range(transfer.chunks);
         let len = range.end - range.start;
         let finer = cells.min(len as usize) > transfer.map.len();
         let about = self.cursor.and_then(|chunk| grid.cell_of(chunk)).map(|cell| (cell.first, cell.len));
-        if self.asked || transfer.map.is_empty() || !(finer || self.is_zoomed() || about.is_some()) {
+        if self.asked || transfer.map.is_empty() || !(finer || self.is_zoomed() || about.is_some() || of_sources) {
             return None;
         }
         let cells = u32::try_from(cells).unwrap_or(u32::MAX).min(MAP_REPLY_CELLS_MAX);
-        let request = MapRequest { game: transfer.game.clone(), first: range.start, len, cells, about };
+        let source_cells = if of_sources { SOURCE_CELLS } else { 0 };
+        let request = MapRequest { game: transfer.game.clone(), first: range.start, len, cells, about, source_cells };
         let known = self.counted.as_ref().map(|(asked, _)| asked).into_iter().chain(&self.refused);
         if !self.stale && known.into_iter().any(|asked| *asked == request) {
             return None;
@@ -214,6 +250,15 @@ impl MapLook {
             None => self.refused = Some(request),
         }
     }
+}
+
+/// The sources that have a colour of their own, in the order of the colours: those that gave most. Ties are broken by
+/// the id, so that nothing flickers.
+pub(crate) fn coloured(transfer: &TransferView) -> Vec<&str> {
+    let mut sources: Vec<&SourceView> =
+        transfer.sources.iter().filter(|source| source.bytes > 0 || source.coming > 0).collect();
+    sources.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.peer.cmp(&b.peer)));
+    sources.iter().take(COLOURED_SOURCES).map(|source| source.peer.as_str()).collect()
 }
 
 /// How the cells of a map of this area become characters.
@@ -392,18 +437,18 @@ mod tests {
         let transfer = transfer(10_000, 2, 2);
         let mut look = looking(&transfer);
         let coarse = grid(&look, &transfer);
-        assert_eq!(look.ask(&transfer, &coarse, 100), None);
-        let finer = look.ask(&transfer, &coarse, 600).unwrap();
+        assert_eq!(look.ask(&transfer, &coarse, 100, false), None);
+        let finer = look.ask(&transfer, &coarse, 600, false).unwrap();
         assert_eq!((finer.first, finer.len, finer.cells, finer.about), (0, 10_000, 600, None));
-        assert_eq!(look.ask(&transfer, &coarse, 600), None, "one question at a time");
+        assert_eq!(look.ask(&transfer, &coarse, 600, false), None, "one question at a time");
         look.on_answer(finer.clone(), Some(MapView { content: "c".into(), ..MapView::default() }));
-        assert_eq!(look.ask(&transfer, &coarse, 600), None, "it is known");
+        assert_eq!(look.ask(&transfer, &coarse, 600, false), None, "it is known");
         look.on_change();
-        assert_eq!(look.ask(&transfer, &coarse, 600), Some(finer.clone()));
+        assert_eq!(look.ask(&transfer, &coarse, 600, false), Some(finer.clone()));
         look.on_answer(finer, None);
-        assert_eq!(look.ask(&transfer, &coarse, 600), None, "refused until something changes");
+        assert_eq!(look.ask(&transfer, &coarse, 600, false), None, "refused until something changes");
         look.show_cursor(&coarse);
-        let named = look.ask(&transfer, &coarse, 100).unwrap();
+        let named = look.ask(&transfer, &coarse, 100, false).unwrap();
         let first = coarse.cells()[0];
         assert_eq!(named.about, Some((first.first, first.len)), "the first of which something is not here");
     }

@@ -19,7 +19,8 @@ fn from_screen_to_screen() {
     check_screen("[", Log);
     // A game that is being got leads to its transfer and back.
     check_screen("jjjj<Enter>", Transfers);
-    check_screen("jjjj<Enter><Enter>", Library);
+    check_screen("jjjj<Enter><Enter>", Transfers);
+    check_screen("jjjj<Enter><Enter><Enter>", Library);
     check_screen("3<Enter>", Library);
     // A number typed into a line is text.
     check_screen("/2<Enter>", Library);
@@ -40,6 +41,11 @@ fn into_the_pane_and_back() {
     check_focus(WIDE, "l<Left>", Focus::List);
     check_focus(WIDE, "l<Esc>", Focus::List);
     check_focus(WIDE, "2l", Focus::Pane);
+    check_focus(WIDE, "2<Enter>", Focus::Pane);
+    check_focus(WIDE, "2<Enter><Enter>", Focus::List);
+    // Where there is no map, and where something else is the next step.
+    check_focus((40, 10), "2<Enter>", Focus::List);
+    check_focus(WIDE, "2G<Enter>", Focus::List);
     check_focus(WIDE, "2l1", Focus::List);
     check_focus(WIDE, "3l", Focus::List);
     check_focus(SMALL, "l", Focus::List);

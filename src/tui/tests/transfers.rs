@@ -54,6 +54,19 @@ fn the_map_is_looked_into() {
     assert_eq!(seat.looks.iter().map(|look| (look.first, look.cells)).collect::<Vec<_>>(), [(0, 96 * 16)]);
     let seat = answered(seat);
     check_picture("map_fine", &seat);
+    // What comes from a source has its colour, and so has its name.
+    let buf = seat.drawn(ColorDepth::Indexed256);
+    let theme = Theme::named("default", &[], ColorDepth::Indexed256).unwrap();
+    for (name, role) in [("nas-01", Role::Source1), ("seat-04", Role::Source2), ("seat-22", Role::Source3)] {
+        let color = theme.style(role).fg.unwrap();
+        let of_map = buf.content.iter().filter(|cell| cell.symbol() == "▀" && [cell.fg, cell.bg].contains(&color));
+        assert!(of_map.count() > 10, "{name}");
+        let named = buf.area.positions().find(|at| {
+            let text: String = (at.x..100.min(at.x + 7)).map(|x| buf[(x, at.y)].symbol()).collect();
+            at.y > 20 && text.trim_end() == name
+        });
+        assert_eq!(named.map(|at| buf[at].fg), Some(color), "{name}");
+    }
     // A part around the cursor, which goes to what is rare; then other chunks under the cursor.
     let seat = answered(answered(seat.keys("+")).keys("+"));
     check_picture("map_zoomed", &seat);

@@ -140,6 +140,7 @@ fn take_step(model: &mut Model) -> Vec<Effect> {
             model.reindex();
             go(model, Screen::Transfers);
         }
+        Step::OpenMap => return pane::enter(model),
         Step::ShowGame(game) => {
             model.library.set_filter("");
             model.library.list.seek(&game);

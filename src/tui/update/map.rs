@@ -23,6 +23,8 @@ struct Shown {
     /// How many cells it has room for.
     cells: usize,
     chunks: u32,
+    /// Whether the sources are listed below it.
+    lists_sources: bool,
 }
 
 /// Shows whose chunks are where, the other way.
@@ -76,7 +78,10 @@ pub(super) fn look(model: &mut Model) -> Option<Effect> {
         Focus::Pane => look.show_cursor(&shown.grid),
         Focus::List => look.leave(),
     }
-    let request = model.selected_transfer().and_then(|transfer| look.ask(transfer, &shown.grid, shown.cells));
+    let request = model.selected_transfer().and_then(|transfer| {
+        let of_sources = shown.lists_sources && !transfer.sources.is_empty();
+        look.ask(transfer, &shown.grid, shown.cells, of_sources)
+    });
     model.map = look;
     Some(Effect::Call { command: Command::Map(request?), subject: String::new() })
 }
@@ -109,8 +114,9 @@ fn shown(model: &Model) -> Result<Shown, &'static str> {
         return Err("Its chunks are not counted yet.");
     }
     let plan = layout::chrome(model.size)
-        .map(|chrome| layout::transfers(chrome.body, model.transfers.rows().len(), transfer.sources.len()));
-    let place = plan.and_then(|plan| plan.map).ok_or("There is no room for the map; a larger window has it.")?;
+        .map(|chrome| layout::transfers(chrome.body, model.transfers.rows().len(), transfer.sources.len()))
+        .ok_or("There is no room for the map; a larger window has it.")?;
+    let place = plan.map.ok_or("There is no room for the map; a larger window has it.")?;
     let Rect { width, height, .. } = place.cells;
     let mode = map::mode(model.setting.glyphs, model.setting.half_blocks);
     let (columns, rows) = mode.shape(width, height);
@@ -119,5 +125,6 @@ fn shown(model: &Model) -> Result<Shown, &'static str> {
         grid: MapGrid::new(&model.map.cells(transfer), mode, width, height),
         cells: columns * rows,
         chunks: transfer.chunks,
+        lists_sources: plan.sources.is_some(),
     })
 }

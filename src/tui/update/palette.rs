@@ -146,6 +146,7 @@ fn why_not(model: &Model, row: &ActionRow) -> Option<String> {
             | Step::Install { .. }
             | Step::Resume { .. }
             | Step::ShowTransfer(_)
+            | Step::OpenMap
             | Step::ShowGame(_)
             | Step::ShowGamesOf(_)
             | Step::ShowPeer(_)

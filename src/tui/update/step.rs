@@ -1,7 +1,13 @@
 //! The next step: what Enter does for what is selected. One function decides it, so that the hint bar
 //! names exactly what happens.
 
-use super::super::{action::Screen, model::Model};
+use super::{
+    super::{
+        action::Screen,
+        model::{Focus, Model},
+    },
+    pane,
+};
 use crate::api::{GameView, GetRequest, StateWord, TransferView};
 
 /// What Enter does.
@@ -32,6 +38,8 @@ pub(crate) enum Step {
     },
     /// Shows the transfer of this game.
     ShowTransfer(String),
+    /// Goes into the map of the transfer that is selected.
+    OpenMap,
     /// Shows this game in the library.
     ShowGame(String),
     /// Shows the games of the peer of this name.
@@ -51,6 +59,7 @@ impl Step {
             Self::Get { label, .. } | Self::Install { label, .. } => Some(label),
             Self::Resume { label, .. } => Some(label),
             Self::ShowTransfer(_) => Some("Show transfer"),
+            Self::OpenMap => Some("Open map"),
             Self::ShowGame(_) => Some("Show game"),
             Self::ShowGamesOf(_) => Some("Its games"),
             Self::ShowPeer(_) => Some("Show peer"),
@@ -69,7 +78,12 @@ pub(crate) fn next_step(model: &Model) -> Step {
             None => Step::None("No game is selected.".to_owned()),
         },
         Screen::Transfers => match model.selected_transfer() {
-            Some(transfer) => of_transfer(transfer),
+            Some(transfer) => {
+                let step = of_transfer(transfer);
+                // From the map one goes on to the game.
+                let first_map = model.focus == Focus::List && pane::missing(model).is_none();
+                if first_map && matches!(step, Step::ShowGame(_)) { Step::OpenMap } else { step }
+            }
             None => Step::None("Nothing is being got. Choose a game in the library and press Enter.".to_owned()),
         },
         Screen::Peers => match model.selected_peer() {
@@ -95,6 +109,7 @@ fn of_marked(model: &Model) -> Step {
             Step::Install { games: more, .. } => here.extend(more),
             Step::Resume { .. }
             | Step::ShowTransfer(_)
+            | Step::OpenMap
             | Step::ShowGame(_)
             | Step::ShowGamesOf(_)
             | Step::ShowPeer(_)

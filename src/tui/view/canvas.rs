@@ -12,6 +12,7 @@ use ratatui::{
 };
 
 use super::super::{
+    model::Focus,
     theme::{Role, Theme},
     words,
 };
@@ -48,6 +49,14 @@ impl<'a> Pen<'a> {
     /// `text`, or in ASCII `plain`.
     pub(super) fn either(self, text: &'static str, plain: &'static str) -> &'static str {
         words::either(self.level, text, plain)
+    }
+
+    /// The title of what stands beside or below a table, with a sign while the keys move in it.
+    pub(super) fn pane_title(self, focus: Focus, title: &str) -> String {
+        match focus {
+            Focus::List => title.to_owned(),
+            Focus::Pane => format!("{} {title}", self.either("▌", ">")),
+        }
     }
 
     /// The styles of a table.

@@ -18,7 +18,7 @@ use super::{
             overlay::{Overlay, Prompt, Purpose},
         },
         theme::Role,
-        update::next_step,
+        update::{Step, next_step},
         words,
     },
     canvas::{Canvas, Pen, columns},
@@ -199,12 +199,14 @@ pub(super) fn hints(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
 }
 
 /// The keys of the map while one is in it.
-fn in_map(keymap: &Keymap) -> Vec<Shown> {
+fn in_map(keymap: &Keymap, step: Option<&str>) -> Vec<Shown> {
     let moving = [Action::Out, Action::Down, Action::Up, Action::Into].map(|action| keymap.shown(action));
     let moving = Some((moving.into_iter().flatten().collect::<Vec<_>>().join(" "), "Move".to_owned(), false));
     let hint = |action: Action, pinned: bool| Some((keymap.shown(action)?, row(action).hint.to_owned(), pinned));
+    let step = keymap.shown(Action::Next).zip(step).map(|(key, label)| (key, label.to_owned(), false));
     [
         moving,
+        step,
         hint(Action::MapLayer, false),
         hint(Action::ZoomIn, false),
         hint(Action::ZoomOut, false),
@@ -214,6 +216,19 @@ fn in_map(keymap: &Keymap) -> Vec<Shown> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The keys of details that scroll while one is in them.
+fn in_pane(keymap: &Keymap, step: Option<&str>) -> Vec<Shown> {
+    let scroll = [Action::Down, Action::Up].map(|action| keymap.shown(action)).into_iter().flatten();
+    let shown = |action: Action, label: &str, pinned| Some((keymap.shown(action)?, label.to_owned(), pinned));
+    let hints = [
+        step.and_then(|label| shown(Action::Next, label, true)),
+        Some((scroll.collect::<Vec<_>>().join(" "), "Scroll".to_owned(), false)),
+        shown(Action::Back, row(Action::Back).hint, true),
+        shown(Action::Help, row(Action::Help).hint, true),
+    ];
+    hints.into_iter().flatten().collect()
 }
 
 /// Key, what it does, and whether it stays when there is no room for all.
@@ -260,17 +275,22 @@ fn current(model: &Model) -> Vec<Shown> {
         hints.push(plain("Esc", "Leave"));
         return hints;
     }
-    if model.focus == Focus::Pane && model.screen == Screen::Transfers {
-        return in_map(&model.setting.keymap);
-    }
     let keymap = &model.setting.keymap;
+    let step = next_step(model);
+    match (model.focus, model.screen) {
+        (Focus::Pane, Screen::Transfers) => return in_map(keymap, step.label()),
+        (Focus::Pane, Screen::Library | Screen::Peers | Screen::Links | Screen::Log) => {
+            return in_pane(keymap, step.label());
+        }
+        (Focus::List, _) => {}
+    }
     let mut hints: Vec<Shown> = Vec::new();
     let mut add = |action: Action, label: Option<&str>, pinned: bool| {
         // What has no key is in the palette.
         let Some(key) = keymap.shown(action) else { return };
         hints.push((key, label.unwrap_or(row(action).hint).to_owned(), pinned));
     };
-    if let Some(label) = next_step(model).label() {
+    if let Some(label) = step.label() {
         add(Action::Next, Some(label), true);
     }
     let marked = model.marked() > 0;
@@ -296,7 +316,9 @@ fn current(model: &Model) -> Vec<Shown> {
             if model.screen == Screen::Transfers && transfer.is_some() {
                 add(Action::Sooner, None, false);
                 add(Action::Later, None, false);
-                add(Action::Into, Some("Map"), false);
+                if step != Step::OpenMap {
+                    add(Action::Into, Some("Map"), false);
+                }
             }
             if !marked && (model.screen == Screen::Library && !model.library.rows().is_empty()) {
                 add(Action::Mark, None, false);

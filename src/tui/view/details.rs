@@ -8,7 +8,12 @@ use ratatui::{
 };
 
 use super::{
-    super::{layout, model::Model, theme::Role, words},
+    super::{
+        layout,
+        model::{Focus, Model},
+        theme::Role,
+        words,
+    },
     canvas::{Canvas, Pen, columns, role_of},
     map,
 };
@@ -23,7 +28,9 @@ type Pair<'m> = (Line<'m>, Line<'m>);
 /// The pane.
 pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, game: &GameView, pane: Rect) {
     let area = inner(pane);
-    canvas.text(Rect { height: 1, ..area }, "DETAILS", Role::Header);
+    let title = canvas.pen.pane_title(model.focus, "DETAILS");
+    let role = if model.focus == Focus::Pane { Role::Title } else { Role::Header };
+    canvas.text(Rect { height: 1, ..area }, &title, role);
     let lines = lines(canvas.pen, model, game, area.width);
     let rest = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let from = model.library.details_from.min(lines.len().saturating_sub(usize::from(rest.height)));

@@ -7,7 +7,7 @@ use super::{
     super::{
         layout,
         model::{
-            Focus, Model, Moment,
+            Model, Moment,
             links::Connection,
             table::{Listed, SortBy},
         },
@@ -28,8 +28,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, body: Rect) {
         table(canvas, model, plan.table);
     }
     if let Some((rule, area)) = plan.stream {
-        let inside = if model.focus == Focus::Pane { "Esc goes back" } else { "newest first" };
-        canvas.rule(rule, "came and went", inside);
+        canvas.rule(rule, &canvas.pen.pane_title(model.focus, "came and went"), "newest first");
         stream(canvas, model, Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area });
     }
 }

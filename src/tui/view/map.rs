@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use potluck_widgets::{Align, Cell, ChunkMap};
-use ratatui::{text::Line, widgets::Widget};
+use potluck_widgets::{Align, Cell, ChunkMap, Mark, bar};
+use ratatui::{style::Color, text::Line, widgets::Widget};
 
 use super::{
     super::{
@@ -17,7 +17,7 @@ use super::{
     },
     canvas::{Canvas, Pen, columns},
 };
-use crate::api::{ChunksView, MapCell, TransferView};
+use crate::api::{ChunksView, MapCell, SourceView, TransferView};
 
 /// From so many holders on, who they are tells nothing.
 const NAMED_HOLDERS_MAX: u8 = 3;
@@ -32,16 +32,42 @@ pub(super) fn line(pen: Pen<'_>, transfer: &TransferView, width: u16) -> Line<'s
     ChunkMap::new(&cells).mode(mode).styles(pen.map_styles()).line(width)
 }
 
+/// The role of a source that has a colour of its own.
+pub(super) fn source_role(coloured: &[&str], peer: &str) -> Option<Role> {
+    const ROLES: [Role; map::COLOURED_SOURCES] =
+        [Role::Source1, Role::Source2, Role::Source3, Role::Source4, Role::Source5, Role::Source6];
+    coloured.iter().zip(ROLES).find(|(known, _)| **known == peer).map(|(_, role)| role)
+}
+
+/// What a source holds, in one line: its own map where that is known, else how much.
+pub(super) fn held(pen: Pen<'_>, model: &Model, source: &SourceView, width: u16) -> Line<'static> {
+    let known = if source.holds == 100 { None } else { model.map.held_by(&source.peer) };
+    match known {
+        Some(cells) => ChunkMap::new(&cells).mode(map::mode(pen.level, false)).styles(pen.map_styles()).line(width),
+        None => Line::from(pen.span(bar(u64::from(source.holds), 100, width, pen.level), Role::MapHave)),
+    }
+}
+
 /// The map in its place, with what its cells mean and what is under the cursor.
 pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, transfer: &TransferView, plan: &MapPlan) {
     let pen = canvas.pen;
     let cells = model.map.cells(transfer);
     let area = plan.cells;
-    let map = ChunkMap::new(&cells).mode(map::mode(pen.level, model.setting.half_blocks)).styles(pen.map_styles());
+    let coloured = map::coloured(transfer);
+    let tint = |cell: &Cell| {
+        // What is here came from whoever; what is coming comes from somebody.
+        let comes = model.map.layer == Layer::Mine && cell.mark() == Mark::Coming;
+        let peer = comes.then(|| model.map.coming_from(cell.first))??;
+        pen.style(source_role(&coloured, peer)?).fg.filter(|colour| *colour != Color::Reset)
+    };
+    let map = ChunkMap::new(&cells)
+        .mode(map::mode(pen.level, model.setting.half_blocks))
+        .styles(pen.map_styles())
+        .tint(&tint);
     let under = model.map.cursor().and_then(|chunk| map.grid(area.width, area.height).cell_of(chunk));
     let name = format!("{} {}", transfer.title, transfer.version);
     let shown = map.capacity(area.width, area.height).min(cells.len());
-    canvas.rule(plan.rule, &name, &caption(pen, &model.map, transfer, shown));
+    canvas.rule(plan.rule, &pen.pane_title(model.focus, &name), &caption(pen, &model.map, transfer, shown));
     if cells.is_empty() {
         let dots = ".".repeat(usize::from(area.width));
         for row in area.rows() {

@@ -1,12 +1,12 @@
 //! The transfers: the queue, the chunk map of the selected one, and where it comes from.
 
-use potluck_widgets::{Align, Column, GlyphLevel, Row, Scroll, Table, bar, column_widths};
+use potluck_widgets::{Align, Column, GlyphLevel, Row, Scroll, Table, column_widths};
 use ratatui::{layout::Rect, text::Line};
 
 use super::{
     super::{
         layout,
-        model::{Model, is_moving, table::SortBy},
+        model::{self, Model, is_moving, table::SortBy},
         theme::Role,
         words,
     },
@@ -145,6 +145,7 @@ fn source_table(canvas: &mut Canvas<'_>, model: &Model, transfer: &TransferView,
     let pen = canvas.pen;
     let mut sources: Vec<&SourceView> = transfer.sources.iter().collect();
     sources.sort_by(|a, b| b.bps.cmp(&a.bps).then(b.bytes.cmp(&a.bytes)).then(a.name.cmp(&b.name)));
+    let coloured = model::map::coloured(transfer);
     let bytes: u64 = sources.iter().map(|source| source.bytes).sum();
     let rows = usize::from(area.height.saturating_sub(1));
     let offset = model.transfers.details_from.min(sources.len().saturating_sub(rows));
@@ -161,9 +162,9 @@ fn source_table(canvas: &mut Canvas<'_>, model: &Model, transfer: &TransferView,
         let coming = if source.coming > 0 { words::size(source.coming) } else { String::new() };
         let up = if up > 0 { words::rate(up) } else { pen.either("–", "-").to_owned() };
         Row::new([
-            Line::from(pen.span(source.name.as_str(), Role::Text)),
+            Line::from(pen.span(source.name.as_str(), map::source_role(&coloured, &source.peer).unwrap_or(Role::Text))),
             Line::from(pen.span(holds, Role::Text)),
-            Line::from(pen.span(bar(u64::from(source.holds), 100, widths[2], pen.level), Role::MapHave)),
+            map::held(pen, model, source, widths[2]),
             Line::from(pen.span(words::rate(source.bps), Role::Text)),
             Line::from(pen.span(share_bar(source.bytes, bytes, widths[4], pen.level), Role::GraphDown)),
             Line::from(pen.span(if bytes > 0 { format!("{share} %") } else { String::new() }, Role::Text)),
