@@ -23,6 +23,7 @@ mod settings;
 mod status;
 mod table;
 mod transfers;
+mod update;
 mod verify;
 mod words;
 
@@ -180,6 +181,7 @@ async fn carry_out(args: Args, launcher: &impl Launcher, console: &mut Console) 
             reach.over(console, async |session, console| transfers::run(session, wait, console).await).await
         }
         Some(Verb::Get(get)) => get::run(&get, &reach, console).await,
+        Some(Verb::Update { games }) => get::update(games, &reach, console).await,
         Some(Verb::Add(add)) => {
             add.check()?;
             reach.over(console, async |session, console| add::run(session, &add, console).await).await

@@ -61,8 +61,8 @@ pub enum Command {
         /// Id or title.
         game: String,
     },
-    /// Make a game that is here playable, or bring what is installed up to it; answered with [`Reply::Done`]
-    /// when it is ready. What was installed before stays playable until then.
+    /// Make a game that is here playable, or bring what is installed up to it; answered with
+    /// [`Reply::Installed`] when it is ready. What was installed before stays playable until then.
     Install {
         /// Id or title.
         game: String,
@@ -291,6 +291,19 @@ pub enum Reply {
         /// The version.
         version: String,
     },
+    /// A game can be played.
+    Installed {
+        /// A sentence about it.
+        message: String,
+        /// The GameId.
+        game: String,
+        /// The ContentId.
+        content: String,
+        /// Files of the user's that came along, by their paths in the root; at most [`OWN_FILES_MAX`].
+        kept: Vec<String>,
+        /// Where files are now that the user had added or changed; likewise.
+        set_aside: Vec<String>,
+    },
     /// A folder is now a game of the library.
     Added(Added),
     /// What a check found.
@@ -313,6 +326,9 @@ pub enum Reply {
     /// What a peer has and lacks.
     Compared(CompareView),
 }
+
+/// Paths of the user's own files in one list of an answer or event; the sentence with it counts them all.
+pub const OWN_FILES_MAX: usize = 1_000;
 
 /// Part of the chunk map of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -91,6 +91,10 @@ pub enum EventKind {
         /// Where the other bytes came from, to the last one; a snapshot may never show that.
         #[serde(default)]
         sources: Vec<super::SourceView>,
+        /// Where files of the payload are now that the user had changed, by their paths in the root; at most
+        /// [`super::OWN_FILES_MAX`].
+        #[serde(default)]
+        set_aside: Vec<String>,
     },
     /// A game became playable.
     Installed {
@@ -98,7 +102,10 @@ pub enum EventKind {
         game: String,
         /// ContentId of what was installed.
         content: String,
-        /// Where the files are now that the user had added or changed in its predecessor, by their paths in the root.
+        /// Files of the user's that came along, by their paths in the root; at most [`super::OWN_FILES_MAX`].
+        #[serde(default)]
+        kept: Vec<String>,
+        /// Where files are now that the user had added or changed in its predecessor; likewise.
         #[serde(default)]
         set_aside: Vec<String>,
     },

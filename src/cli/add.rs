@@ -35,6 +35,7 @@ pub(super) async fn run(session: &Session, add: &args::Add, console: &mut Consol
             | Reply::Manifest { .. }
             | Reply::Map(_)
             | Reply::Without(_)
+            | Reply::Installed { .. }
             | Reply::Compared(_)) => super::orders::report(&reply, console)?,
         }
     }

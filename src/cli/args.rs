@@ -118,6 +118,17 @@ pub(super) enum Verb {
     /// Ends when they are here, every byte verified. What is verified when it is interrupted is kept
     /// for the next time.
     Get(Get),
+    /// Bring games up to the newest build
+    ///
+    /// Without a name all that are behind a build that somebody vouches for. What is installed is installed anew; the old
+    /// build stays playable until the new one takes its place. Files that the catalog names as `keep` come along, and what
+    /// you changed elsewhere is kept in `.potluck/replaced/` of the game; both are listed. `potluck get --content` goes to
+    /// any other build, older ones too.
+    Update {
+        /// Ids or titles
+        #[arg(value_name = "GAME")]
+        games: Vec<String>,
+    },
     /// Put folders or archive files into the library
     ///
     /// They are copied, without using space twice where the file system can do that; a folder that

@@ -15,6 +15,7 @@ use super::{
     Console, Exit, Launcher, args,
     exit::Failure,
     session::{Interrupt, Reach, Session},
+    update,
 };
 use crate::{
     api::{AfterGet, Command, Event, Events, GetRequest, Handle, Missed, Reply, Snapshot, SourceView, Stopped},
@@ -32,25 +33,60 @@ const FIND_ATTACHED: Duration = Duration::from_secs(3);
 /// Between two tries.
 const FIND_PAUSE: Duration = Duration::from_millis(250);
 
+/// What to do beside getting.
+#[derive(Debug, Clone, Copy, Default)]
+struct Manner {
+    /// Keep sharing afterwards.
+    stay: bool,
+    /// Return when it is in the queue.
+    no_wait: bool,
+}
+
+/// What is meant.
+enum Wish {
+    /// These.
+    Games(Vec<GetRequest>),
+    /// What brings these games, or all, up to date.
+    Updates(Vec<String>),
+}
+
 pub(super) async fn run(
     get: &args::Get,
     reach: &Reach<'_, impl Launcher>,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let names = names(get)?;
-    let session = if get.no_wait { running(reach).await? } else { reach.session(console).await? };
+    let manner = Manner { stay: get.stay, no_wait: get.no_wait };
+    carry_out(Wish::Games(requests(get)?), manner, reach, console).await
+}
+
+/// `update`.
+pub(super) async fn update(
+    games: Vec<String>,
+    reach: &Reach<'_, impl Launcher>,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    carry_out(Wish::Updates(games), Manner::default(), reach, console).await
+}
+
+async fn carry_out(
+    wish: Wish,
+    manner: Manner,
+    reach: &Reach<'_, impl Launcher>,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let session = if manner.no_wait { running(reach).await? } else { reach.session(console).await? };
     let mut interrupt = Interrupt::new()?;
     let getting = async |session: &Session| {
         let result = tokio::select! {
             biased;
-            result = get_all(session, get, &names, console) => Some(result),
+            result = get_all(session, wish, manner, console) => Some(result),
             () = interrupt.wait() => None,
         };
         let Some(result) = result else {
             console.note("Stopped. What is verified is kept; the same command goes on from there.");
             return Ok(Exit::Interrupted);
         };
-        if session.own && get.stay {
+        if session.own && manner.stay {
             console.note("Sharing until you press Ctrl-C.");
             interrupt.wait().await;
         } else {
@@ -74,7 +110,7 @@ async fn running(reach: &Reach<'_, impl Launcher>) -> Result<Session, Failure> {
     }
 }
 
-fn names(get: &args::Get) -> Result<Vec<String>, Failure> {
+fn requests(get: &args::Get) -> Result<Vec<GetRequest>, Failure> {
     let mut names = get.games.clone();
     if let Some(list) = &get.list {
         names.extend(config::read_games_list(list)?);
@@ -85,49 +121,69 @@ fn names(get: &args::Get) -> Result<Vec<String>, Failure> {
     if names.len() > 1 && (get.version.is_some() || get.content.is_some()) {
         return Err(Failure::usage("--version and --content are for one game; get the others one by one"));
     }
-    Ok(names)
+    let request = |game| GetRequest {
+        game,
+        version: get.version.clone(),
+        content: get.content.clone(),
+        from: get.from.clone(),
+        after: if get.install { AfterGet::Install } else { AfterGet::Nothing },
+    };
+    Ok(names.into_iter().map(request).collect())
 }
 
 /// Asks for everything, waits for everything, and reports.
-async fn get_all(session: &Session, get: &args::Get, names: &[String], console: &mut Console) -> Result<Exit, Failure> {
-    // What is known a moment after the start is not the whole room; one build is the same from anybody.
-    if get.content.is_none() {
-        session.gather().await;
+async fn get_all(session: &Session, wish: Wish, manner: Manner, console: &mut Console) -> Result<Exit, Failure> {
+    let requests = match wish {
+        Wish::Games(requests) => {
+            // What is known a moment after the start is not the whole room; one build is the same from anybody.
+            if requests.iter().any(|request| request.content.is_none()) {
+                session.gather().await;
+            }
+            requests
+        }
+        Wish::Updates(names) => {
+            session.gather().await;
+            update::requests(&session.snapshot(), &names)?
+        }
+    };
+    if requests.is_empty() && !console.json {
+        console.say("Nothing here is behind.")?;
+        return Ok(Exit::Done);
     }
     let deadline = Instant::now() + if session.own { FIND_OWN } else { FIND_ATTACHED };
     let mut watch = Watch::new(session);
     let mut failures: Vec<(String, Failure)> = Vec::new();
-    for name in names {
-        match ask_for(session, get, name, deadline, console).await {
+    for request in &requests {
+        match ask_for(session, request, deadline, console).await {
             Ok(want) => {
                 if !console.json {
                     console.say(&want.announcement())?;
                 }
                 watch.wants.push(want);
             }
-            Err(failure) if names.len() == 1 => return Err(failure),
+            Err(failure) if requests.len() == 1 => return Err(failure),
             Err(failure) => {
-                console.note(&format!("potluck: {name}: {}", failure.message));
-                failures.push((name.clone(), failure));
+                console.note(&format!("potluck: {}: {}", request.game, failure.message));
+                failures.push((request.game.clone(), failure));
             }
         }
     }
-    if !get.no_wait {
+    if !manner.no_wait {
         watch.until_settled(console).await?;
     }
     let mut exits: Vec<Exit> = failures.iter().map(|(_, failure)| failure.exit).collect();
     for want in &watch.wants {
-        exits.push(want.exit(get.no_wait));
-        for sentence in [want.sentence(), want.installation()].into_iter().flatten() {
-            if console.json {
-                continue;
-            }
-            if want.exit(get.no_wait) == Exit::Done { console.say(&sentence)? } else { console.note(&sentence) }
+        exits.push(want.exit(manner.no_wait));
+        if console.json {
+            continue;
+        }
+        for line in want.report() {
+            if want.exit(manner.no_wait) == Exit::Done { console.say(&line)? } else { console.note(&line) }
         }
     }
     if console.json {
         console.document(&document(&watch.wants, &failures))?;
-    } else if session.own && !get.stay && watch.wants.iter().any(Want::has_come) {
+    } else if session.own && !manner.stay && watch.wants.iter().any(Want::has_come) {
         console.say("Done. Not sharing any more; --stay keeps sharing.")?;
     }
     Ok(exits.into_iter().find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done))
@@ -136,25 +192,17 @@ async fn get_all(session: &Session, get: &args::Get, names: &[String], console: 
 /// Asks for one game, again and again while nobody is known to have it.
 async fn ask_for(
     session: &Session,
-    get: &args::Get,
-    name: &str,
+    request: &GetRequest,
     deadline: Instant,
     console: &mut Console,
 ) -> Result<Want, Failure> {
-    let request = GetRequest {
-        game: name.to_owned(),
-        version: get.version.clone(),
-        content: get.content.clone(),
-        from: get.from.clone(),
-        after: if get.install { AfterGet::Install } else { AfterGet::Nothing },
-    };
     let mut told = false;
     loop {
         match session.call(Command::Get(request.clone())).await {
             Ok(reply) => return Want::of(reply, request.after),
             Err(failure) if failure.exit == Exit::NotFound && Instant::now() < deadline => {
                 if !told {
-                    console.note(&format!("Looking for {name} in the room…"));
+                    console.note(&format!("Looking for {} in the room…", request.game));
                     told = true;
                 }
                 sleep(FIND_PAUSE).await;

@@ -36,6 +36,7 @@ pub(super) async fn run(session: &Session, game: String, b3sum: bool, console: &
         reply @ (Reply::Done { .. }
         | Reply::Queued { .. }
         | Reply::AlreadyHere { .. }
+        | Reply::Installed { .. }
         | Reply::Added(_)
         | Reply::Verified(_)
         | Reply::Map(_)

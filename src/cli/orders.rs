@@ -1,7 +1,7 @@
 //! Commands that are one order to the runtime and one sentence back: pause, resume, cancel, pin,
 //! unpin, trust, block, limit, quiet, connect.
 
-use super::{Console, Exit, args::Order, exit::Failure, session::Session};
+use super::{Console, Exit, args::Order, exit::Failure, get::busy, session::Session, words};
 use crate::{
     api::{Command, Reply},
     config,
@@ -37,7 +37,8 @@ pub(super) async fn run(session: &Session, order: Command, console: &mut Console
     } else {
         session.scanned().await;
     }
-    let reply = session.call(order).await?;
+    let takes_time = matches!(order, Command::Install { .. } | Command::Uninstall { .. });
+    let reply = if takes_time { busy(session, order, console).await? } else { session.call(order).await? };
     report(&reply, console)?;
     Ok(Exit::Done)
 }
@@ -51,6 +52,10 @@ pub(super) fn report(reply: &Reply, console: &mut Console) -> Result<(), Failure
         Reply::Done { message } => console.say(message),
         Reply::Queued { game, version, .. } => console.say(&format!("{game} {version} is in the queue.")),
         Reply::AlreadyHere { game, version, .. } => console.say(&format!("{game} {version} is here already.")),
+        Reply::Installed { message, kept, set_aside, .. } => {
+            console.say(message)?;
+            words::own_files(kept, set_aside).iter().try_for_each(|line| console.say(line))
+        }
         Reply::Added(added) => console.say(&format!("{} {} is in the library.", added.game, added.version)),
         Reply::Verified(report) => console.say(&format!("{} was checked.", report.game)),
         Reply::Manifest { json, .. } => console.text(json),

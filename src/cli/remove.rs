@@ -1,6 +1,6 @@
 //! `remove`: says what is lost and who else has it, asks, and deletes.
 
-use super::{Console, Exit, exit::Failure, orders::report, session::Session, words};
+use super::{Console, Exit, exit::Failure, get::busy, orders::report, session::Session, words};
 use crate::api::{Candidate, Command, GameView, Snapshot};
 
 pub(super) async fn run(session: &Session, game: &str, yes: bool, console: &mut Console) -> Result<Exit, Failure> {
@@ -21,7 +21,7 @@ pub(super) async fn run(session: &Session, game: &str, yes: bool, console: &mut 
     } else if !console.json {
         console.note(&loss);
     }
-    let reply = session.call(Command::Remove { game: game.id.clone() }).await?;
+    let reply = busy(session, Command::Remove { game: game.id.clone() }, console).await?;
     report(&reply, console)?;
     Ok(Exit::Done)
 }

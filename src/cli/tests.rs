@@ -156,6 +156,7 @@ async fn get_waits_for_the_commit_and_accounts_for_every_byte() {
             version: "1".into(),
             reused: 100,
             sources: vec![source("p1", 1_000), source("p2", 0)],
+            set_aside: Vec::new(),
         };
         // The fact may overtake the answer.
         end.events.send(Event { at_ms: 1, level: Level::Done, text: "done".into(), kind }).unwrap();

@@ -24,6 +24,7 @@ pub(super) async fn run(session: &Session, game: &str, repair: bool, console: &m
         reply @ (Reply::Done { .. }
         | Reply::Queued { .. }
         | Reply::AlreadyHere { .. }
+        | Reply::Installed { .. }
         | Reply::Added(_)
         | Reply::Manifest { .. }
         | Reply::Map(_)

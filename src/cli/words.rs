@@ -49,6 +49,22 @@ pub(super) fn thousands(number: u64) -> String {
     grouped.collect()
 }
 
+/// Files of the user's own that an installation met, a line each; the rest is counted.
+pub(super) fn own_files(kept: &[String], set_aside: &[String]) -> Vec<String> {
+    let named = |what: &str, paths: &[String]| {
+        let more = paths.len().saturating_sub(OWN_FILES_NAMED);
+        let mut lines: Vec<String> = paths.iter().take(OWN_FILES_NAMED).map(|path| format!("{what}: {path}")).collect();
+        if more > 0 {
+            lines.push(format!("{what}: {} more", count(more as u64, "file")));
+        }
+        lines
+    };
+    [named("came along", kept), named("set aside", set_aside)].concat()
+}
+
+/// Lines of one kind in [`own_files`]; `--json` has more.
+const OWN_FILES_NAMED: usize = 20;
+
 /// `Getting 43 %`, `Waiting: disk full, 3.2 GB short`.
 pub(super) fn state(word: StateWord, percent: Option<u8>, reason: &str) -> String {
     let mut text = word.word().to_owned();

@@ -77,3 +77,52 @@ fn an_installation_that_fails_is_told_and_leaves_the_game_downloaded() {
     wait_for_state(&guest, "broken", "ready");
     super::wait_until("nothing is said of the failure", || game(&guest, "broken")["reason"] == "");
 }
+
+#[test]
+fn an_update_installs_what_was_installed_and_lists_what_is_the_players() {
+    let host = host_of(&[("quux", &[("bin/run", 10), ("data/pak0.pk3", 2 * CHUNK)])]);
+    let mut guest = Seat::new();
+    fs::create_dir_all(guest.home()).unwrap();
+    fs::write(guest.home().join("catalog.toml"), "[games.quux]\nkeep = [\"saves\"]\n").unwrap();
+    guest.serve(&["--peer", &host.addr().to_string()]);
+    wait_for_game(&guest, "quux");
+    guest.does(&["trust", host.peer()]);
+    guest.does(&["get", "--install", "quux"]);
+    let said = guest.does(&["update"]);
+    assert!(said.stdout.contains("Nothing here is behind"), "{said:?}");
+    let said = guest.does(&["update", "quux"]);
+    assert!(said.stdout.contains("quux 1.0 is here already"), "{said:?}");
+    let local = guest.game("quux").join("local");
+    fs::create_dir_all(local.join("saves")).unwrap();
+    fs::write(local.join("saves/1"), "level 3").unwrap();
+    fs::write(local.join("mine.cfg"), "my own").unwrap();
+    fs::write(guest.game("quux").join("bin/run"), "my own build").unwrap();
+
+    add(&host, "quux", "1.1", 9, &[("bin/run", 12), ("data/pak0.pk3", 2 * CHUNK)]);
+    super::wait_until("the new build is known", || game(&guest, "quux")["update"]["version"] == "1.1");
+    let answer = document(&guest.does(&["update", "--json"]));
+    let got = &answer["games"][0];
+    assert_eq!((&got["version"], &got["installed"]), (&"1.1".into(), &true.into()), "{answer}");
+    assert_eq!(got["kept"], serde_json::json!(["local/saves/1"]), "{answer}");
+    let aside = super::rows(got, "set_aside");
+    let names: Vec<&str> = aside.iter().filter_map(|path| path.as_str()).collect();
+    assert!(names.len() == 2 && names[0].ends_with("/bin/run") && names[1].ends_with("/local/mine.cfg"), "{answer}");
+    for (path, text) in names.iter().zip(["my own build", "my own"]) {
+        assert_eq!(fs::read_to_string(guest.game("quux").join(path)).unwrap(), text);
+    }
+    assert_eq!(fs::read_to_string(local.join("saves/1")).unwrap(), "level 3");
+    assert_eq!(fs::read(local.join("bin/run")).unwrap(), fs::read(host.game("quux").join("bin/run")).unwrap());
+
+    // Back to the build before is the same, as long as somebody has it.
+    let keeper = guest_of(&host);
+    add(&keeper, "quux", "1.0", 1, &[("bin/run", 10), ("data/pak0.pk3", 2 * CHUNK)]);
+    let builds = || super::rows(&game(&guest, "quux"), "builds");
+    guest.does(&["connect", &keeper.addr().to_string()]);
+    super::wait_until("the old build is known", || builds().len() == 2);
+    let old = builds().into_iter().find(|build| build["version"] == "1.0").unwrap();
+    guest.does(&["get", "--install", "--content", old["content"].as_str().unwrap(), "quux"]);
+    assert_eq!(fs::read(local.join("bin/run")).unwrap(), fs::read(keeper.game("quux").join("bin/run")).unwrap());
+    assert_eq!(fs::read_to_string(local.join("saves/1")).unwrap(), "level 3");
+    let missing = guest.run(&["update", "nothing-here"]);
+    assert_eq!(missing.code, Some(3), "{missing:?}");
+}

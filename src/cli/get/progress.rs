@@ -8,7 +8,7 @@ use tokio::time::interval;
 
 use super::want::Want;
 use crate::{
-    api::{Command, Reply, StateWord},
+    api::{Command, GameView, Reply, Snapshot, StateWord},
     cli::{Console, exit::Failure, session::Session, words},
     types::clean,
 };
@@ -82,35 +82,42 @@ impl Drop for Progress {
     }
 }
 
-/// Carries out a command that may read a whole game, and shows meanwhile what is being read.
-pub(in crate::cli) async fn busy(session: &Session, command: Command, console: &Console) -> Result<Reply, Failure> {
-    if !console.errors_are_terminal {
-        return session.call(command).await;
-    }
-    let spinner = ProgressBar::new_spinner();
-    spinner.set_style(style("{spinner} {msg}"));
+/// Carries out a command that may read or write a whole game, and shows meanwhile how far it is.
+pub(in crate::cli) async fn busy(session: &Session, command: Command, console: &mut Console) -> Result<Reply, Failure> {
+    let bar = console.errors_are_terminal.then(|| ProgressBar::new(100));
+    let mut tick = interval(if bar.is_some() { BAR_EVERY } else { LINE_EVERY });
+    // The first tick comes at once, and nothing has happened yet.
+    tick.tick().await;
     let mut call = pin!(session.call(command));
-    let mut tick = interval(Duration::from_millis(100));
     let reply = loop {
         tokio::select! {
             biased;
             reply = &mut call => break reply,
-            _ = tick.tick() => {
-                spinner.set_message(clean(&being_read(session), MESSAGE_CHARS_MAX));
-                spinner.tick();
-            }
+            _ = tick.tick() => show_work(&session.snapshot(), bar.as_ref(), console),
         }
     };
-    spinner.finish_and_clear();
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
     reply
 }
 
-fn being_read(session: &Session) -> String {
-    let snapshot = session.snapshot();
-    let reading = snapshot.games.iter().filter(|game| game.state == StateWord::Checking);
-    let words: Vec<String> =
-        reading.map(|game| format!("{} {}", game.id, words::state(game.state, game.percent, ""))).collect();
-    words.join("  ")
+/// How often a bar is drawn, and a line printed.
+const BAR_EVERY: Duration = Duration::from_millis(100);
+const LINE_EVERY: Duration = Duration::from_secs(1);
+
+fn show_work(snapshot: &Snapshot, bar: Option<&ProgressBar>, console: &mut Console) {
+    let at_work = |game: &&GameView| matches!(game.state, StateWord::Checking | StateWord::Installing);
+    let games: Vec<&GameView> = snapshot.games.iter().filter(at_work).collect();
+    let line = |game: &&GameView| format!("{}: {}", game.id, words::state(game.state, game.percent, &game.reason));
+    let Some(bar) = bar else {
+        return games.iter().for_each(|game| console.note(&line(game)));
+    };
+    let percent = games.first().and_then(|game| game.percent);
+    bar.set_style(style(if percent.is_some() { "[{bar:24}] {msg}" } else { "{spinner} {msg}" }));
+    bar.set_position(percent.unwrap_or(0).into());
+    bar.set_message(clean(&games.iter().map(line).collect::<Vec<_>>().join("  "), MESSAGE_CHARS_MAX));
+    bar.tick();
 }
 
 fn style(template: &str) -> ProgressStyle {

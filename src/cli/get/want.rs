@@ -27,10 +27,20 @@ pub(super) struct Want {
     after: AfterGet,
     /// How far its installation is, as it was seen last: percent and what is done.
     installing: Option<(Option<u8>, String)>,
-    /// How its installation ended: where the user's own files are now, or why it is as before.
-    installed: Option<Result<Vec<String>, String>>,
+    /// How its installation ended: files of the user's that came along and that are elsewhere now, or why it is as
+    /// before.
+    installed: Option<Result<OwnFiles, String>>,
+    /// Where files of the payload are now that the user had changed.
+    set_aside: Vec<String>,
     /// For how many seconds it has looked like this outcome.
     doubt: Option<(Doubt, u8)>,
+}
+
+/// Files of the user's own, by their paths in the root.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct OwnFiles {
+    kept: Vec<String>,
+    set_aside: Vec<String>,
 }
 
 /// What it looks like, and may not be.
@@ -72,6 +82,7 @@ impl Want {
             Reply::Queued { game, content, version, size } => (None, (game, content, version, size)),
             Reply::AlreadyHere { game, content, version } => (Some(Outcome::AlreadyHere), (game, content, version, 0)),
             Reply::Done { .. }
+            | Reply::Installed { .. }
             | Reply::Added(_)
             | Reply::Verified(_)
             | Reply::Manifest { .. }
@@ -98,6 +109,7 @@ impl Want {
             after: AfterGet::Nothing,
             installing: None,
             installed: None,
+            set_aside: Vec::new(),
             doubt: None,
         }
     }
@@ -125,13 +137,16 @@ impl Want {
 
     pub(super) fn on_event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::Downloaded { game, content, reused, sources, .. }
+            EventKind::Downloaded { game, content, reused, sources, set_aside, .. }
                 if *content == self.content || self.is_repair() && *game == self.game =>
             {
                 self.outcome = Some(Outcome::Here { reused: *reused, sources: sources.clone() });
+                self.set_aside.clone_from(set_aside);
             }
-            EventKind::Installed { game, content, set_aside } if *game == self.game && *content == self.content => {
-                self.installed = Some(Ok(set_aside.clone()));
+            EventKind::Installed { game, content, kept, set_aside }
+                if *game == self.game && *content == self.content =>
+            {
+                self.installed = Some(Ok(OwnFiles { kept: kept.clone(), set_aside: set_aside.clone() }));
             }
             EventKind::InstallFailed { game, reason } if *game == self.game && self.is_to_be_installed() => {
                 self.installed = Some(Err(reason.clone()));
@@ -197,7 +212,7 @@ impl Want {
             | StateWord::Offline => return None,
         }
         if game.installed.as_ref() == Some(&self.content) {
-            self.installed = Some(Ok(Vec::new()));
+            self.installed = Some(Ok(OwnFiles::default()));
             return None;
         }
         let why = if game.reason.is_empty() { "it was not installed" } else { &game.reason };
@@ -277,18 +292,23 @@ impl Want {
         Some((100, u64::from(percent.unwrap_or(0)), state))
     }
 
-    /// What is said of how its installation ended.
-    pub(super) fn installation(&self) -> Option<String> {
-        match self.installed.as_ref()? {
-            Ok(set_aside) => {
-                let aside: String = set_aside.iter().map(|path| format!("\nYours, kept: {path}")).collect();
-                Some(format!("{} {} is ready to play.{aside}", self.game, self.version))
+    /// What is said at its end, a line each.
+    pub(super) fn report(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.sentence().into_iter().collect();
+        lines.extend(words::own_files(&[], &self.set_aside));
+        let name = format!("{} {}", self.game, self.version);
+        match &self.installed {
+            None => {}
+            Some(Ok(OwnFiles { kept, set_aside })) => {
+                lines.push(format!("{name} is ready to play."));
+                lines.extend(words::own_files(kept, set_aside));
             }
-            Err(reason) => Some(format!("{} {} was not installed: {reason}", self.game, self.version)),
+            Some(Err(reason)) => lines.push(format!("{name} was not installed: {reason}")),
         }
+        lines
     }
 
-    /// What is said at its end.
+    /// How it came, or why it did not.
     pub(super) fn sentence(&self) -> Option<String> {
         let name = format!("{} {}", self.game, self.version);
         match self.outcome.as_ref()? {
@@ -336,6 +356,7 @@ impl Want {
             Some(Outcome::Cancelled) => ("cancelled", None),
         };
         let (reused, sources) = self.account();
+        let own = self.installed.as_ref().and_then(|installed| installed.as_ref().ok());
         json!({
             "game": self.game,
             "version": self.version,
@@ -344,7 +365,8 @@ impl Want {
             "result": result,
             "reason": reason,
             "installed": matches!(self.installed, Some(Ok(_))),
-            "set_aside": self.installed.as_ref().and_then(|installed| installed.as_ref().ok()),
+            "kept": own.map(|own| &own.kept),
+            "set_aside": self.set_aside.iter().chain(own.iter().flat_map(|own| &own.set_aside)).collect::<Vec<_>>(),
             "reused": reused,
             "fetched": sources.iter().map(|source| source.bytes).sum::<u64>(),
             "sources": sources.iter().map(source).collect::<Vec<Value>>(),
@@ -416,14 +438,14 @@ mod tests {
 
     /// What is believed after these seconds of what the library shows of a game that is here: `d` downloaded, `i`
     /// installing, `o` another build is ready, `r` this one is; `F` and `R` are the events.
-    fn check_install(seconds: &str, expect: Option<Result<Vec<String>, String>>) {
+    fn check_install(seconds: &str, expect: Option<Result<OwnFiles, String>>) {
         let mut want = queued(AfterGet::Install);
         want.outcome = Some(Outcome::AlreadyHere);
         for letter in seconds.chars() {
             let (game, content) = ("x".to_owned(), "c0".to_owned());
             let kind = match letter {
                 'F' => Some(EventKind::InstallFailed { game, reason: "no".into() }),
-                'R' => Some(EventKind::Installed { game, content, set_aside: vec!["a".into()] }),
+                'R' => Some(EventKind::Installed { game, content, kept: vec!["a".into()], set_aside: Vec::new() }),
                 _ => None,
             };
             if let Some(kind) = kind {
@@ -449,8 +471,8 @@ mod tests {
     fn an_installation_is_waited_for() {
         check_install("", None);
         check_install("didid", None);
-        check_install("ir", Some(Ok(Vec::new())));
-        check_install("iR", Some(Ok(vec!["a".into()])));
+        check_install("ir", Some(Ok(OwnFiles::default())));
+        check_install("iR", Some(Ok(OwnFiles { kept: vec!["a".into()], set_aside: Vec::new() })));
         check_install("iF", Some(Err("no".into())));
         check_install("idd", Some(Err("why".into())));
         check_install("ioo", Some(Err("why".into())));

@@ -24,7 +24,8 @@ const FOLDER_ENTRIES_MAX: usize = 400_000;
 /// Folders in folders; what is deeper was made by something that went round in circles.
 const DEPTH_MAX: usize = 128;
 
-/// Called with the bytes unpacked since the last call and the file at work; says whether to go on.
+/// Called with the bytes unpacked since the last call and the file at work, which is empty when everything is unpacked
+/// and takes its place; says whether to go on.
 pub(crate) type Progress<'p> = dyn FnMut(u64, &str) -> ControlFlow<()> + 'p;
 
 /// Makes the files of a playable game in an empty folder of the root.
@@ -44,6 +45,8 @@ pub(crate) trait Unpack {
 pub(crate) struct Installed {
     /// The build it is.
     pub(crate) content: ContentId,
+    /// What came along out of its predecessor, by its path in the root.
+    pub(crate) kept: Vec<String>,
     /// What the user had added or changed in its predecessor, by its path in the root now.
     pub(crate) set_aside: Vec<String>,
 }
@@ -64,20 +67,24 @@ pub(crate) fn install(
     let staging = LocalFolder::Staging.path();
     let made = unpack.unpack(root, manifest, staging, progress).and_then(|()| {
         machine.unpacked = record(root, LocalFolder::Staging)?;
-        if found.local == Whose::Ours {
-            carry_over(root, keep, &mut machine.unpacked, progress)?;
-        }
-        Ok(())
+        let kept = match found.local {
+            Whose::Ours => carry_over(root, keep, &mut machine.unpacked, progress)?,
+            Whose::Nobody | Whose::Foreign => Vec::new(),
+        };
+        if progress(0, "").is_break() { Err(InstallError::Cancelled) } else { Ok(kept) }
     });
-    if let Err(error) = made {
-        // The first error is the one that matters; what cannot be dropped now is dropped at the next start.
-        if let Err(second) = machine.run(&install::unstage()) {
-            tracing::warn!(%second, "what was unpacked cannot be deleted");
+    let kept = match made {
+        Ok(kept) => kept,
+        Err(error) => {
+            // The first error is the one that matters; what cannot be dropped now is dropped at the next start.
+            if let Err(second) = machine.run(&install::unstage()) {
+                tracing::warn!(%second, "what was unpacked cannot be deleted");
+            }
+            return Err(error);
         }
-        return Err(error);
-    }
+    };
     machine.run(&install::swap(content))?;
-    Ok(Installed { content, set_aside: machine.set_aside })
+    Ok(Installed { content, kept, set_aside: machine.set_aside })
 }
 
 /// Takes `local/` away and keeps the payload. What the user added to it or changed is set aside; gives
@@ -296,15 +303,15 @@ fn walk(root: &GameRoot, folder: LocalFolder, visit: &mut dyn FnMut(&str, Option
 }
 
 /// Copies what is to be kept from `local/` into what was unpacked. It stays the user's: it is taken out of the
-/// record, so that the next change keeps it too.
+/// record, so that the next change keeps it too. Gives its paths in the root.
 fn carry_over(
     root: &GameRoot,
     keep: &[PayloadPath],
     unpacked: &mut UnpackedFiles,
     progress: &mut Progress<'_>,
-) -> Result<(), InstallError> {
+) -> Result<Vec<String>, InstallError> {
     if keep.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let kept = |path: &str| {
         keep.iter()
@@ -316,6 +323,7 @@ fn carry_over(
             paths.push(path.to_owned());
         }
     })?;
+    let mut along = Vec::with_capacity(paths.len());
     for path in paths {
         let from = format!("{}/{path}", LocalFolder::Local.path());
         let to = format!("{}/{path}", LocalFolder::Staging.path());
@@ -335,8 +343,9 @@ fn carry_over(
             Kind::Folder | Kind::Fifo | Kind::Socket | Kind::Device | Kind::Unknown => continue,
         }
         unpacked.remove(&path);
+        along.push(from);
     }
-    Ok(())
+    Ok(along)
 }
 
 pub(super) fn copy(

@@ -66,18 +66,19 @@ impl Payload {
             staging: Some(text(root.path().join(staging))?),
             limits: Limits::default(),
         };
-        let (mut archives, mut read) = (BTreeSet::new(), 0);
+        let (mut archives, mut read, mut at_work) = (BTreeSet::new(), 0, "its archives".to_owned());
         let mut watch = |line: Option<&Line>| -> ControlFlow<()> {
+            let mut more = 0;
             match line {
                 Some(Line::Archive(set)) => archives.extend(set.files.iter().cloned()),
                 Some(Line::Progress(at)) => {
-                    let more = at.packed_done.saturating_sub(read);
-                    read = read.max(at.packed_done);
-                    return progress(more, &at.member);
+                    more = at.packed_done.saturating_sub(read);
+                    read += more;
+                    at.member.clone_into(&mut at_work);
                 }
                 Some(Line::Confined { .. } | Line::Member { .. } | Line::Done(_) | Line::Failed(_)) | None => {}
             }
-            progress(0, "")
+            progress(more, &at_work)
         };
         extract(&self.program, &job, &mut watch)?;
         Ok(archives)

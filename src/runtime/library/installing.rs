@@ -13,7 +13,7 @@ use super::{
     look::{Desk, Meter},
 };
 use crate::{
-    api::{CommandError, ErrorCode, EventKind, Level, Reply},
+    api::{CommandError, ErrorCode, EventKind, Level, OWN_FILES_MAX, Reply},
     core::library::LocalState,
     io::store,
     runtime::{
@@ -100,6 +100,7 @@ impl Actor {
         self.install_failures.remove(&game);
         let keep = self.folder.catalog.games.get(&game).map(|listed| listed.keep.clone()).unwrap_or_default();
         let meter = Arc::new(Meter::default());
+        meter.say("planning".to_owned());
         self.installing.insert(game.clone(), Arc::clone(&meter));
         self.mark_installing();
         let (desk, of) = (self.desk.clone(), game.clone());
@@ -111,7 +112,9 @@ impl Actor {
     }
 
     pub(super) fn begin_uninstall(&mut self, game: GameId, reply: ReplyTo) {
-        self.installing.insert(game.clone(), Arc::new(Meter::default()));
+        let meter = Arc::new(Meter::default());
+        meter.say("taking it back".to_owned());
+        self.installing.insert(game.clone(), meter);
         self.mark_installing();
         let (desk, of) = (self.desk.clone(), game.clone());
         let uninstall = move || installs::uninstall(&desk.libraries.open_root(&of)?);
@@ -129,12 +132,24 @@ impl Actor {
         let result = match result {
             Ok(Ok(installed)) => {
                 self.set_installed(game, Installation::Of(installed.content));
-                let (title, aside) = (self.core.title(game), aside(&installed.set_aside));
-                let message = format!("{title} is ready to play.{aside}");
-                let Installed { content, set_aside } = installed;
-                let kind = EventKind::Installed { game: game.to_string(), content: content.to_string(), set_aside };
+                let Installed { content, mut kept, mut set_aside } = installed;
+                let along = match kept.len() {
+                    0 => String::new(),
+                    1 => " 1 file of yours came along.".to_owned(),
+                    count => format!(" {count} files of yours came along."),
+                };
+                let message = format!("{} is ready to play.{along}{}", self.core.title(game), aside(&set_aside));
+                kept.truncate(OWN_FILES_MAX);
+                set_aside.truncate(OWN_FILES_MAX);
+                let (game, content) = (game.to_string(), content.to_string());
+                let kind = EventKind::Installed {
+                    game: game.clone(),
+                    content: content.clone(),
+                    kept: kept.clone(),
+                    set_aside: set_aside.clone(),
+                };
                 self.context.teller.tell(Level::Done, kind, message.clone());
-                Ok(Reply::Done { message })
+                Ok(Reply::Installed { message, game, content, kept, set_aside })
             }
             Ok(Err(error)) => Err(self.on_install_failed(game, failed(game, &error))),
             // The runtime ends; what is owed is begun anew by the next one.
@@ -239,6 +254,9 @@ fn install(
     let stored = stored.ok_or_else(|| InstallError::GaveUp { reason: "its manifest cannot be read".to_owned() })?;
     meter.expect(stored.manifest.size());
     let mut watch = meter.watch(cancel);
-    let progress = &mut |bytes: u64, _: &str| -> ControlFlow<()> { watch(bytes) };
+    let progress = &mut |bytes: u64, file: &str| -> ControlFlow<()> {
+        meter.say(if file.is_empty() { "taking its place".to_owned() } else { format!("unpacking {file}") });
+        watch(bytes)
+    };
     installs::install(&root, (stored.content, &stored.manifest), keep, &mut Payload::default(), progress)
 }

@@ -4,7 +4,7 @@
 use std::{
     ops::ControlFlow,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -40,6 +40,7 @@ const REASON_CHARS_MAX: usize = 300;
 pub(super) struct Meter {
     done: AtomicU64,
     total: AtomicU64,
+    doing: Mutex<String>,
 }
 
 impl Meter {
@@ -50,6 +51,16 @@ impl Meter {
     /// Bytes done, and bytes to do.
     pub(super) fn read(&self) -> (u64, u64) {
         (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
+    }
+
+    /// Says what is done just now, for people.
+    pub(super) fn say(&self, doing: String) {
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = doing;
+    }
+
+    /// What was said last.
+    pub(super) fn doing(&self) -> String {
+        self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Counts bytes until `cancel` says stop.

@@ -145,11 +145,12 @@ fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
         Some(LocalState::Modified { changes, .. }) => (word, None, modified(changes)),
         Some(LocalState::Failed(reason)) => (StateWord::Failed, None, reason.clone()),
     };
-    let (state_word, percent, reason) = match from.installing.get(game).map(|meter| meter.read()) {
+    let (state_word, percent, reason) = match from.installing.get(game) {
         None => (state_word, percent, reason),
-        Some((done, total)) => {
+        Some(meter) => {
+            let (done, total) = meter.read();
             let percent = (total > 0).then(|| self::percent(Progress { done, total }));
-            (StateWord::Installing, percent, String::new())
+            (StateWord::Installing, percent, meter.doing())
         }
     };
     let mut view = GameView {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Look, Notice, Order, Wish, shown};
 use crate::{
-    api::{EventKind, Level, SourceView, StateWord, TransferView},
+    api::{EventKind, Level, OWN_FILES_MAX, SourceView, StateWord, TransferView},
     core::{
         limits::Limits,
         queue::{Keep, Wait},
@@ -252,6 +252,7 @@ impl Getting {
             version: version.as_str().to_owned(),
             reused: opened.reused,
             sources: sources.to_vec(),
+            set_aside: committed.set_aside.into_iter().take(OWN_FILES_MAX).collect(),
         };
         teller.tell(Level::Done, kind, format!("{title} {} is here.", version.as_str()));
         self.tell_library(LibraryInput::Committed { game, content, title }).await;

@@ -66,6 +66,7 @@ fn the_bell_rings_when_a_game_is_here() {
         version: "1".into(),
         reused: 0,
         sources: Vec::new(),
+        set_aside: Vec::new(),
     };
     let event = Event { at_ms: NOW_MS, level: Level::Done, text: "X is here.".into(), kind };
     assert_eq!(busy(80, 24).tell(Msg::Event(event)), [Effect::DrawSoon, Effect::Bell]);

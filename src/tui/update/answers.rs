@@ -25,7 +25,7 @@ pub(super) fn on_answer(model: &mut Model, command: &Command, subject: &str, res
 
 fn of_reply(model: &mut Model, command: &Command, subject: &str, reply: Reply) -> (Level, String) {
     match reply {
-        Reply::Done { message } => (Level::Done, message),
+        Reply::Done { message } | Reply::Installed { message, .. } => (Level::Done, message),
         Reply::Queued { version, size, .. } => {
             (Level::Done, format!("Getting {subject} {version}, {}.", words::size(size)))
         }
