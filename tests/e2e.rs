@@ -27,6 +27,8 @@ mod share;
 mod sources;
 #[path = "e2e/update.rs"]
 mod update;
+#[path = "e2e/update_cost.rs"]
+mod update_cost;
 
 use std::path::Path;
 
