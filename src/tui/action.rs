@@ -105,6 +105,7 @@ pub(crate) enum Action {
     ZoomOut,
     Install,
     Uninstall,
+    Update,
     Verify,
     Remove,
     AddFolder,
@@ -262,6 +263,7 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     ZoomOut "zoom-out" ["-"], TRANSFERS, Games, "Zoom out", "More chunks on the map";
     Install "install" ["i"], LIBRARY, Games, "Install", "Make a game that is here playable, or renew what is installed of it";
     Uninstall "uninstall" ["x"], LIBRARY, Games, "Uninstall", "Take back what was installed; what was got stays";
+    Update "update" ["U"], LIBRARY, Games, "Update", "Get the newer build of a game, or choose another one of the room";
     Verify "verify" ["r"], LIBRARY, Games, "Check", "Read a game again and compare every byte";
     Remove "remove" ["d"], LIBRARY, Games, "Remove", "Delete a game from this machine; asks first";
     AddFolder "add-folder" ["a"], LIBRARY, Games, "Add folder", "Put a folder or an archive into the library";
@@ -329,7 +331,7 @@ pub(crate) fn places(screens: &[Screen]) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::*;
+    use super::{super::keymap::Key, *};
 
     #[test]
     fn every_action_has_one_row_and_every_name_is_used_once() {
@@ -353,7 +355,7 @@ mod tests {
             }
             for longer in &seen {
                 for key in seen.iter().filter(|key| key.chars().count() == 1 && key != &longer) {
-                    let chord = longer.chars().count() == 2;
+                    let chord = longer.chars().count() == 2 && Key::named(longer).is_none();
                     assert!(!(chord && longer.starts_with(*key)), "{key} hides {longer} on {}", screen.name());
                 }
             }

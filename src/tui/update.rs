@@ -3,6 +3,7 @@
 
 mod act;
 mod answers;
+mod builds;
 mod copy;
 mod games;
 mod keys;

@@ -70,6 +70,21 @@ fn keys_ask_for_games() {
 }
 
 #[test]
+fn another_build_is_got_at_once_or_chosen() {
+    let build = |game: &str, content: &str, after| {
+        Command::Get(GetRequest { game: game.into(), content: Some(content.into()), after, ..GetRequest::default() })
+    };
+    check_asked("/cs<Enter>U", &[build("cs--source", "aa", AfterGet::Install)]);
+    check_asked("/warcraft<Enter>U", &[]);
+    check_asked("/warcraft<Enter>U1", &[build("warcraft-iii", "b7e0aa11", AfterGet::Install)]);
+    check_asked("/warcraft<Enter>U<Esc>", &[]);
+    check_says("U", "Nobody here has another build of 0 A.D.");
+    check_says("<Space>j<Space>U", "Nothing of what is marked has a newer build");
+    let picture = busy(100, 30).keys("/warcraft<Enter>U").picture();
+    assert!(picture.contains("Change to") && picture.contains("3 have it  unvouched"), "{picture}");
+}
+
+#[test]
 fn several_are_asked_about_by_their_number() {
     let picture = |keys: &str| busy(100, 30).keys(keys).picture();
     assert!(picture("<Space>j<Space>d").contains("Delete 2 games: 0 A.D. and AssaultCube"));

@@ -11,7 +11,7 @@ use super::{
             table::{SortBy, Table},
         },
     },
-    Effect, Step, calls, copy, games, keys, leaving, map, motion, next_step, open, page, pane, peers, refuse,
+    Effect, Step, builds, calls, copy, games, keys, leaving, map, motion, next_step, open, page, pane, peers, refuse,
 };
 use crate::api::{Command, Level};
 
@@ -92,6 +92,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::ZoomOut => return map::zoom_out(model),
         Action::Install => return games::install(model),
         Action::Uninstall => return games::uninstall(model),
+        Action::Update => return builds::update(model),
         Action::Verify => return games::verify(model),
         Action::Remove => return games::remove(model),
         Action::AddFolder => return open_prompt(model, Purpose::AddFolder),

@@ -10,7 +10,7 @@ use super::{
             overlay::{Overlay, Prompt, Purpose, TypedLine},
         },
     },
-    Effect, Step, act, games, keys, next_step, open, pane, peers, refuse,
+    Effect, Step, act, builds, games, keys, next_step, open, pane, peers, refuse,
 };
 
 /// An action that matches.
@@ -135,6 +135,8 @@ fn why_not(model: &Model, row: &ActionRow) -> Option<String> {
         games::transfers(model).err()
     } else if [Action::Install, Action::Uninstall, Action::Verify, Action::Remove].contains(&action) {
         games::games_here(model).err()
+    } else if action == Action::Update {
+        builds::offered(model).err()
     } else if [Action::Trust, Action::Block].contains(&action) {
         peers::chosen(model).err()
     } else if action == Action::Into {
