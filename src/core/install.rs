@@ -21,7 +21,7 @@ mod plan;
 mod recovery;
 mod step;
 
-pub use local::{LocalFound, NotOurs, Whose, local_recovery, stage, swap, uninstall, unstage};
+pub use local::{LocalFound, NotOurs, Whose, local_recovery, seal, stage, swap, uninstall, unstage};
 pub use plan::{Commit, commit, removal, to_survey};
 pub use recovery::{Evidence, JournalFound, Recovery, recovery};
 pub use step::{LocalFolder, OnDisk, Step, Survey};

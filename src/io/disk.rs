@@ -15,7 +15,7 @@ mod root;
 
 pub use cursor::Cursor;
 pub use error::{DiskError, Reason};
-pub use fault::{FaultAction, Faults};
+pub use fault::{DiskOp, Fault, Faults};
 pub use file::{FileStat, GameFile, Kind, Stamp};
 pub use libraries::{Found, Libraries, Place, State as LibraryState, Survey};
 pub use library::{Library, LibraryError, Listing, Oddity};

@@ -16,7 +16,7 @@ use crate::{
     core::install::{self, Commit, Evidence, JournalFound, NotOurs, OnDisk, Recovery, Step, Survey},
     io::{
         archive::child::ExtractError,
-        disk::{DiskError, FaultAction, Faults, FileStat, GameRoot, Kind, Library, Reason, Stamp},
+        disk::{DiskError, Fault, Faults, FileStat, GameRoot, Kind, Library, Reason, Stamp},
         scan::{self, Memory, ScanError, hash_path},
         store::{self, Held, Incoming, NotReady, StoredManifest},
     },
@@ -62,6 +62,16 @@ pub(crate) enum Recovered {
         /// Why, and where the record is now.
         reason: String,
     },
+}
+
+impl Recovered {
+    /// What the user had added or changed, by its path in the root now.
+    fn into_set_aside(self) -> Vec<String> {
+        match self {
+            Self::Committed { set_aside } | Self::Local { set_aside } => set_aside,
+            Self::Nothing | Self::Removed(_) | Self::GaveUp { .. } => Vec::new(),
+        }
+    }
 }
 
 /// Why a root could not be changed.
@@ -120,8 +130,14 @@ pub(crate) fn commit(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) 
     let at_path = GameRoot::open(root.path())?;
     at_path.check_same(root)?;
     at_path.check_same(incoming.root())?;
-    if matches!(read_journal(root)?, JournalFound::Commit { to, .. } if to == incoming.content()) {
-        return finish_begun(root, incoming, memory);
+    match read_journal(root)? {
+        JournalFound::None if is_over(root, incoming)? => return finish_begun(root, incoming, memory),
+        JournalFound::None => {}
+        JournalFound::Commit { to, .. } if to == incoming.content() => return finish_begun(root, incoming, memory),
+        // Of another change, which an error cut off: only when it is finished the manifest says what there is.
+        JournalFound::Commit { .. } | JournalFound::Remove | JournalFound::Install | JournalFound::Damaged => {
+            recover_root(root, memory)?;
+        }
     }
     let staged = incoming.prepare()?;
     let stays = incoming.stays();
@@ -135,7 +151,18 @@ pub(crate) fn commit(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) 
     let mut machine =
         Machine::new(root, old.as_ref().map(|old| &old.manifest), Some(new.as_ref()), Some(incoming.content()))
             .with_ours(ours);
-    machine.run(&install::commit(plan, &survey, false))?;
+    if let Err(error) = machine.run(&install::commit(plan, &survey, false)) {
+        if !is_begun(root, incoming.content()) {
+            return Err(error.into());
+        }
+        // It may have passed; else this is done again when somebody asks, or at the next start.
+        let mut committed = finish_begun(root, incoming, memory).map_err(|second| {
+            tracing::warn!(%second, "a commit that was begun cannot be finished now");
+            InstallError::Disk(error)
+        })?;
+        committed.set_aside.splice(..0, machine.set_aside);
+        return Ok(committed);
+    }
     let before = |number: usize, path: &PayloadPath| match (machine.placed.get(path), staged[number], stays[number]) {
         (Some(stamp), _, _) => Before::Seen { stamp: *stamp, touched: true },
         // Moving a folder changes nothing of what is in it; whoever changes it now changes the stamp.
@@ -160,17 +187,29 @@ pub(crate) fn commit_with_fault(
         tracing::warn!(fault, "POTLUCK_FAULT is not of the form commit:K");
         return commit(root, incoming, memory);
     };
-    let faults = Arc::new(Faults::before(point, FaultAction::Kill));
+    let faults = Arc::new(Faults::at(point, Fault::Kill));
     commit(&GameRoot::open(root.path())?.with_faults(faults), incoming, memory)
+}
+
+fn is_begun(root: &GameRoot, content: ContentId) -> bool {
+    read_journal(root).is_ok_and(|journal| matches!(journal, JournalFound::Commit { to, .. } if to == content))
+}
+
+/// Whether an earlier try came to the end of the commit, and failed after it.
+fn is_over(root: &GameRoot, incoming: &Incoming) -> Result<bool, DiskError> {
+    let moved = root.find(&store::incoming_manifest(incoming.content()))?.is_none();
+    Ok(moved && matches!(store::manifest_bytes(root)?, Some(Ok((content, _))) if content == incoming.content()))
 }
 
 /// Finishes a commit whose journal is there already: its files may be in the root, so nothing about
 /// the download says any more what is missing, and everything is looked at.
 fn finish_begun(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) -> Result<Committed, InstallError> {
     let set_aside = match recover_root(root, memory)? {
-        Recovered::Committed { set_aside, .. } => set_aside,
         Recovered::GaveUp { reason } => return Err(InstallError::GaveUp { reason }),
-        Recovered::Nothing | Recovered::Local { .. } | Recovered::Removed(_) => Vec::new(),
+        recovered @ (Recovered::Nothing
+        | Recovered::Committed { .. }
+        | Recovered::Local { .. }
+        | Recovered::Removed(_)) => recovered.into_set_aside(),
     };
     let (manifest, hashes) = (incoming.manifest(), incoming.chunk_hashes());
     let watcher = &mut |_| ControlFlow::Continue(());
@@ -194,7 +233,10 @@ pub(crate) fn recover(library: &Library, game: &GameId, memory: &mut Memory) -> 
 /// files. What the manifest does not list stays, and with it the folder. Works with no byte free.
 pub(crate) fn remove_game(library: &Library, game: &GameId, memory: &mut Memory) -> Result<Removed, InstallError> {
     let root = library.open_root(game)?;
-    local::leave(&root)?;
+    // Then the manifest says all there is. A full disk may not let it.
+    if let Err(error) = recover_root(&root, memory) {
+        tracing::warn!(%error, "what was under way cannot be finished before the game is removed");
+    }
     let removed = remove_payload(&root)?;
     if removed.left.is_empty() {
         library.remove_root(game)?;
@@ -217,6 +259,14 @@ fn read_journal(root: &GameRoot) -> Result<JournalFound, DiskError> {
             Ok(JournalFound::Damaged)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Finishes a commit that was begun, and nothing else: something else may be under way by right.
+pub(crate) fn finish_commit(root: &GameRoot, memory: &mut Memory) -> Result<(), InstallError> {
+    match read_journal(root)? {
+        journal @ JournalFound::Commit { .. } => recover_payload(root, journal, memory).map(drop),
+        JournalFound::None | JournalFound::Install | JournalFound::Remove | JournalFound::Damaged => Ok(()),
     }
 }
 
@@ -264,7 +314,7 @@ fn recover_payload(root: &GameRoot, journal: JournalFound, memory: &mut Memory) 
         }
         Recovery::FinishCommit { to, old_manifest } => {
             let download = download.expect("a commit is only finished when its download can be read");
-            finish_commit(root, stored.filter(|_| old_manifest), to, &download.manifest, memory)
+            go_on_with_commit(root, stored.filter(|_| old_manifest), to, &download.manifest, memory)
         }
         Recovery::GiveUp(steps) => {
             Machine::new(root, None, None, None).run(&steps)?;
@@ -298,7 +348,7 @@ fn tidy_away(root: &GameRoot) -> Result<Recovered, InstallError> {
     }
 }
 
-fn finish_commit(
+fn go_on_with_commit(
     root: &GameRoot,
     old: Option<StoredManifest>,
     to: ContentId,
@@ -323,7 +373,7 @@ fn remove_payload(root: &GameRoot) -> Result<Removed, InstallError> {
         }
     }
     let mut machine = Machine::new(root, None, None, None);
-    machine.run(&install::removal(stored.as_ref(), &survey))?;
+    machine.run(&install::removal(stored.as_ref(), &survey, &local::look(root)?))?;
     Ok(Removed { left: machine.left })
 }
 
@@ -473,6 +523,10 @@ fn is_absent(error: &DiskError) -> bool {
 /// The sentinel's path in a root.
 const SENTINEL: &str = SENTINEL_NAME;
 
+#[cfg(test)]
+mod bench_tests;
+#[cfg(test)]
+mod crash_tests;
 #[cfg(test)]
 #[path = "installs/installs_tests.rs"]
 mod tests;

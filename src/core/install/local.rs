@@ -75,14 +75,19 @@ pub fn stage(found: &LocalFound, content: ContentId) -> Result<Vec<Step>, NotOur
     Ok(vec![Step::DropFolder { folder: LocalFolder::Staging }, Step::MakeStaging { content }])
 }
 
-/// The steps after unpacking: what was unpacked becomes `local/`.
+/// The steps after unpacking: from the last of them on, what was unpacked becomes `local/` whatever happens.
 #[must_use]
-pub fn swap(content: ContentId) -> Vec<Step> {
-    let mut steps = vec![Step::WriteRecord, Step::Sync, Step::JournalInstall { to: content }];
-    steps.extend([
+pub fn seal(content: ContentId) -> Vec<Step> {
+    vec![Step::WriteRecord, Step::Sync, Step::JournalInstall { to: content }]
+}
+
+/// The steps after that.
+#[must_use]
+pub fn swap() -> Vec<Step> {
+    let mut steps = vec![
         Step::MoveFolder { from: LocalFolder::Local, to: LocalFolder::Backup },
         Step::MoveFolder { from: LocalFolder::Staging, to: LocalFolder::Local },
-    ]);
+    ];
     steps.extend(end_of_swap());
     steps
 }
@@ -102,6 +107,23 @@ pub fn uninstall(found: &LocalFound) -> Result<Vec<Step>, NotOurs> {
         Step::SetChangedAside { folder: LocalFolder::Leaving },
         Step::DropFolder { folder: LocalFolder::Leaving },
     ])
+}
+
+/// The steps that take every folder of ours away, whatever was under way, in a root that is marked as being removed. What
+/// came along from a backup into `local/` is set aside once.
+pub(super) fn removal(found: &LocalFound) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for folder in [LocalFolder::Staging, LocalFolder::Backup, LocalFolder::Local, LocalFolder::Leaving] {
+        if found.of(folder) != Whose::Ours {
+            continue;
+        }
+        // What the user has in what is being unpacked is a copy.
+        if folder != LocalFolder::Staging {
+            steps.push(Step::SetChangedAside { folder });
+        }
+        steps.push(Step::DropFolder { folder });
+    }
+    steps
 }
 
 /// What is left to do in a root, at start or after a failure; nothing where nothing was under way. `journalled`

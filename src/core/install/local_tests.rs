@@ -127,7 +127,8 @@ fn an_installation_stopped_anywhere_is_the_old_game_or_the_new_one() {
     for old in [None, Some(Folder::Old)] {
         let start = model(&old.map(|old| (LocalFolder::Local, old)).into_iter().collect::<Vec<_>>());
         let mut steps = stage(&start.found(), NEW).unwrap();
-        steps.extend(swap(NEW));
+        steps.extend(seal(NEW));
+        steps.extend(swap());
         let journalled = steps.iter().position(|step| matches!(step, Step::JournalInstall { .. })).unwrap();
         for (count, local) in outcomes(&start, &steps).into_iter().enumerate() {
             let expect = if count > journalled { Some(Folder::New) } else { old };

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::step::{OnDisk, Step, Survey};
+use super::{
+    local::{self, LocalFound},
+    step::{OnDisk, Step, Survey},
+};
 use crate::types::{ContentId, FileNo, LinkEntry, Manifest, PayloadPath};
 
 /// What a commit is made from.
@@ -55,10 +58,12 @@ pub fn commit(commit: Commit<'_>, survey: &Survey, begun: bool) -> Vec<Step> {
 }
 
 /// The steps of a removal. Everything the manifest lists goes: whoever removes a game was told so.
-/// What it does not list stays, and with it the root. No step needs space.
+/// What it does not list stays, and with it the root. No step needs space, but for what is set aside.
 #[must_use]
-pub fn removal(manifest: Option<&Manifest>, survey: &Survey) -> Vec<Step> {
-    let mut steps = vec![Step::MarkRemoval, Step::DropDownloads];
+pub fn removal(manifest: Option<&Manifest>, survey: &Survey, found: &LocalFound) -> Vec<Step> {
+    let mut steps = vec![Step::MarkRemoval];
+    steps.extend(local::removal(found));
+    steps.push(Step::DropDownloads);
     if let Some(manifest) = manifest {
         let there = |path: &&PayloadPath| matches!(survey.at.get(path), Some(OnDisk::Ours | OnDisk::Foreign));
         steps.extend(entries_without_dirs(manifest).filter(there).map(|path| Step::Discard { path: path.clone() }));

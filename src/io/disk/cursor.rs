@@ -11,6 +11,7 @@ use rustix::{
 
 use super::{
     error::{DiskError, Reason},
+    fault::DiskOp,
     file::{FileStat, GameFile},
     root::{GameRoot, parent_of},
 };
@@ -50,10 +51,12 @@ impl<'r> Cursor<'r> {
             name = self.enter(OPERATION, path)?;
         }
         let Some(dir) = self.dir() else { return Err(self.root.error(OPERATION, path, Reason::Missing)) };
-        self.root.tick(OPERATION, path)?;
         let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = openat(dir, name, flags, mode).map_err(|errno| self.root.error(OPERATION, path, errno))?;
+        let fd = self
+            .root
+            .act(|| DiskOp::Create { path: path.to_owned(), executable }, || openat(dir, name, flags, mode))
+            .map_err(|errno| self.root.error(OPERATION, path, errno))?;
         Ok(self.root.created(fd, path))
     }
 

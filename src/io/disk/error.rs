@@ -129,12 +129,6 @@ pub enum Reason {
     /// The file ended early.
     #[error("the file ended before its time")]
     Truncated,
-    /// A test's fault was reached: the process is as if dead.
-    #[error("stopped before disk operation {point} by a fault set for a test")]
-    Fault {
-        /// The operation, counted from 1.
-        point: u64,
-    },
     /// Anything else the system says.
     #[error("{0}")]
     Io(#[source] io::Error),

@@ -1,64 +1,178 @@
-//! Points at which a test can stop the disk: before the k-th operation that changes anything, either
-//! as an error that makes every later operation fail too, or by killing the process for real.
+//! Every operation that changes a disk passes here, so that a test can count and record them, make one fail as a
+//! disk does, or end the process before one. Without a test's [`Faults`] it costs a look at an `Option`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::error::Reason;
+use rustix::io::Errno;
+
+/// An operation that changes the disk. Paths are as the operation was given them: below its root, or absolute
+/// where it was done on an open file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are the system's own")]
+pub enum DiskOp {
+    Create { path: String, executable: bool },
+    MakeDir { path: String },
+    MakeLink { path: String, target: String },
+    Rename { from: String, to: String },
+    Unlink { path: String },
+    RemoveDir { path: String },
+    Write { path: String, offset: u64, bytes: Vec<u8> },
+    Resize { path: String, size: u64 },
+    Copy { from: String, to: String, offset: u64, len: u64 },
+    SetMode { path: String, executable: bool },
+    SetTime { path: String, mtime_ns: i64 },
+    SyncFile { path: String },
+    SyncDir { path: String },
+    SyncFs,
+}
+
+impl DiskOp {
+    /// Whether a full disk refuses it.
+    fn takes_space(&self) -> bool {
+        match self {
+            Self::Create { .. }
+            | Self::MakeDir { .. }
+            | Self::MakeLink { .. }
+            | Self::Write { .. }
+            | Self::Resize { .. }
+            | Self::Copy { .. } => true,
+            Self::Rename { .. }
+            | Self::Unlink { .. }
+            | Self::RemoveDir { .. }
+            | Self::SetMode { .. }
+            | Self::SetTime { .. }
+            | Self::SyncFile { .. }
+            | Self::SyncDir { .. }
+            | Self::SyncFs => false,
+        }
+    }
+}
 
 /// What happens at the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultAction {
-    /// This operation and all later ones fail with [`Reason::Fault`].
-    Fail,
+pub enum Fault {
+    /// This operation fails and changes nothing; later ones are fine.
+    Once(Errno),
+    /// This operation is done, and says that it failed; later ones are fine.
+    Done(Errno),
+    /// This operation and all later ones fail, as if the process were dead.
+    Stop,
+    /// From here on the disk is full.
+    Full,
     /// The process ends by SIGKILL.
     Kill,
 }
 
-/// Counts operations that change the disk and stops before one of them.
+/// Counts operations that change the disk, and does what it was told at one of them.
 #[derive(Debug)]
 pub struct Faults {
-    done: AtomicU64,
-    stop_before: AtomicU64,
-    action: FaultAction,
+    fault: Fault,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    done: u64,
+    point: u64,
+    /// The first operation that something happened to.
+    hit: Option<DiskOp>,
+    /// What was done, for a test that asked.
+    record: Option<Vec<DiskOp>>,
 }
 
 impl Faults {
-    /// Stops before operation number `point`, counted from 1.
+    /// Does it at operation number `point`, counted from 1.
     #[must_use]
-    pub fn before(point: u64, action: FaultAction) -> Self {
-        Self { done: AtomicU64::new(0), stop_before: AtomicU64::new(point), action }
+    pub fn at(point: u64, fault: Fault) -> Self {
+        Self { fault, state: Mutex::new(State { done: 0, point, hit: None, record: None }) }
     }
 
-    /// Never stops, only counts.
+    /// Never does anything but count.
     #[must_use]
     pub fn count_only() -> Self {
-        Self::before(u64::MAX, FaultAction::Fail)
+        Self::at(u64::MAX, Fault::Stop)
     }
 
-    /// Counts from 0 again, and stops before operation number `point` from here on.
+    /// Counts, and keeps what is done.
+    #[must_use]
+    pub fn recording() -> Self {
+        let faults = Self::count_only();
+        faults.state().record = Some(Vec::new());
+        faults
+    }
+
+    /// Counts from 0 again, with `point` from here on.
     pub fn arm(&self, point: u64) {
-        self.done.store(0, Ordering::SeqCst);
-        self.stop_before.store(point, Ordering::SeqCst);
+        let mut state = self.state();
+        (state.done, state.point) = (0, point);
     }
 
     /// Operations asked for so far.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.done.load(Ordering::SeqCst)
+        self.state().done
     }
 
-    pub(super) fn tick(&self) -> Result<(), Reason> {
-        let point = self.done.fetch_add(1, Ordering::SeqCst) + 1;
-        if point < self.stop_before.load(Ordering::SeqCst) {
-            return Ok(());
-        }
-        match self.action {
-            FaultAction::Fail => {}
-            FaultAction::Kill => {
+    /// The first operation that something happened to.
+    #[must_use]
+    pub fn hit(&self) -> Option<DiskOp> {
+        self.state().hit.clone()
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<DiskOp> {
+        self.state().record.clone().unwrap_or_default()
+    }
+
+    fn act<T, E: From<Errno>>(&self, op: DiskOp, run: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        match self.next(&op) {
+            None => {}
+            Some(Fault::Once(errno)) => return Err(errno.into()),
+            Some(Fault::Done(errno)) => return run().and(Err(errno.into())),
+            Some(Fault::Stop) => return Err(Errno::IO.into()),
+            Some(Fault::Full) => return Err(Errno::NOSPC.into()),
+            Some(Fault::Kill) => {
                 // Whether it worked shows at once: a process cannot outlive its own SIGKILL.
                 let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
             }
         }
-        Err(Reason::Fault { point })
+        let result = run();
+        if let (Ok(_), Some(record)) = (&result, &mut self.state().record) {
+            record.push(op);
+        }
+        result
+    }
+
+    /// Counts an operation; gives what is to happen to it.
+    fn next(&self, op: &DiskOp) -> Option<Fault> {
+        let mut state = self.state();
+        state.done += 1;
+        let happens = match self.fault {
+            Fault::Once(_) | Fault::Done(_) | Fault::Kill => state.done == state.point,
+            Fault::Stop => state.done >= state.point,
+            Fault::Full => state.done >= state.point && op.takes_space(),
+        };
+        if happens && state.hit.is_none() {
+            state.hit = Some(op.clone());
+        }
+        happens.then_some(self.fault)
+    }
+
+    /// Each change of the state is one step, so a panic elsewhere leaves it usable.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does an operation that changes the disk, unless a test wants something else.
+pub(super) fn act<T, E: From<Errno>>(
+    faults: Option<&Faults>,
+    op: impl FnOnce() -> DiskOp,
+    run: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    match faults {
+        None => run(),
+        Some(faults) => faults.act(op(), run),
     }
 }

@@ -9,15 +9,15 @@ use std::{
 
 use rustix::{
     fs::{
-        FallocateFlags, FileType, Mode, Stat, Timespec, Timestamps, UTIME_OMIT, fallocate, fchmod, fdatasync, fstat,
-        fsync, ftruncate, futimens,
+        FallocateFlags, FileType, Mode, RawMode, Stat, Timespec, Timestamps, UTIME_OMIT, fallocate, fchmod, fdatasync,
+        fstat, fsync, ftruncate, futimens,
     },
     io::{Errno, retry_on_intr},
 };
 
 use super::{
     error::{DiskError, Reason},
-    fault::Faults,
+    fault::{self, DiskOp, Faults},
 };
 
 /// What tells one state of a file from another without reading it.
@@ -159,23 +159,28 @@ impl GameFile {
 
     /// Writes all of `bytes` at `offset`.
     pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), DiskError> {
-        self.tick("write")?;
-        self.file.write_all_at(bytes, offset).map_err(|error| self.error("write", error))
+        self.act(
+            || DiskOp::Write { path: self.name(), offset, bytes: bytes.to_vec() },
+            || self.file.write_all_at(bytes, offset),
+        )
+        .map_err(|error| self.error("write", error))
     }
 
     /// Makes the file `size` bytes long and takes the space for it now, so that it lies together and
     /// the disk cannot be full later; where the file system cannot, the file is sparse.
     pub fn allocate(&self, size: u64) -> Result<(), DiskError> {
-        self.tick("make room in")?;
-        if size > 0 && !self.is_in_memory() {
-            // A memory file system gives up at any signal, such as a terminal that is resized.
-            match retry_on_intr(|| fallocate(&self.file, FallocateFlags::empty(), 0, size)) {
-                Ok(()) => return Ok(()),
-                Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
-                Err(errno) => return Err(self.error("make room in", errno)),
+        let allocate = || {
+            if size > 0 && !self.is_in_memory() {
+                // A memory file system gives up at any signal, such as a terminal that is resized.
+                match retry_on_intr(|| fallocate(&self.file, FallocateFlags::empty(), 0, size)) {
+                    Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
+                    result => return result,
+                }
             }
-        }
-        ftruncate(&self.file, size).map_err(|errno| self.error("make room in", errno))
+            ftruncate(&self.file, size)
+        };
+        self.act(|| DiskOp::Resize { path: self.name(), size }, allocate)
+            .map_err(|errno| self.error("make room in", errno))
     }
 
     /// Whether its file system is memory: there, making room is filling it with zeros, which takes as
@@ -195,8 +200,8 @@ impl GameFile {
         if self.stat()?.stamp.size <= size {
             return Ok(());
         }
-        self.tick("cut")?;
-        ftruncate(&self.file, size).map_err(|errno| self.error("cut", errno))
+        self.act(|| DiskOp::Resize { path: self.name(), size }, || ftruncate(&self.file, size))
+            .map_err(|errno| self.error("cut", errno))
     }
 
     /// Sets or clears the right to run it, for whoever may read it.
@@ -207,37 +212,38 @@ impl GameFile {
         if wanted == mode {
             return Ok(());
         }
-        self.tick("change the mode of")?;
-        fchmod(&self.file, Mode::from_raw_mode(wanted)).map_err(|errno| self.error("change the mode of", errno))
+        self.set_mode(executable, wanted)
     }
 
     /// Sets the mode of a file that somebody else wrote to a plain one: without set-uid and the like.
     pub fn make_plain(&self, executable: bool) -> Result<(), DiskError> {
-        const OPERATION: &str = "change the mode of";
-        self.tick(OPERATION)?;
-        let mode = Mode::from_raw_mode(if executable { 0o755 } else { 0o644 });
-        fchmod(&self.file, mode).map_err(|errno| self.error(OPERATION, errno))
+        self.set_mode(executable, if executable { 0o755 } else { 0o644 })
+    }
+
+    fn set_mode(&self, executable: bool, mode: RawMode) -> Result<(), DiskError> {
+        self.act(|| DiskOp::SetMode { path: self.name(), executable }, || fchmod(&self.file, Mode::from_raw_mode(mode)))
+            .map_err(|errno| self.error("change the mode of", errno))
     }
 
     /// Sets the time of its last change, in nanoseconds since 1970: for a copy that stands for its original.
     pub fn set_mtime_ns(&self, mtime_ns: i64) -> Result<(), DiskError> {
         const SECOND_NS: i64 = 1_000_000_000;
-        self.tick("set the time of")?;
         let at = Timespec { tv_sec: mtime_ns.div_euclid(SECOND_NS), tv_nsec: mtime_ns.rem_euclid(SECOND_NS) as _ };
         let times = Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: at };
-        futimens(&self.file, &times).map_err(|errno| self.error("set the time of", errno))
+        self.act(|| DiskOp::SetTime { path: self.name(), mtime_ns }, || futimens(&self.file, &times))
+            .map_err(|errno| self.error("set the time of", errno))
     }
 
     /// Makes bytes and size durable.
     pub fn sync(&self) -> Result<(), DiskError> {
-        self.tick("sync")?;
-        fsync(&self.file).map_err(|errno| self.error("sync", errno))
+        self.act(|| DiskOp::SyncFile { path: self.name() }, || fsync(&self.file))
+            .map_err(|errno| self.error("sync", errno))
     }
 
     /// Makes bytes durable, and of the metadata only what reading them back needs.
     pub fn sync_data(&self) -> Result<(), DiskError> {
-        self.tick("sync")?;
-        fdatasync(&self.file).map_err(|errno| self.error("sync", errno))
+        self.act(|| DiskOp::SyncFile { path: self.name() }, || fdatasync(&self.file))
+            .map_err(|errno| self.error("sync", errno))
     }
 
     /// The path it was opened by, for messages.
@@ -250,11 +256,20 @@ impl GameFile {
         &self.file
     }
 
-    pub(super) fn tick(&self, operation: &'static str) -> Result<(), DiskError> {
-        match &self.faults {
-            None => Ok(()),
-            Some(faults) => faults.tick().map_err(|reason| self.error(operation, reason)),
-        }
+    pub(super) fn copied_to(&self, to: &Self, offset: u64, len: u64) -> DiskOp {
+        DiskOp::Copy { from: self.name(), to: to.name(), offset, len }
+    }
+
+    pub(super) fn act<T, E: From<Errno>>(
+        &self,
+        op: impl FnOnce() -> DiskOp,
+        run: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        fault::act(self.faults.as_deref(), op, run)
+    }
+
+    fn name(&self) -> String {
+        self.path.as_ref().to_owned()
     }
 
     pub(super) fn error(&self, operation: &'static str, reason: impl Into<Reason>) -> DiskError {

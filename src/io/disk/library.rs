@@ -1,6 +1,9 @@
 //! The library: the folder whose folders are game roots.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustix::{
     fs::{Access, AtFlags, Mode, OFlags, accessat, fstat, mkdirat, open, openat, stat, unlinkat},
@@ -9,6 +12,7 @@ use rustix::{
 
 use super::{
     error::{DiskError, Reason},
+    fault::{DiskOp, Faults},
     file::Kind,
     root::GameRoot,
 };
@@ -126,6 +130,12 @@ impl Library {
         }
     }
 
+    /// The same library with operations that change it or a root of it counted, and stopped where `faults` says.
+    #[must_use]
+    pub fn with_faults(self, faults: Arc<Faults>) -> Self {
+        Self { folder: self.folder.with_faults(faults), ..self }
+    }
+
     /// Where it is, absolute.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -167,12 +177,13 @@ impl Library {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = openat(self.folder.as_fd(), game.as_str(), flags, Mode::empty())
             .map_err(|errno| DiskError::new("open the game", path.display(), errno))?;
-        Ok(GameRoot::from_dir(dir, path))
+        Ok(self.folder.beside(dir, path))
     }
 
     /// Opens a game's root and makes it when there is none.
     pub fn create_root(&self, game: &GameId) -> Result<GameRoot, DiskError> {
-        match mkdirat(self.folder.as_fd(), game.as_str(), Mode::from_raw_mode(0o777)) {
+        let make = || mkdirat(self.folder.as_fd(), game.as_str(), Mode::from_raw_mode(0o777));
+        match self.folder.act(|| DiskOp::MakeDir { path: game.to_string() }, make) {
             Ok(()) | Err(Errno::EXIST) => self.open_root(game),
             Err(errno) => Err(DiskError::new("make the game's folder", self.root_path(game).display(), errno)),
         }
@@ -180,7 +191,8 @@ impl Library {
 
     /// Removes a game's root if it is empty; says whether it was. Fine when it is gone.
     pub fn remove_root(&self, game: &GameId) -> Result<bool, DiskError> {
-        match unlinkat(self.folder.as_fd(), game.as_str(), AtFlags::REMOVEDIR) {
+        let remove = || unlinkat(self.folder.as_fd(), game.as_str(), AtFlags::REMOVEDIR);
+        match self.folder.act(|| DiskOp::RemoveDir { path: game.to_string() }, remove) {
             Ok(()) | Err(Errno::NOENT) => Ok(true),
             Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
             Err(errno) => Err(DiskError::new("remove the game's folder", self.root_path(game).display(), errno)),

@@ -23,7 +23,7 @@ use rustix::{
 use super::{
     cursor::Cursor,
     error::{DiskError, Reason},
-    fault::Faults,
+    fault::{self, DiskOp, Faults},
     file::{FileStat, GameFile, Kind},
     resolve::Resolver,
 };
@@ -97,6 +97,11 @@ impl GameRoot {
         self
     }
 
+    /// Another root, with the faults of this one.
+    pub(super) fn beside(&self, dir: OwnedFd, path: PathBuf) -> Self {
+        Self { faults: self.faults.clone(), ..Self::from_dir(dir, path) }
+    }
+
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()
     }
@@ -142,19 +147,27 @@ impl GameRoot {
 
     /// Opens a regular file for reading. Anything else is refused without waiting for it.
     pub fn open_file(&self, path: &str) -> Result<GameFile, DiskError> {
-        self.file("open", path, OFlags::RDONLY, Mode::empty())
+        self.file("open", path, OFlags::RDONLY)
     }
 
     /// Opens an existing regular file for reading and writing.
     pub fn open_file_to_write(&self, path: &str) -> Result<GameFile, DiskError> {
-        self.file("open", path, OFlags::RDWR, Mode::empty())
+        self.file("open", path, OFlags::RDWR)
     }
 
     /// Creates a file for reading and writing; refuses a path that exists.
     pub fn create_file(&self, path: &str, executable: bool) -> Result<GameFile, DiskError> {
-        self.tick("create", path)?;
         let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
-        self.file("create", path, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL, mode)
+        const OPERATION: &str = "create";
+        self.check(OPERATION, path)?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOCTTY;
+        let fd = self
+            .act(
+                || DiskOp::Create { path: path.to_owned(), executable },
+                || self.resolver.open(self.dir.as_fd(), path, flags, mode),
+            )
+            .map_err(|errno| self.error(OPERATION, path, errno))?;
+        Ok(self.created(fd, path))
     }
 
     /// The bytes of a small file; refuses one with more than `max` bytes after reading `max + 1`.
@@ -200,8 +213,8 @@ impl GameRoot {
                     }
                 },
                 Err(Errno::NOENT) => {
-                    self.tick(OPERATION, path)?;
-                    match mkdirat(place.fd(), name, Mode::from_raw_mode(0o777)) {
+                    let make = || mkdirat(place.fd(), name, Mode::from_raw_mode(0o777));
+                    match self.act(|| DiskOp::MakeDir { path: path[..end].to_owned() }, make) {
                         Ok(()) | Err(Errno::EXIST) => {}
                         Err(errno) => return Err(self.error(OPERATION, &path[..end], errno)),
                     }
@@ -214,48 +227,56 @@ impl GameRoot {
 
     /// Moves a path within the root, replacing a file or link that is at `to`.
     pub fn rename(&self, from: &str, to: &str) -> Result<(), DiskError> {
-        self.tick("move", from)?;
         let (from_place, from_name) = self.place("move", from)?;
         let (to_place, to_name) = self.place("move to", to)?;
-        renameat(from_place.fd(), from_name, to_place.fd(), to_name)
-            .map_err(|errno| self.error("move", from, move_reason(errno)))
+        self.act(
+            || DiskOp::Rename { from: from.to_owned(), to: to.to_owned() },
+            || renameat(from_place.fd(), from_name, to_place.fd(), to_name),
+        )
+        .map_err(|errno| self.error("move", from, move_reason(errno)))
     }
 
     /// Moves a path within the root; refuses when something is at `to`.
     pub fn rename_new(&self, from: &str, to: &str) -> Result<(), DiskError> {
-        self.tick("move", from)?;
         let (from_place, from_name) = self.place("move", from)?;
         let (to_place, to_name) = self.place("move to", to)?;
-        match renameat_with(from_place.fd(), from_name, to_place.fd(), to_name, RenameFlags::NOREPLACE) {
+        let rename = || match renameat_with(from_place.fd(), from_name, to_place.fd(), to_name, RenameFlags::NOREPLACE)
+        {
             // Some file systems do not know the flag: look first, and accept that looking is not locking.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                if statat(to_place.fd(), to_name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
-                    return Err(self.error("move to", to, Reason::Exists));
+                match statat(to_place.fd(), to_name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(_) => Err(Errno::EXIST),
+                    Err(_) => renameat(from_place.fd(), from_name, to_place.fd(), to_name),
                 }
-                renameat(from_place.fd(), from_name, to_place.fd(), to_name)
             }
             result => result,
-        }
-        .map_err(|errno| self.error("move", from, move_reason(errno)))
+        };
+        self.act(|| DiskOp::Rename { from: from.to_owned(), to: to.to_owned() }, rename)
+            .map_err(|errno| self.error("move", from, move_reason(errno)))
     }
 
     /// Removes a file or a link; fine when it is gone.
     pub fn remove_file(&self, path: &str) -> Result<(), DiskError> {
-        self.remove("remove", path, AtFlags::empty())
+        self.remove("remove", path, AtFlags::empty(), || DiskOp::Unlink { path: path.to_owned() })
     }
 
     /// Removes an empty folder; fine when it is gone.
     pub fn remove_dir(&self, path: &str) -> Result<(), DiskError> {
-        self.remove("remove the folder", path, AtFlags::REMOVEDIR)
+        self.remove("remove the folder", path, AtFlags::REMOVEDIR, || DiskOp::RemoveDir { path: path.to_owned() })
     }
 
-    fn remove(&self, operation: &'static str, path: &str, flags: AtFlags) -> Result<(), DiskError> {
+    fn remove(
+        &self,
+        operation: &'static str,
+        path: &str,
+        flags: AtFlags,
+        op: impl FnOnce() -> DiskOp,
+    ) -> Result<(), DiskError> {
         let (place, name) = match self.place(operation, path) {
             Err(error) if error.is_missing() => return Ok(()),
             result => result?,
         };
-        self.tick(operation, path)?;
-        match unlinkat(place.fd(), name, flags) {
+        match self.act(op, || unlinkat(place.fd(), name, flags)) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             // POSIX lets a system say either of a folder that is not empty.
             Err(Errno::EXIST) => Err(self.error(operation, path, Reason::NotEmpty)),
@@ -286,7 +307,8 @@ impl GameRoot {
         for entry in self.list_dir(OPERATION, dir, path, REMOVE_ENTRIES_MAX)? {
             let name = entry.name.as_os_str();
             let below = || format!("{path}/{}", name.to_string_lossy());
-            let flags = if entry.stat.kind == Kind::Folder {
+            let is_folder = entry.stat.kind == Kind::Folder;
+            let flags = if is_folder {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 match openat(dir, name, flags, Mode::empty()) {
                     Ok(inner) => self.empty_level(&inner, &below(), depth + 1)?,
@@ -297,8 +319,8 @@ impl GameRoot {
             } else {
                 AtFlags::empty()
             };
-            self.tick(OPERATION, path)?;
-            match unlinkat(dir, name, flags) {
+            let op = || if is_folder { DiskOp::RemoveDir { path: below() } } else { DiskOp::Unlink { path: below() } };
+            match self.act(op, || unlinkat(dir, name, flags)) {
                 Ok(()) | Err(Errno::NOENT) => {}
                 Err(errno) => return Err(self.error(OPERATION, &below(), errno)),
             }
@@ -309,9 +331,12 @@ impl GameRoot {
     /// Makes a symbolic link; refuses a path that exists. The target is data and is not looked at.
     pub fn make_link(&self, path: &str, target: &str) -> Result<(), DiskError> {
         const OPERATION: &str = "make the link";
-        self.tick(OPERATION, path)?;
         let (place, name) = self.place(OPERATION, path)?;
-        symlinkat(target, place.fd(), name).map_err(|errno| self.error(OPERATION, path, errno))
+        self.act(
+            || DiskOp::MakeLink { path: path.to_owned(), target: target.to_owned() },
+            || symlinkat(target, place.fd(), name),
+        )
+        .map_err(|errno| self.error(OPERATION, path, errno))
     }
 
     /// Refuses a file system without symbolic links, by making one in a folder of ours.
@@ -381,20 +406,22 @@ impl GameRoot {
     /// Makes the names in a folder durable.
     pub fn sync_dir(&self, path: &str) -> Result<(), DiskError> {
         const OPERATION: &str = "sync the folder";
-        self.tick(OPERATION, path)?;
         let dir = self.open_dir(OPERATION, path, OFlags::RDONLY)?;
-        fsync(&dir).map_err(|errno| self.error(OPERATION, path, errno))
+        self.act(|| DiskOp::SyncDir { path: path.to_owned() }, || fsync(&dir))
+            .map_err(|errno| self.error(OPERATION, path, errno))
     }
 
     /// Makes everything on the root's file system durable.
     pub fn sync_fs(&self) -> Result<(), DiskError> {
         const OPERATION: &str = "sync the file system of";
-        self.tick(OPERATION, "")?;
         #[cfg(target_os = "linux")]
-        rustix::fs::syncfs(&self.dir).map_err(|errno| self.error(OPERATION, "", errno))?;
+        let sync = || rustix::fs::syncfs(&self.dir);
         #[cfg(not(target_os = "linux"))]
-        rustix::fs::sync();
-        Ok(())
+        let sync = || -> Result<(), Errno> {
+            rustix::fs::sync();
+            Ok(())
+        };
+        self.act(|| DiskOp::SyncFs, sync).map_err(|errno| self.error(OPERATION, "", errno))
     }
 
     /// Writes a small file so that after any crash the path has its old bytes or all of the new ones.
@@ -423,13 +450,13 @@ impl GameRoot {
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
-    fn file(&self, operation: &'static str, path: &str, flags: OFlags, mode: Mode) -> Result<GameFile, DiskError> {
+    fn file(&self, operation: &'static str, path: &str, flags: OFlags) -> Result<GameFile, DiskError> {
         self.check(operation, path)?;
         // Without O_NONBLOCK a named pipe would wait for its other end.
         let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY;
         let fd = self
             .resolver
-            .open(self.dir.as_fd(), path, flags, mode)
+            .open(self.dir.as_fd(), path, flags, Mode::empty())
             .map_err(|errno| self.error(operation, path, errno))?;
         GameFile::new(fd, &self.path, path, operation, self.faults.clone())
     }
@@ -464,11 +491,12 @@ impl GameRoot {
         if sound { Ok(()) } else { Err(self.error(operation, path, Reason::BadPath)) }
     }
 
-    pub(super) fn tick(&self, operation: &'static str, path: &str) -> Result<(), DiskError> {
-        match &self.faults {
-            None => Ok(()),
-            Some(faults) => faults.tick().map_err(|reason| self.error(operation, path, reason)),
-        }
+    pub(super) fn act<T, E: From<Errno>>(
+        &self,
+        op: impl FnOnce() -> DiskOp,
+        run: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        fault::act(self.faults.as_deref(), op, run)
     }
 
     pub(super) fn error(&self, operation: &'static str, path: &str, reason: impl Into<Reason>) -> DiskError {
@@ -514,10 +542,12 @@ pub fn copy_file(
 
 /// Makes `to`, an empty file, share the blocks of `from`; `false` where the file system cannot.
 pub fn reflink(from: &GameFile, to: &GameFile) -> Result<bool, DiskError> {
-    to.tick("copy to")?;
     #[cfg(target_os = "linux")]
-    if rustix::fs::ioctl_ficlone(to.as_file(), from.as_file()).is_ok() {
-        return Ok(true);
+    {
+        let size = from.stat()?.stamp.size;
+        if to.act(|| from.copied_to(to, 0, size), || rustix::fs::ioctl_ficlone(to.as_file(), from.as_file())).is_ok() {
+            return Ok(true);
+        }
     }
     #[cfg(not(target_os = "linux"))]
     let _ = from;
@@ -529,7 +559,9 @@ fn copy_step(from: &GameFile, to: &GameFile, offset: u64, step: u64) -> Result<u
     {
         let (mut read_at, mut write_at) = (offset, offset);
         let len = usize::try_from(step).unwrap_or(usize::MAX);
-        match rustix::fs::copy_file_range(from.as_file(), Some(&mut read_at), to.as_file(), Some(&mut write_at), len) {
+        let copy =
+            || rustix::fs::copy_file_range(from.as_file(), Some(&mut read_at), to.as_file(), Some(&mut write_at), len);
+        match to.act(|| from.copied_to(to, offset, step), copy) {
             Ok(count) if count > 0 => return Ok(count as u64),
             Err(errno @ (Errno::NOSPC | Errno::DQUOT)) => return Err(to.error("copy to", errno)),
             // Some pairs of file systems cannot, or pretend to by copying nothing: do it by hand.

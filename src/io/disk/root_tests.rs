@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::symlink};
 
 use super::*;
-use crate::io::disk::FaultAction;
+use crate::io::disk::Fault;
 
 struct Tree {
     dir: tempfile::TempDir,
@@ -171,9 +171,9 @@ fn an_atomic_write_is_all_or_nothing_at_every_point() {
     for point in 1..=total {
         let tree = Tree::new();
         let [root, plain] = tree.roots();
-        let root = root.with_faults(Arc::new(Faults::before(point, FaultAction::Fail)));
+        let root = root.with_faults(Arc::new(Faults::at(point, Fault::Stop)));
         let error = root.write_atomic("sub/file", b"new").unwrap_err();
-        assert!(matches!(error.reason(), Reason::Fault { .. }), "{error}");
+        assert!(matches!(error.reason(), Reason::Io(_)), "{error}");
         let bytes = fs::read(tree.path("root/sub/file")).unwrap();
         assert!(bytes == b"hello" || bytes == b"new", "at {point}: {bytes:?}");
         assert_eq!(fs::read_dir(tree.path("root/sub")).unwrap().count(), 1, "at {point} something is left in the game");

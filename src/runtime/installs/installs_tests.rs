@@ -4,307 +4,16 @@
 #![expect(clippy::print_stdout, reason = "says how many points were tried, and what could not be")]
 
 use std::{
-    collections::BTreeMap,
     fs,
-    ops::ControlFlow,
-    os::unix::fs::{PermissionsExt as _, symlink},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
-use super::*;
-use crate::{
-    io::{
-        disk::{FaultAction, Faults},
-        hash::Watcher,
-        scan::{self, Scanned, check, walk},
-        store::{OpenFiles, RootReader},
-    },
-    types::{CHUNK_BYTES, Sentinel},
+use super::{bench_tests::*, *};
+use crate::io::{
+    disk::{Fault, Faults},
+    scan::Memory,
 };
-
-const MIB: usize = CHUNK_BYTES as usize;
-const GAME: &str = "game";
-
-/// A library with one game, and a build to bring in.
-struct Party {
-    dir: PathBuf,
-    new: Scanned,
-    /// Removes the folder in the end; a child process works in its parent's.
-    _own: Option<tempfile::TempDir>,
-}
-
-/// Everything in a folder: bytes and mode of files, targets of links, folders.
-type Snapshot = BTreeMap<PathBuf, String>;
-
-fn temp_dir() -> tempfile::TempDir {
-    // Hundreds of syncs of a real disk take minutes; what is tested is the order of operations.
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
-}
-
-fn write(root: &Path, path: &str, bytes: &[u8]) {
-    let path = root.join(path);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, bytes).unwrap();
-}
-
-fn go_on() -> impl FnMut(u64) -> ControlFlow<()> {
-    |_| ControlFlow::Continue(())
-}
-
-fn scan(path: &Path) -> Scanned {
-    let root = GameRoot::open(path).unwrap();
-    let sentinel = Sentinel::from_bytes(&fs::read(path.join("version.ini")).unwrap()).unwrap();
-    let tree = walk(&root).unwrap();
-    scan::build(&root, &GameId::new(GAME).unwrap(), sentinel, &tree, &mut Memory::none(), &mut go_on()).unwrap()
-}
-
-fn old_build(root: &Path) {
-    write(root, "version.ini", b"1.0\r\nkept as it is");
-    write(root, "data/same.pak", &[1; 2 * MIB + 7]);
-    write(root, "data/changes.pak", &[2; 2 * MIB]);
-    write(root, "data/mode.sh", b"#!/bin/sh");
-    write(root, "old/only/deep.txt", b"goes");
-    write(root, "old/edited.cfg", b"as shipped");
-    write(root, "becomes_folder", b"a file");
-    write(root, "becomes_file/a", b"in a folder");
-    write(root, "becomes_link", b"a file");
-    write(root, "edited.cfg", b"as shipped");
-    fs::create_dir_all(root.join("hollow")).unwrap();
-    symlink("data/same.pak", root.join("link")).unwrap();
-    symlink("data", root.join("old_link")).unwrap();
-}
-
-fn new_build(root: &Path) {
-    write(root, "version.ini", b"2.0\n");
-    write(root, "data/same.pak", &[1; 2 * MIB + 7]);
-    let mut changed = vec![2; 2 * MIB];
-    changed[MIB + 1] = 9;
-    write(root, "data/changes.pak", &changed);
-    write(root, "data/mode.sh", b"#!/bin/sh");
-    fs::set_permissions(root.join("data/mode.sh"), fs::Permissions::from_mode(0o755)).unwrap();
-    write(root, "becomes_folder/x", b"x");
-    write(root, "becomes_file", b"now a file");
-    write(root, "edited.cfg", b"as shipped later");
-    write(root, "in/the/way", b"the game's");
-    write(root, "mods/readme", b"the game's");
-    write(root, "empty", b"");
-    write(root, "run", b"elf");
-    fs::set_permissions(root.join("run"), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::create_dir_all(root.join("maps/none")).unwrap();
-    symlink("in/the/way", root.join("link")).unwrap();
-    symlink("edited.cfg", root.join("becomes_link")).unwrap();
-}
-
-/// What a user did to the old build.
-fn users_own(root: &Path) {
-    write(root, "old/edited.cfg", b"my own");
-    write(root, "edited.cfg", b"my own");
-    write(root, "in/the", b"a file of mine where a folder comes");
-    write(root, "mods", b"another one");
-    write(root, "saves/1.sav", b"mine");
-    write(root, "local/installed", b"by somebody");
-}
-
-impl Party {
-    fn new(before: impl FnOnce(&Path), after: impl FnOnce(&Path)) -> Self {
-        let dir = temp_dir();
-        for folder in ["library/game", "source"] {
-            fs::create_dir_all(dir.path().join(folder)).unwrap();
-        }
-        before(&dir.path().join("library/game"));
-        after(&dir.path().join("source"));
-        let new = scan(&dir.path().join("source"));
-        Self { dir: dir.path().to_owned(), new, _own: Some(dir) }
-    }
-
-    fn of_parent(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), new: scan(&dir.join("source")), _own: None }
-    }
-
-    fn update() -> Self {
-        Self::new(
-            |root| {
-                old_build(root);
-                let scanned = scan(root);
-                store::save_manifest(&GameRoot::open(root).unwrap(), &scanned.bytes, &scanned.held.hashes).unwrap();
-                users_own(root);
-            },
-            new_build,
-        )
-    }
-
-    fn root_path(&self) -> PathBuf {
-        self.dir.join("library/game")
-    }
-
-    fn library(&self) -> Library {
-        Library::open(&self.dir.join("library")).unwrap()
-    }
-
-    fn game() -> GameId {
-        GameId::new(GAME).unwrap()
-    }
-
-    /// What the root has of the build its stored manifest says.
-    fn held(&self) -> Option<Held> {
-        let root = self.library().open_root(&Self::game()).unwrap();
-        let stored = store::load_manifest(&root).unwrap()?.unwrap();
-        let manifest = Arc::new(stored.manifest);
-        let hashes = store::load_hashes(&root, &manifest).unwrap();
-        let watcher: &mut Watcher<'_> = &mut go_on();
-        Some(check(&root, stored.content, &manifest, hashes, &mut Memory::none(), watcher).unwrap().held)
-    }
-
-    /// A download with every chunk in it.
-    fn download(&self, faults: Option<&Arc<Faults>>) -> Incoming {
-        let files = OpenFiles::default();
-        let root = self.library().open_root(&Self::game()).unwrap();
-        let root = match faults {
-            Some(faults) => root.with_faults(Arc::clone(faults)),
-            None => root,
-        };
-        let Held { content, manifest, hashes, .. } = self.new.held.clone();
-        let held = self.held();
-        let incoming =
-            Incoming::open(root, content, Arc::clone(&manifest), &self.new.bytes, held.as_ref(), &files, &mut go_on())
-                .unwrap();
-        for file in incoming.files_without_hashes() {
-            incoming.set_hashes(file, &hashes.of_file(&manifest, file).unwrap()).unwrap().unwrap();
-        }
-        let source = GameRoot::open(&self.dir.join("source")).unwrap();
-        let source = RootReader::new(source, &self.new.held, &files);
-        let mut buffer = vec![0; MIB];
-        for chunk in (0..manifest.chunk_count()).map(ChunkNo) {
-            let len = source.read_chunk(chunk, &mut buffer).unwrap();
-            incoming.write_chunk(chunk, &buffer[..len]).unwrap();
-        }
-        incoming
-    }
-
-    fn commit(&self, incoming: &Incoming, faults: Option<&Arc<Faults>>) -> Result<Committed, InstallError> {
-        let root = self.library().open_root(&Self::game()).unwrap();
-        let root = match faults {
-            Some(faults) => root.with_faults(Arc::clone(faults)),
-            None => root,
-        };
-        commit(&root, incoming, &mut Memory::none())
-    }
-
-    fn recover(&self) -> Recovered {
-        recover(&self.library(), &Self::game(), &mut Memory::none()).unwrap()
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        let mut snapshot = Snapshot::new();
-        take(&self.root_path(), Path::new(""), &mut snapshot);
-        snapshot
-    }
-}
-
-fn take(root: &Path, below: &Path, into: &mut Snapshot) {
-    let Ok(entries) = fs::read_dir(root.join(below)) else { return };
-    for entry in entries.map(Result::unwrap) {
-        let path = below.join(entry.file_name());
-        let text = path.to_str().unwrap();
-        // The download is looked at by itself; the others are halves of atomic writes, which nobody reads.
-        if text == ".potluck/incoming" || text.starts_with(".potluck/") && text.ends_with(".new") {
-            continue;
-        }
-        let kind = entry.file_type().unwrap();
-        let what = if kind.is_dir() {
-            take(root, &path, into);
-            "folder".to_owned()
-        } else if kind.is_symlink() {
-            format!("to {}", fs::read_link(entry.path()).unwrap().display())
-        } else {
-            let mode = entry.metadata().unwrap().permissions().mode() & 0o111 != 0;
-            format!("{} x={mode}", blake3::hash(&fs::read(entry.path()).unwrap()).to_hex())
-        };
-        into.insert(path, what);
-    }
-}
-
-/// Stops a commit before each of its operations; gives how many there are.
-fn check_commit(make: impl Fn() -> Party) -> u64 {
-    let (total, expect) = {
-        let party = make();
-        let faults = Arc::new(Faults::count_only());
-        let incoming = party.download(Some(&faults));
-        faults.arm(u64::MAX);
-        let committed = party.commit(&incoming, Some(&faults)).unwrap();
-        assert!(committed.held.is_whole());
-        (faults.count(), party.snapshot())
-    };
-    let (mut kept_old, mut came_new) = (0, 0);
-    for point in 1..=total {
-        let party = make();
-        let faults = Arc::new(Faults::before(u64::MAX, FaultAction::Fail));
-        let incoming = party.download(Some(&faults));
-        let before = party.snapshot();
-        faults.arm(point);
-        party.commit(&incoming, Some(&faults)).unwrap_err();
-        drop(incoming);
-        party.recover();
-        let after = party.snapshot();
-        let download = party.root_path().join(store::incoming_folder(party.new.held.content));
-        if after == before {
-            kept_old += 1;
-            assert!(download.join("manifest.json").exists(), "at {point} the download is gone");
-            let incoming = party.download(None);
-            party.commit(&incoming, None).unwrap();
-            assert_eq!(party.snapshot(), expect, "at {point}, committed again");
-        } else {
-            came_new += 1;
-            assert_eq!(after, expect, "at {point} of {total}");
-        }
-        assert!(!download.exists(), "at {point} a finished download is left");
-        assert!(matches!(party.recover(), Recovered::Nothing), "at {point}");
-        assert_eq!(party.snapshot(), expect, "at {point} a second recovery changed something");
-    }
-    assert!(kept_old > 0 && came_new > 0, "{kept_old} old, {came_new} new");
-    println!("{total} points: {kept_old} kept the old build, {came_new} came to the new one");
-    total
-}
-
-#[test]
-fn an_update_stopped_anywhere_is_the_old_build_or_the_new_one() {
-    let points = check_commit(Party::update);
-    assert!(points > 60, "only {points} points: is everything counted?");
-}
-
-#[test]
-fn a_first_download_stopped_anywhere_is_nothing_or_the_new_build() {
-    let make = || {
-        Party::new(
-            |root| {
-                write(root, "edited.cfg", b"was here before");
-                symlink("/etc", root.join("data")).unwrap();
-            },
-            new_build,
-        )
-    };
-    check_commit(make);
-    assert!(Path::new("/etc/passwd").exists() && !Path::new("/etc/same.pak").exists());
-}
-
-#[test]
-fn a_repair_stopped_anywhere_is_found_again_and_finished() {
-    let make = || {
-        Party::new(
-            |root| {
-                new_build(root);
-                let scanned = scan(root);
-                store::save_manifest(&GameRoot::open(root).unwrap(), &scanned.bytes, &scanned.held.hashes).unwrap();
-                write(root, "data/changes.pak", &[2; 2 * MIB]);
-                fs::remove_file(root.join("run")).unwrap();
-                fs::remove_file(root.join("link")).unwrap();
-            },
-            new_build,
-        )
-    };
-    check_commit(make);
-}
 
 #[test]
 fn an_update_keeps_what_is_the_users_own() {
@@ -339,7 +48,7 @@ fn a_download_with_holes_is_not_committed() {
     write(&party.root_path(), "data/same.pak", b"changed at the last moment");
     let before = party.snapshot();
     let error = party.commit(&incoming, None).unwrap_err();
-    assert!(matches!(error, InstallError::NotReady(NotReady::Lost { ref chunks }) if chunks.len() == 3), "{error}");
+    assert!(matches!(error, InstallError::NotReady(NotReady::Lost { ref chunks }) if chunks.len() == 1), "{error}");
     let error = party.commit(&incoming, None).unwrap_err();
     assert!(matches!(error, InstallError::NotReady(NotReady::Incomplete { .. })), "{error}");
     assert_eq!(party.snapshot(), before);
@@ -377,94 +86,6 @@ fn a_record_that_cannot_be_followed_deletes_nothing() {
 }
 
 #[test]
-fn a_removal_stopped_anywhere_is_finished_and_leaves_what_is_not_ours() {
-    let make = |own: bool| {
-        let party = Party::update();
-        if !own {
-            for path in ["saves", "local"] {
-                fs::remove_dir_all(party.root_path().join(path)).unwrap();
-            }
-            for path in ["in", "mods"] {
-                let path = party.root_path().join(path);
-                if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
-            }
-        }
-        drop(party.download(None));
-        party
-    };
-    let party = make(false);
-    assert_eq!(remove_game(&party.library(), &Party::game(), &mut Memory::none()).unwrap().left, Vec::<String>::new());
-    assert!(!party.root_path().exists());
-    let remove = |party: &Party, faults: &Arc<Faults>| {
-        let root = party.library().open_root(&Party::game()).unwrap().with_faults(Arc::clone(faults));
-        remove_payload(&root)
-    };
-    let party = make(true);
-    let faults = Arc::new(Faults::count_only());
-    let left = remove(&party, &faults).unwrap().left;
-    assert_eq!(left, ["in", "local", "mods", "saves"]);
-    let (total, expect) = (faults.count(), party.snapshot());
-    for point in 1..=total {
-        let party = make(true);
-        let before = party.snapshot();
-        remove(&party, &Arc::new(Faults::before(point, FaultAction::Fail))).unwrap_err();
-        party.recover();
-        let after = party.snapshot();
-        assert!(after == expect || after == before && point == 1, "at {point} of {total}");
-        assert!(matches!(party.recover(), Recovered::Nothing), "at {point}");
-    }
-    println!("{total} points of a removal");
-}
-
-/// Tells the test below, run in a child process, where to work and when to die.
-const CHILD: &str = "POTLUCK_TEST_COMMIT_CHILD";
-
-#[test]
-fn a_process_killed_at_any_operation_of_a_commit_leaves_the_old_build_or_the_new_one() {
-    if let Ok(task) = std::env::var(CHILD) {
-        let (point, dir) = task.split_once(':').unwrap();
-        let party = Party::of_parent(Path::new(dir));
-        let faults = Arc::new(Faults::before(u64::MAX, FaultAction::Kill));
-        let incoming = party.download(Some(&faults));
-        faults.arm(point.parse().unwrap());
-        party.commit(&incoming, Some(&faults)).unwrap();
-        return;
-    }
-    let expect = {
-        let party = Party::update();
-        party.commit(&party.download(None), None).unwrap();
-        party.snapshot()
-    };
-    let (mut killed, mut point) = (0, 0);
-    loop {
-        point += 1;
-        let party = Party::update();
-        let name = "runtime::installs::tests::a_process_killed_at_any_operation_of_a_commit_leaves_the_old_build_or_the_new_one";
-        let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", name])
-            .env(CHILD, format!("{point}:{}", party.dir.display()))
-            .output()
-            .unwrap();
-        if child.status.success() {
-            assert_eq!(party.snapshot(), expect);
-            break;
-        }
-        let signal = std::os::unix::process::ExitStatusExt::signal(&child.status);
-        assert_eq!(signal, Some(9), "at {point}: {}", String::from_utf8_lossy(&child.stdout));
-        killed += 1;
-        party.recover();
-        if party.snapshot() != expect {
-            assert_eq!(fs::read(party.root_path().join("version.ini")).unwrap(), b"1.0\r\nkept as it is", "at {point}");
-            party.commit(&party.download(None), None).unwrap();
-            assert_eq!(party.snapshot(), expect, "at {point}");
-        }
-        assert!(matches!(party.recover(), Recovered::Nothing), "at {point}");
-    }
-    assert!(killed > 60, "only {killed} points");
-    println!("killed {killed} times");
-}
-
-#[test]
 fn a_commit_that_was_stopped_goes_on_with_the_same_download() {
     let (expect, count) = {
         let party = Party::update();
@@ -475,7 +96,7 @@ fn a_commit_that_was_stopped_goes_on_with_the_same_download() {
     for point in [count / 8, count / 4, count / 2, count - 5] {
         let party = Party::update();
         let incoming = party.download(None);
-        let faults = Arc::new(Faults::before(point, FaultAction::Fail));
+        let faults = Arc::new(Faults::at(point, Fault::Stop));
         party.commit(&incoming, Some(&faults)).unwrap_err();
         let committed = party.commit(&incoming, None).unwrap();
         assert!(committed.held.is_whole(), "at {point}");
@@ -547,10 +168,10 @@ fn a_folder_that_was_moved_away_is_not_written_to_nor_the_one_in_its_place() {
 
 #[test]
 fn a_game_potluck_never_looked_at_can_be_removed() {
-    let party = Party::new(|root| write(root, "version.ini", b"1"), new_build);
+    let party = Party::new(|root| write(root, "version.ini", b"1"), |source| new_build(source, CHUNK + 5));
     remove_game(&party.library(), &Party::game(), &mut Memory::none()).unwrap();
     assert!(!party.root_path().exists());
-    let party = Party::new(|root| write(root, "version.ini/mine", b"1"), new_build);
+    let party = Party::new(|root| write(root, "version.ini/mine", b"1"), |source| new_build(source, CHUNK + 5));
     let removed = remove_game(&party.library(), &Party::game(), &mut Memory::none()).unwrap();
     assert_eq!(removed.left, ["version.ini"]);
     let party = Party::update();
@@ -642,11 +263,11 @@ fn a_full_disk_stops_a_commit_and_no_removal() {
         fs::create_dir_all(dir.join("library/game")).unwrap();
         fs::create_dir_all(dir.join("source")).unwrap();
         let root = dir.join("library/game");
-        old_build(&root);
+        old_build(&root, CHUNK + 5);
         let scanned = scan(&root);
         store::save_manifest(&GameRoot::open(&root).unwrap(), &scanned.bytes, &scanned.held.hashes).unwrap();
-        new_build(&dir.join("source"));
-        Party { new: scan(&dir.join("source")), dir, _own: None }
+        new_build(&dir.join("source"), CHUNK + 5);
+        Party::at(&dir)
     };
     let party = full();
     let incoming = party.download(None);

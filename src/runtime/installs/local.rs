@@ -3,9 +3,9 @@
 
 use std::ops::ControlFlow;
 
-use super::{InstallError, machine::Machine, recover_root};
+use super::{InstallError, machine::Machine, read_journal, recover_root};
 use crate::{
-    core::install::{self, LocalFolder, LocalFound, Whose},
+    core::install::{self, JournalFound, LocalFolder, LocalFound, Whose},
     io::{
         disk::{Cancelled, DiskError, FileStat, GameRoot, Kind, Reason, copy_file},
         scan::Memory,
@@ -60,46 +60,67 @@ pub(crate) fn install(
     unpack: &mut dyn Unpack,
     progress: &mut Progress<'_>,
 ) -> Result<Installed, InstallError> {
-    recover_root(root, &mut Memory::none())?;
     let mut machine = Machine::new(root, None, None, None);
+    machine.set_aside = recover_root(root, &mut Memory::none())?.into_set_aside();
     let found = look(root)?;
-    machine.run(&install::stage(&found, content)?)?;
-    let staging = LocalFolder::Staging.path();
-    let made = unpack.unpack(root, manifest, staging, progress).and_then(|()| {
+    let stage = install::stage(&found, content)?;
+    let mut kept = Vec::new();
+    let sealed = machine.run(&stage).map_err(InstallError::from).and_then(|()| {
+        unpack.unpack(root, manifest, LocalFolder::Staging.path(), progress)?;
         machine.unpacked = record(root, LocalFolder::Staging)?;
-        let kept = match found.local {
-            Whose::Ours => carry_over(root, keep, &mut machine.unpacked, progress)?,
-            Whose::Nobody | Whose::Foreign => Vec::new(),
-        };
-        if progress(0, "").is_break() { Err(InstallError::Cancelled) } else { Ok(kept) }
+        if found.local == Whose::Ours {
+            kept = carry_over(root, keep, &mut machine.unpacked, progress)?;
+        }
+        if progress(0, "").is_break() {
+            return Err(InstallError::Cancelled);
+        }
+        Ok(machine.run(&install::seal(content))?)
     });
-    let kept = match made {
-        Ok(kept) => kept,
-        Err(error) => {
+    match sealed {
+        Err(error) if !is_sealed(root) => {
             // The first error is the one that matters; what cannot be dropped now is dropped at the next start.
             if let Err(second) = machine.run(&install::unstage()) {
                 tracing::warn!(%second, "what was unpacked cannot be deleted");
             }
             return Err(error);
         }
-    };
-    machine.run(&install::swap(content))?;
+        Ok(()) | Err(_) => {}
+    }
+    if let Err(error) = machine.run(&install::swap()) {
+        machine.set_aside.extend(finish_now(root, error)?);
+    }
     Ok(Installed { content, kept, set_aside: machine.set_aside })
+}
+
+fn is_sealed(root: &GameRoot) -> bool {
+    read_journal(root).is_ok_and(|journal| journal == JournalFound::Install)
+}
+
+/// A failure halfway may have passed: what is recorded is finished now if that can be, else by the next change or at the
+/// next start. Gives what was set aside, or else the error.
+fn finish_now(root: &GameRoot, error: DiskError) -> Result<Vec<String>, InstallError> {
+    match recover_root(root, &mut Memory::none()) {
+        Ok(recovered) => Ok(recovered.into_set_aside()),
+        Err(second) => {
+            tracing::warn!(%second, "what was begun cannot be finished now");
+            Err(error.into())
+        }
+    }
 }
 
 /// Takes `local/` away and keeps the payload. What the user added to it or changed is set aside; gives
 /// where. Works with no byte free, but for what is set aside.
 pub(crate) fn uninstall(root: &GameRoot) -> Result<Vec<String>, InstallError> {
-    recover_root(root, &mut Memory::none())?;
     let mut machine = Machine::new(root, None, None, None);
-    machine.run(&install::uninstall(&look(root)?)?)?;
+    machine.set_aside = recover_root(root, &mut Memory::none())?.into_set_aside();
+    if let Err(error) = machine.run(&install::uninstall(&look(root)?)?) {
+        let there = root.find(LocalFolder::Local.path())?.is_some();
+        if there {
+            return Err(error.into());
+        }
+        machine.set_aside.extend(finish_now(root, error)?);
+    }
     Ok(machine.set_aside)
-}
-
-/// As [`uninstall`], where potluck installed something.
-pub(super) fn leave(root: &GameRoot) -> Result<(), InstallError> {
-    let found = look(root)?;
-    if found.local == Whose::Ours || found.leaving == Whose::Ours { uninstall(root).map(drop) } else { Ok(()) }
 }
 
 /// Finishes or undoes what was under way in `local/`; gives what was set aside, and whether anything was done.
@@ -133,7 +154,7 @@ pub(crate) fn installation(root: &GameRoot) -> Result<Installation, DiskError> {
     Ok(read_owned(root, folder)?.map_or(Installation::Theirs, |owned| Installation::Of(owned.content)))
 }
 
-fn look(root: &GameRoot) -> Result<LocalFound, DiskError> {
+pub(super) fn look(root: &GameRoot) -> Result<LocalFound, DiskError> {
     Ok(LocalFound {
         local: whose(root, LocalFolder::Local)?,
         staging: whose(root, LocalFolder::Staging)?,

@@ -15,9 +15,13 @@ use crate::{
     api::StateWord,
     io::{
         disk::{DiskError, GameRoot, Libraries},
+        scan::Memory,
         store::{self, Incoming, IncomingError, RootReader},
     },
-    runtime::tasks::PoolError,
+    runtime::{
+        installs::{self, InstallError},
+        tasks::PoolError,
+    },
     types::{ChunkHash, FileNo, GameId, Manifest, PeerId},
     wire::{self, fetch::HASHES_MAX},
 };
@@ -205,11 +209,14 @@ impl From<PoolError> for End {
     }
 }
 
-fn open_root(libraries: &Libraries, game: &GameId) -> Result<GameRoot, DiskError> {
-    match (libraries.open_root(game), libraries.each().next()) {
+fn open_root(libraries: &Libraries, game: &GameId) -> Result<GameRoot, InstallError> {
+    let root = match (libraries.open_root(game), libraries.each().next()) {
         (Err(error), Some((_, library))) if error.is_missing() => library.create_root(game),
         (opened, _) => opened,
-    }
+    }?;
+    // An error may have cut off a commit of this run: what it moved is no longer where a download looks for it.
+    installs::finish_commit(&root, &mut Memory::none())?;
+    Ok(root)
 }
 
 fn watch(cancelled: &tokio_util::sync::CancellationToken) -> impl FnMut(u64) -> ControlFlow<()> + '_ {

@@ -1,0 +1,324 @@
+//! Every change of a game root is hit at each of its disk operations in turn: by an error that the disk gives once,
+//! by one that comes although the operation was done, by a disk that is full from there on, by an end of everything,
+//! and by SIGKILL. A retry right after it succeeds; or recovery leaves the old state or the new one, byte for byte, and
+//! a second recovery has nothing to do.
+
+#![expect(clippy::print_stdout, reason = "says how many points were tried")]
+
+use std::{fs, os::unix::fs::symlink, os::unix::process::ExitStatusExt as _, path::Path, process::Command, sync::Arc};
+
+use rustix::io::Errno;
+
+use super::{bench_tests::*, *};
+use crate::io::disk::{DiskOp, Fault, Faults};
+
+/// A change of a game root, from a state of its folder.
+struct Case {
+    name: &'static str,
+    /// Lays out `library/game`, and in `source` the build that comes, if one does.
+    make: fn(&Path),
+    /// Makes ready to do it once, or once more; faults are not armed yet.
+    begin: fn(&Path, &Arc<Faults>) -> Work,
+}
+
+/// Bytes of a file that is laid out a thousand times.
+const FEW: usize = 7;
+
+type Work = Box<dyn FnMut() -> Result<(), InstallError>>;
+
+const CASES: [Case; 8] = [
+    Case { name: "get", make: nothing_yet, begin: get },
+    Case { name: "update", make: an_older_build, begin: get },
+    Case { name: "repair", make: a_damaged_build, begin: get },
+    Case { name: "install", make: a_payload, begin: installing },
+    Case { name: "reinstall", make: an_older_game, begin: installing },
+    Case { name: "uninstall", make: an_older_game, begin: uninstalling },
+    Case { name: "remove", make: everything, begin: removing },
+    Case { name: "remove_clean", make: only_ours, begin: removing },
+];
+
+fn case(name: &str) -> &'static Case {
+    CASES.iter().find(|case| case.name == name).expect("a case of that name")
+}
+
+fn game_in(dir: &Path) -> std::path::PathBuf {
+    dir.join("library/game")
+}
+
+fn nothing_yet(dir: &Path) {
+    let root = game_in(dir);
+    write(&root, "edited.cfg", b"was here before");
+    symlink("/etc", root.join("data")).unwrap();
+    new_build(&dir.join("source"), FEW);
+}
+
+fn an_older_build(dir: &Path) {
+    old_build(&game_in(dir), FEW);
+    publish(&game_in(dir));
+    users_own(&game_in(dir));
+    new_build(&dir.join("source"), FEW);
+}
+
+fn a_damaged_build(dir: &Path) {
+    let root = game_in(dir);
+    new_build(&root, FEW);
+    publish(&root);
+    write(&root, "data/changes.pak", [2; FEW]);
+    fs::remove_file(root.join("run")).unwrap();
+    fs::remove_file(root.join("link")).unwrap();
+    new_build(&dir.join("source"), FEW);
+}
+
+fn a_payload(dir: &Path) {
+    small_payload(&game_in(dir), "2", NEW_FILES);
+}
+
+fn an_older_game(dir: &Path) {
+    installed_old(&game_in(dir));
+}
+
+/// Installed, changed by its user, with files of theirs beside it and a download that was begun.
+fn everything(dir: &Path) {
+    an_older_game(dir);
+    write(&game_in(dir), "notes.txt", b"mine");
+    new_build(&dir.join("source"), FEW);
+    drop(Party::at(dir).download(None));
+}
+
+fn only_ours(dir: &Path) {
+    a_payload(dir);
+    install_stored(&GameRoot::open(&game_in(dir)).unwrap(), &mut on).unwrap();
+    new_build(&dir.join("source"), FEW);
+    drop(Party::at(dir).download(None));
+}
+
+fn get(dir: &Path, faults: &Arc<Faults>) -> Work {
+    let party = Party::at(dir);
+    // As every transfer does before it looks what is here.
+    finish_commit(&party.library().open_root(&Party::game()).unwrap(), &mut Memory::none()).unwrap();
+    let incoming = party.download(Some(faults));
+    let faults = Arc::clone(faults);
+    Box::new(move || party.commit(&incoming, Some(&faults)).map(drop))
+}
+
+fn library(dir: &Path, faults: &Arc<Faults>) -> Library {
+    Library::open(&dir.join("library")).unwrap().with_faults(Arc::clone(faults))
+}
+
+fn installing(dir: &Path, faults: &Arc<Faults>) -> Work {
+    let library = library(dir, faults);
+    Box::new(move || install_stored(&library.open_root(&Party::game())?, &mut on).map(drop))
+}
+
+fn uninstalling(dir: &Path, faults: &Arc<Faults>) -> Work {
+    let library = library(dir, faults);
+    Box::new(move || uninstall(&library.open_root(&Party::game())?).map(drop))
+}
+
+fn removing(dir: &Path, faults: &Arc<Faults>) -> Work {
+    let library = library(dir, faults);
+    Box::new(move || match remove_game(&library, &Party::game(), &mut Memory::none()) {
+        // The last try removed it to the very end.
+        Err(InstallError::Disk(error)) if error.is_missing() => Ok(()),
+        result => result.map(drop),
+    })
+}
+
+/// What a case begins with and ends with, and how many operations lie between.
+struct Course {
+    case: &'static Case,
+    template: Tree,
+    old: Snapshot,
+    new: Snapshot,
+    points: u64,
+}
+
+impl Course {
+    fn of(case: &'static Case) -> Self {
+        let dir = temp_dir();
+        (case.make)(dir.path());
+        let template = Tree::read(dir.path());
+        let faults = Arc::new(Faults::count_only());
+        let mut work = (case.begin)(dir.path(), &faults);
+        let old = snapshot(dir.path());
+        faults.arm(u64::MAX);
+        work().unwrap();
+        Self { case, template, old, new: snapshot(dir.path()), points: faults.count() }
+    }
+
+    fn lay_out(&self) -> tempfile::TempDir {
+        let dir = temp_dir();
+        let at = dir.path().to_owned();
+        fs::remove_dir(&at).unwrap();
+        self.template.write(&at);
+        dir
+    }
+
+    /// Does the change and is hit at a point; `None` when no disk says that there.
+    fn hit(&self, dir: &Path, fault: Fault, point: u64) -> Option<(Work, Result<(), InstallError>)> {
+        let faults = Arc::new(Faults::at(u64::MAX, fault));
+        let mut work = (self.case.begin)(dir, &faults);
+        faults.arm(point);
+        let result = work();
+        match (fault, faults.hit()?) {
+            (Fault::Once(Errno::XDEV), DiskOp::Rename { .. } | DiskOp::Copy { .. }) => {}
+            // A file system without that right is no reason to refuse a game.
+            (Fault::Once(Errno::XDEV), _) | (Fault::Once(Errno::ACCESS), DiskOp::SetMode { .. }) => return None,
+            (Fault::Once(_) | Fault::Done(_) | Fault::Stop | Fault::Full | Fault::Kill, _) => {}
+        }
+        Some((work, result))
+    }
+
+    /// After a crash: recovery leaves the old state or the new one, and has nothing to do a second time. Says whether it
+    /// was the new one.
+    fn recovers(&self, dir: &Path, what: &str) -> bool {
+        recover_library(dir, what);
+        let after = snapshot(dir);
+        let is_new = after == self.new;
+        if !is_new {
+            assert_same(&after, &self.old, &format!("{what}: neither the old state nor the new one"));
+        }
+        assert!(!recover_library(dir, what), "{what}: a second recovery had something to do");
+        assert_same(&snapshot(dir), &after, &format!("{what}: a second recovery changed something"));
+        is_new
+    }
+
+    /// Whatever was left, the change succeeds when it is asked for again.
+    fn succeeds_again(&self, dir: &Path, what: &str) {
+        if game_in(dir).exists() {
+            let again = (self.case.begin)(dir, &Arc::new(Faults::count_only()))();
+            again.unwrap_or_else(|error| panic!("{what}, begun again: {error}"));
+        }
+        assert_same(&snapshot(dir), &self.new, &format!("{what}, begun again"));
+    }
+}
+
+fn snapshot(dir: &Path) -> Snapshot {
+    Tree::read(&game_in(dir)).snapshot()
+}
+
+/// Says whether there was anything to do.
+fn recover_library(dir: &Path, what: &str) -> bool {
+    let library = Library::open(&dir.join("library")).unwrap();
+    if !game_in(dir).exists() {
+        return false;
+    }
+    match recover(&library, &Party::game(), &mut Memory::none()) {
+        Ok(Recovered::Nothing) => false,
+        Ok(Recovered::Committed { .. } | Recovered::Local { .. } | Recovered::Removed(_)) => true,
+        Ok(Recovered::GaveUp { reason }) => panic!("{what}: recovery gave up: {reason}"),
+        Err(error) => panic!("{what}: recovery failed: {error}"),
+    }
+}
+
+/// Hits a change with every kind of error at every point.
+fn errors(name: &str) {
+    let course = Course::of(case(name));
+    let kinds = [Errno::IO, Errno::NOSPC, Errno::ACCESS, Errno::XDEV];
+    let once = kinds.into_iter().map(Fault::Once);
+    let (mut tried, mut failed) = (0, 0);
+    for fault in once.chain([Fault::Done(Errno::IO), Fault::Stop, Fault::Full]) {
+        for point in 1..=course.points {
+            let what = format!("{name}, {fault:?} at {point} of {}", course.points);
+            let lay_out_and_hit = || {
+                let dir = course.lay_out();
+                course.hit(dir.path(), fault, point).map(|(work, result)| (dir, work, result))
+            };
+            // The process goes on, and somebody tries again.
+            let Some((dir, mut work, result)) = lay_out_and_hit() else { continue };
+            tried += 1;
+            if result.is_ok() {
+                assert_same(&snapshot(dir.path()), &course.new, &format!("{what}: it said that it was done"));
+                continue;
+            }
+            failed += 1;
+            if matches!(fault, Fault::Once(_) | Fault::Done(_)) {
+                work().unwrap_or_else(|error| panic!("{what}, tried again: {error}"));
+                assert_same(&snapshot(dir.path()), &course.new, &format!("{what}, tried again"));
+                continue;
+            }
+            drop(work);
+            // It goes on, and begins anew.
+            course.succeeds_again(dir.path(), &what);
+            // It ends, and the next one recovers.
+            let Some((dir, ..)) = lay_out_and_hit() else { continue };
+            course.recovers(dir.path(), &what);
+            course.succeeds_again(dir.path(), &what);
+            // The game is removed instead; nothing of ours is in the way.
+            let Some((dir, ..)) = lay_out_and_hit() else { continue };
+            removed(dir.path(), &what);
+        }
+    }
+    println!("{name}: {} points, {tried} faults, {failed} of them failed the change", course.points);
+    assert!(failed > course.points / 2, "{failed} failures at {} points", course.points);
+}
+
+/// Removes a game; only the user's own may be left.
+fn removed(dir: &Path, what: &str) {
+    removing(dir, &Arc::new(Faults::count_only()))().unwrap_or_else(|error| panic!("{what}, then removed: {error}"));
+    for path in snapshot(dir).keys() {
+        let theirs = ["", ".potluck", "notes.txt", "edited.cfg", "in", "mods", "saves", "local", "data"];
+        let top = path.split('/').next().unwrap();
+        let theirs =
+            theirs.contains(&top) && (path == top || top != ".potluck" || path.starts_with(".potluck/replaced"));
+        assert!(theirs, "{what}, then removed: {path} is left");
+    }
+}
+
+macro_rules! each_case {
+    ($($case:ident)*) => {
+        mod an_error_at_any_operation_is_survived_by {
+            $(#[test] fn $case() { super::errors(stringify!($case)); })*
+        }
+
+        mod a_kill_at_any_operation_is_survived_by {
+            $(#[test] fn $case() { super::kills(stringify!($case)); })*
+        }
+    };
+}
+each_case! { get update repair install reinstall uninstall remove remove_clean }
+
+/// Tells a child process which change to do where, and when to die.
+const CHILD: &str = "POTLUCK_TEST_KILLED_CHILD";
+
+/// Kills a process before each operation of a change. After an operation is before the next one, as far as the disk can
+/// tell; after the last one it is let go on to its end.
+fn kills(name: &str) {
+    let course = Course::of(case(name));
+    let (mut kept_old, mut came_new) = (0, 0);
+    for point in 1..=course.points + 1 {
+        let what = format!("{name}, killed before {point} of {}", course.points);
+        let dir = course.lay_out();
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "runtime::installs::crash_tests::child"])
+            .env(CHILD, format!("{name}:{point}:{}", dir.path().display()))
+            .output()
+            .unwrap();
+        let said = || String::from_utf8_lossy(&child.stdout).into_owned();
+        let expect = if point <= course.points { Some(9) } else { None };
+        assert_eq!(child.status.signal(), expect, "{what}: {}", said());
+        if course.recovers(dir.path(), &what) {
+            came_new += 1;
+        } else {
+            kept_old += 1;
+        }
+        course.succeeds_again(dir.path(), &what);
+    }
+    println!("{name}: killed {} times, {kept_old} kept the old state, {came_new} came to the new one", course.points);
+    assert!(came_new > 0 && (kept_old > 0 || name.starts_with("remove")), "{kept_old} old, {came_new} new");
+}
+
+/// What a child process does; by itself it does nothing.
+#[test]
+fn child() {
+    let Ok(task) = std::env::var(CHILD) else { return };
+    let [name, point, dir] = task.splitn(3, ':').collect::<Vec<_>>().try_into().unwrap();
+    course_of_child(case(name), Path::new(dir), point.parse().unwrap());
+}
+
+fn course_of_child(case: &Case, dir: &Path, point: u64) {
+    let faults = Arc::new(Faults::at(u64::MAX, Fault::Kill));
+    let mut work = (case.begin)(dir, &faults);
+    faults.arm(point);
+    work().unwrap();
+}
