@@ -41,6 +41,8 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// The name others see.
     pub name: String,
+    /// The name to play under, where it is another.
+    pub player: Option<String>,
     /// Whether to look for peers, and be found, by mDNS.
     pub mdns: bool,
     /// Addresses to dial at the start, `HOST:PORT`.
@@ -196,6 +198,7 @@ impl Settings {
             library: places::default_library(&places),
             listen: None,
             name: places::host_name(),
+            player: None,
             mdns: true,
             peers: Vec::new(),
             max_active: 2,
@@ -223,6 +226,12 @@ impl Settings {
     pub fn in_folder(&self, home: &Path, library: PathBuf) -> Self {
         let places = Places::in_folder(home);
         Self { library, catalog: places.config.join("catalog.toml"), places, ..self.clone() }
+    }
+
+    /// The name to play under.
+    #[must_use]
+    pub fn player(&self) -> &str {
+        self.player.as_deref().unwrap_or(&self.name)
     }
 
     /// Where the value of `key` came from; keys are those of `docs/config.md`.

@@ -2,6 +2,7 @@
 //! well formed. Nothing here does I/O, decides, or knows how it is written on the wire.
 
 mod chunks;
+mod command_line;
 mod content;
 mod game;
 mod library;
@@ -11,6 +12,7 @@ mod rate;
 mod text;
 
 pub use chunks::{ChunkNo, ChunkRange, ChunkRanges, ChunkSet, RangesError};
+pub use command_line::{CommandLine, CommandLineError, Fill, Words};
 pub use content::{
     CHUNK_BYTES, ChunkHash, ChunkPlace, ContentId, DirEntry, FileEntry, FileHash, FileNo, HashTextError, LinkEntry,
     MANIFEST_CHUNKS_MAX, MANIFEST_ENTRIES_MAX, Manifest, ManifestError, chunks_of_size,

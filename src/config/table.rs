@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Color, Glyphs, Mirror, Origin, Settings, address, games_list, places};
-use crate::types::{PeerName, Rate};
+use crate::types::{PeerName, Rate, clean};
 
 /// One setting.
 pub(super) struct Row {
@@ -47,6 +47,9 @@ pub(super) enum Raw {
     List(Vec<String>),
 }
 
+/// More than any game shows over a player's head.
+const PLAYER_CHARS_MAX: usize = 64;
+
 pub(super) const ROWS: &[Row] = &[
     Row {
         key: "library",
@@ -74,6 +77,23 @@ pub(super) const ROWS: &[Row] = &[
             Ok(())
         },
         show: |settings| quoted(&settings.name),
+    },
+    Row {
+        key: "player",
+        flag: None,
+        kind: "a text of at most 64 characters",
+        default: "the same as `name`",
+        example: "\"Zoe\"",
+        help: "What the catalog's `{player}` stands for when a game is started.",
+        set: |settings, raw, _| {
+            let text = text(raw)?.trim();
+            if text.is_empty() || clean(text, PLAYER_CHARS_MAX) != text {
+                return Err(Why(format!("use 1 to {PLAYER_CHARS_MAX} visible characters")));
+            }
+            settings.player = Some(text.to_owned());
+            Ok(())
+        },
+        show: |settings| quoted(settings.player()),
     },
     Row {
         key: "listen",
@@ -409,7 +429,7 @@ impl fmt::Display for Raw {
             Self::Number(number) => number.to_string(),
             Self::List(items) => toml_list(items),
         };
-        f.write_str(&crate::types::clean(&text, 120))
+        f.write_str(&clean(&text, 120))
     }
 }
 

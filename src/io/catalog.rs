@@ -1,6 +1,6 @@
 //! Reads `catalog.toml`: what the operator of a party says about games. Titles and facts are for
-//! people, a pin vouches for one build, and a gate keeps every other game out. Rules for launching and
-//! setting up are read and kept; nothing acts on them here.
+//! people, a pin vouches for one build, and a gate keeps every other game out. What is started, set up
+//! and kept is checked here; nothing acts on it here.
 //!
 //! ```toml
 //! gate = true                 # only these games are announced, served and fetched
@@ -12,7 +12,7 @@
 //! year = 2011
 //! description = "Fast and free."
 //! pin = "64 hexadecimal digits"
-//! launch = ["xonotic-sdl", "-fullscreen"]
+//! launch = ["xonotic-sdl", "-fullscreen", "+name", "{player}"]
 //! setup = ["setup.sh"]
 //! keep = ["data/config.cfg"]  # paths below the game that an update leaves alone
 //! ```
@@ -29,7 +29,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::types::{ContentId, GameId, LibraryEntry, PathError, PayloadPath, clean};
+use crate::types::{CommandLine, CommandLineError, ContentId, GameId, LibraryEntry, PathError, PayloadPath, clean};
 
 /// A catalog of 5,000 games with a paragraph each; more is not a catalog.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -71,11 +71,11 @@ pub struct CatalogGame {
     pub description: Option<String>,
     /// The build that is meant.
     pub pin: Option<ContentId>,
-    /// The program to start and its arguments; kept for the issue that starts games.
-    pub launch: Vec<String>,
-    /// The program to run after installing and its arguments; kept likewise.
-    pub setup: Vec<String>,
-    /// Paths below the game that an update leaves alone; kept likewise.
+    /// The program that starts the game.
+    pub launch: Option<CommandLine>,
+    /// The program to run once after each installation, before the game is first started.
+    pub setup: Option<CommandLine>,
+    /// Paths below the game that an update leaves alone.
     pub keep: Vec<PayloadPath>,
 }
 
@@ -176,6 +176,14 @@ pub enum LineError {
         /// Why not.
         source: PathError,
     },
+    /// No program that could be started.
+    #[error("`{key}` {source}")]
+    Command {
+        /// The key.
+        key: &'static str,
+        /// Why not.
+        source: CommandLineError,
+    },
     /// No ContentId.
     #[error("`pin` must be a ContentId, 64 lower-case hexadecimal digits; `potluck manifest GAME --json` shows it")]
     Pin,
@@ -269,8 +277,8 @@ fn set(game: &mut CatalogGame, id: &GameId, key: &'static str, value: Value<'_, 
             game.description = Some(clean(&string(value, key, "\"Fast and free.\"")?, DESCRIPTION_CHARS_MAX));
         }
         "pin" => game.pin = Some(string(value, key, "\"ab12…\"")?.parse().map_err(|_| LineError::Pin)?),
-        "launch" => game.launch = words(value, key, "[\"bin/game\", \"-fullscreen\"]")?,
-        "setup" => game.setup = words(value, key, "[\"setup.sh\"]")?,
+        "launch" => game.launch = Some(command(value, key, "[\"bin/game\", \"-fullscreen\"]")?),
+        "setup" => game.setup = Some(command(value, key, "[\"setup.sh\"]")?),
         _ => {
             let paths = words(value, key, "[\"data/config.cfg\"]")?;
             let path = |path: String| {
@@ -311,6 +319,10 @@ fn string(value: Value<'_, '_>, key: &'static str, example: &'static str) -> Res
 fn integer(value: Value<'_, '_>) -> Option<i64> {
     let number = value.get_ref().as_integer()?;
     i64::from_str_radix(number.as_str(), number.radix()).ok() // Too large a number is no year and no count.
+}
+
+fn command(value: Value<'_, '_>, key: &'static str, example: &'static str) -> Result<CommandLine, LineError> {
+    CommandLine::new(&words(value, key, example)?).map_err(|source| LineError::Command { key, source })
 }
 
 /// One text, or a list of them.
@@ -357,7 +369,7 @@ mod tests {
         let pin = ContentId::from_bytes([0xab; 32]);
         let text = format!(
             "gate = true\n[games.xonotic]\ntitle = \"Xono\\u001btic\"\ngenre = \"shooter\"\nplayers = \"2–16\"\n\
-             year = 2011\ndescription = \"Fast.\"\npin = \"{pin}\"\nlaunch = [\"bin/x\", \"-f\"]\nsetup = \"s.sh\"\n\
+             year = 2011\ndescription = \"Fast.\"\npin = \"{pin}\"\nlaunch = [\"bin/x\", \"{{player}}\"]\nsetup = \"s.sh\"\n\
              keep = [\"data/config.cfg\"]\n[games.\"Half-Life 2\"]\nplayers = 8\n"
         );
         let catalog = Catalog::parse(&text).unwrap();
@@ -370,8 +382,8 @@ mod tests {
             year: Some(2011),
             description: Some("Fast.".to_owned()),
             pin: Some(pin),
-            launch: vec!["bin/x".to_owned(), "-f".to_owned()],
-            setup: vec!["s.sh".to_owned()],
+            launch: Some(CommandLine::new(&["bin/x".to_owned(), "{player}".to_owned()]).unwrap()),
+            setup: Some(CommandLine::new(&["s.sh".to_owned()]).unwrap()),
             keep: vec![PayloadPath::new("data/config.cfg").unwrap()],
         };
         assert_eq!(game, &expect);
@@ -395,6 +407,12 @@ mod tests {
             "[games.x]\nlaunch = [1]",
             2,
             "`launch` must be a list of texts, like `[\"bin/game\", \"-fullscreen\"]`; this is array",
+        );
+        check("[games.x]\n\nsetup = []", 3, "`setup` names no program");
+        check(
+            "[games.x]\nlaunch = [\"x\", \"{palyer}\"]",
+            2,
+            "`launch` has `{palyer}`, which nothing is known for; there are {player}, {library} and {local}",
         );
         check(
             "[games.x]\npin = \"abc\"",
