@@ -8,9 +8,10 @@ mod handle;
 mod snapshot;
 
 pub use command::{
-    Added, AfterGet, CHUNKS_NAMES_MAX, Candidate, ChunksView, Command, CommandError, CompareView, ErrorCode,
-    GetRequest, LimitError, LimitTo, LimitTooLow, MAP_REPLY_CELLS_MAX, MAP_SOURCES_MAX, ManifestFile, MapRequest,
-    MapView, OWN_FILES_MAX, ROOM_NAMES_MAX, Reply, SOURCE_CELLS_MAX, SourceChunks, VerifyReport, WithoutView,
+    Added, AfterGet, CHUNKS_NAMES_MAX, Candidate, ChunksView, Command, CommandError, CompareView, ConfirmView,
+    ErrorCode, GetRequest, LimitError, LimitTo, LimitTooLow, MAP_REPLY_CELLS_MAX, MAP_SOURCES_MAX, ManifestFile,
+    MapRequest, MapView, OWN_FILES_MAX, PlayingView, ProgramView, ROOM_NAMES_MAX, Reply, SOURCE_CELLS_MAX,
+    SourceChunks, VerifyReport, WithoutView,
 };
 pub use event::{Event, EventKind, Level};
 pub use handle::{COMMANDS_QUEUED_MAX, Call, EVENTS_KEPT_MAX, Events, Handle, HandleEnd, Missed, Stopped, channel};

@@ -15,6 +15,7 @@ mod logs;
 mod manifest;
 mod orders;
 mod peers;
+mod play;
 mod remove;
 mod screen;
 mod serve;
@@ -188,6 +189,9 @@ async fn carry_out(args: Args, launcher: &impl Launcher, console: &mut Console) 
         }
         Some(Verb::Remove { game, yes }) => {
             reach.over(console, async |session, console| remove::run(session, &game, yes, console).await).await
+        }
+        Some(Verb::Play { game, yes }) => {
+            reach.over(console, async |session, console| play::run(session, &game, yes, console).await).await
         }
         Some(Verb::Verify { game, repair }) => {
             reach.over(console, async |session, console| verify::run(session, &game, repair, console).await).await

@@ -3,6 +3,7 @@
 
 pub mod download;
 pub mod install;
+pub mod launch;
 pub mod library;
 pub mod limits;
 pub mod offer;

@@ -8,6 +8,7 @@ pub mod hash;
 pub mod identity;
 pub mod index;
 pub mod interfaces;
+pub mod launch;
 pub mod lock;
 pub mod mdns;
 pub mod process;

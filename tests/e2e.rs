@@ -17,6 +17,8 @@ mod install;
 mod kills;
 #[path = "e2e/limits.rs"]
 mod limits;
+#[path = "e2e/play.rs"]
+mod play;
 #[path = "seat/process.rs"]
 mod process;
 #[path = "e2e/rot.rs"]

@@ -72,6 +72,15 @@ pub enum Command {
         /// Id or title.
         game: String,
     },
+    /// Start a game that is installed, by what the catalog names; answered with [`Reply::Playing`], or where a program
+    /// would run that nobody has agreed to yet, with [`Reply::Confirm`]: then nothing runs.
+    Play {
+        /// Id or title.
+        game: String,
+        /// The marks of the programs that were shown and may run, as [`Reply::Confirm`] gave them.
+        #[serde(default)]
+        confirm: Vec<String>,
+    },
     /// Rehash a game against its manifest; answered with [`Reply::Verified`].
     Verify {
         /// Id or title.
@@ -319,6 +328,10 @@ pub enum Reply {
         /// Its files, in order.
         files: Vec<ManifestFile>,
     },
+    /// Programs that would run, to be shown before they may.
+    Confirm(ConfirmView),
+    /// A game runs.
+    Playing(PlayingView),
     /// Part of a chunk map.
     Map(MapView),
     /// Who has nothing of a game.
@@ -329,6 +342,47 @@ pub enum Reply {
 
 /// Paths of the user's own files in one list of an answer or event; the sentence with it counts them all.
 pub const OWN_FILES_MAX: usize = 1_000;
+
+/// Programs that would run and nobody has agreed to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConfirmView {
+    /// The GameId.
+    pub game: String,
+    /// Title.
+    pub title: String,
+    /// In the order in which they run.
+    pub programs: Vec<ProgramView>,
+    /// On which machine and in which folder; a sentence.
+    pub place: String,
+}
+
+/// A program that would run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProgramView {
+    /// Whether it is run once to set the game up; else it is the game.
+    pub setup: bool,
+    /// The program and its arguments.
+    pub words: Vec<String>,
+    /// As people read it: a word that could be taken for several stands in quotes.
+    pub shown: String,
+    /// Stands for exactly this in [`Command::Play`].
+    pub mark: String,
+}
+
+/// A game that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PlayingView {
+    /// The GameId.
+    pub game: String,
+    /// Title.
+    pub title: String,
+    /// Its process on the runtime's machine.
+    pub pid: u32,
+    /// Where its output goes.
+    pub log: String,
+    /// On which machine and in which folder; a sentence.
+    pub place: String,
+}
 
 /// Part of the chunk map of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -116,6 +116,26 @@ pub enum EventKind {
         /// Why, and what became of what was begun.
         reason: String,
     },
+    /// A game was started.
+    Playing {
+        /// GameId.
+        game: String,
+        /// Its process on the runtime's machine.
+        pid: u32,
+    },
+    /// A game that was started has ended.
+    Played {
+        /// GameId.
+        game: String,
+        /// The process it was.
+        pid: u32,
+        /// Its exit code, where it ended by itself.
+        code: Option<i32>,
+        /// The signal that ended it, where one did.
+        signal: Option<i32>,
+        /// How long it ran.
+        seconds: u64,
+    },
     /// A chunk did not have its hash.
     BadChunk {
         /// GameId.

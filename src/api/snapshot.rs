@@ -251,6 +251,15 @@ pub struct GameView {
     pub pinned: Option<String>,
     /// A line about the game, from the catalog.
     pub about: String,
+    /// Whether the catalog says how to start it.
+    #[serde(default)]
+    pub can_play: bool,
+    /// Since when it runs, Unix milliseconds.
+    #[serde(default)]
+    pub playing_since_ms: Option<u64>,
+    /// When it was last played, Unix milliseconds.
+    #[serde(default)]
+    pub last_played: Option<u64>,
     /// Builds in the room, the one shown first.
     pub builds: Vec<BuildView>,
 }

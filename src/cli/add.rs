@@ -33,6 +33,8 @@ pub(super) async fn run(session: &Session, add: &args::Add, console: &mut Consol
             | Reply::AlreadyHere { .. }
             | Reply::Verified(_)
             | Reply::Manifest { .. }
+            | Reply::Confirm(_)
+            | Reply::Playing(_)
             | Reply::Map(_)
             | Reply::Without(_)
             | Reply::Installed { .. }

@@ -145,6 +145,18 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Start a game that is installed, and wait until it ends
+    ///
+    /// By what the catalog of the potluck that runs here names, on the machine it runs on. A program that runs for the
+    /// first time is shown, and asked about. While the game runs only a trickle is sent to others. Exits with 1 where
+    /// the game did not end with 0; interrupted, it leaves the game running.
+    Play {
+        /// Id or title
+        game: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Compare a game with its manifest, byte for byte
     ///
     /// Names every file that is bad. Exits with 1 where there is one, with 0 when it was repaired.

@@ -39,6 +39,8 @@ pub(super) async fn run(session: &Session, game: String, b3sum: bool, console: &
         | Reply::Installed { .. }
         | Reply::Added(_)
         | Reply::Verified(_)
+        | Reply::Confirm(_)
+        | Reply::Playing(_)
         | Reply::Map(_)
         | Reply::Without(_)
         | Reply::Compared(_)) => report(&reply, console)?,

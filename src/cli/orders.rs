@@ -59,6 +59,8 @@ pub(super) fn report(reply: &Reply, console: &mut Console) -> Result<(), Failure
         Reply::Added(added) => console.say(&format!("{} {} is in the library.", added.game, added.version)),
         Reply::Verified(report) => console.say(&format!("{} was checked.", report.game)),
         Reply::Manifest { json, .. } => console.text(json),
+        Reply::Confirm(ask) => console.say(&format!("{} is not started: nobody agreed to its programs.", ask.title)),
+        Reply::Playing(playing) => console.say(&format!("{} runs, process {}.", playing.title, playing.pid)),
         Reply::Without(without) => console.say(&format!("{} peers have nothing of {}.", without.count, without.game)),
         Reply::Compared(compared) => {
             console.say(&format!("It has {} more games and lacks {}.", compared.more, compared.lacks))

@@ -27,6 +27,8 @@ pub(super) async fn run(session: &Session, game: &str, repair: bool, console: &m
         | Reply::Installed { .. }
         | Reply::Added(_)
         | Reply::Manifest { .. }
+        | Reply::Confirm(_)
+        | Reply::Playing(_)
         | Reply::Map(_)
         | Reply::Without(_)
         | Reply::Compared(_)) => {

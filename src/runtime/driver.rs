@@ -287,6 +287,7 @@ impl Driver {
                         break;
                     }
                     pause.tick().await;
+                    self.keep_quiet_for_players().await;
                     self.show();
                 }
             }
@@ -341,6 +342,7 @@ impl Driver {
             Command::Remove { game } => library_input(inputs, LibraryInput::Remove { game, reply }).await,
             Command::Install { game } => library_input(inputs, LibraryInput::Install { game, reply }).await,
             Command::Uninstall { game } => library_input(inputs, LibraryInput::Uninstall { game, reply }).await,
+            Command::Play { game, confirm } => library_input(inputs, LibraryInput::Play { game, confirm, reply }).await,
             Command::Verify { game, repair } => {
                 library_input(inputs, LibraryInput::Verify { game, repair, reply }).await
             }

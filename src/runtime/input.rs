@@ -101,6 +101,8 @@ pub(crate) enum LibraryInput {
     Install { game: String, reply: ReplyTo },
     /// `uninstall`.
     Uninstall { game: String, reply: ReplyTo },
+    /// `play`.
+    Play { game: String, confirm: Vec<String>, reply: ReplyTo },
     /// `verify`.
     Verify { game: String, repair: bool, reply: ReplyTo },
     /// `manifest`.

@@ -8,7 +8,7 @@ mod payload;
 
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
-pub(crate) use local::{Installation, Installed, install, installation, uninstall};
+pub(crate) use local::{Installation, Installed, LOCAL, install, installation, is_set_up, note_set_up, uninstall};
 use machine::Machine;
 pub(crate) use payload::Payload;
 

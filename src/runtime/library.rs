@@ -13,6 +13,8 @@ mod look;
 mod looks;
 mod mirror;
 mod outbox;
+mod played;
+mod playing;
 mod remembered;
 mod room;
 mod shows;
@@ -43,6 +45,8 @@ use self::{
     looks::{Looks, SETTLE},
     mirror::Mirroring,
     outbox::Outbox,
+    played::Played,
+    playing::Playing,
     remembered::Remembered,
     shows::{Rows, Sources},
     sync::OwnSnapshot,
@@ -141,6 +145,8 @@ struct Actor {
     installing: BTreeMap<GameId, Arc<Meter>>,
     /// Why the last try to install a game failed, until it is tried again.
     install_failures: BTreeMap<GameId, String>,
+    playing: BTreeMap<GameId, Playing>,
+    played: Played,
     links: BTreeMap<PeerId, Link>,
     names: BTreeMap<PeerId, PeerName>,
     /// Who has what transfers want to know of, as they were last told.
@@ -172,6 +178,10 @@ impl Actor {
         if let Some(trouble) = trouble {
             context.teller.tell(Level::Warning, EventKind::Note, trouble.to_string());
         }
+        let (played, trouble) = Played::load(&context.settings.places.state);
+        if let Some(trouble) = trouble {
+            context.teller.tell(Level::Warning, EventKind::Note, trouble.to_string());
+        }
         let (done_sender, done) = mpsc::channel(DONE_MAX);
         let (index, files) = (Arc::clone(&context.index), context.files.clone());
         let (libraries, shelf) = (Arc::clone(&context.libraries), context.shelf.clone());
@@ -194,6 +204,8 @@ impl Actor {
             installed: BTreeMap::new(),
             installing: BTreeMap::new(),
             install_failures: BTreeMap::new(),
+            playing: BTreeMap::new(),
+            played,
             links: BTreeMap::new(),
             names: BTreeMap::new(),
             follows: BTreeMap::new(),
@@ -384,6 +396,7 @@ impl Actor {
             LibraryInput::Remove { game, reply } => self.remove(&game, reply),
             LibraryInput::Install { game, reply } => self.install(&game, reply),
             LibraryInput::Uninstall { game, reply } => self.uninstall(&game, reply),
+            LibraryInput::Play { game, confirm, reply } => self.play(&game, confirm, reply),
             LibraryInput::Verify { game, repair, reply } => self.verify(&game, repair, reply),
             LibraryInput::Manifest { game, reply } => self.manifest(&game, reply),
             LibraryInput::Without { game, reply } => answer(reply, room::without(&self.core, &self.names, &game)),
@@ -626,6 +639,8 @@ impl Actor {
             installed: &self.installed,
             installing: &self.installing,
             install_failures: &self.install_failures,
+            playing: &self.playing,
+            played: &self.played,
             names: &self.names,
         };
         let refreshed = self.rows.refresh(&from, now);
@@ -668,6 +683,7 @@ fn is_command(input: &LibraryInput) -> bool {
         | LibraryInput::Remove { .. }
         | LibraryInput::Install { .. }
         | LibraryInput::Uninstall { .. }
+        | LibraryInput::Play { .. }
         | LibraryInput::Verify { .. }
         | LibraryInput::Manifest { .. }
         | LibraryInput::Without { .. }

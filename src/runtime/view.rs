@@ -40,6 +40,8 @@ pub(crate) struct LibraryShown {
     pub(crate) scanned: bool,
     /// Bytes free where games go.
     pub(crate) free: Option<u64>,
+    /// Whether somebody plays here.
+    pub(crate) playing: bool,
 }
 
 /// What the transfers actor shows.

@@ -331,11 +331,12 @@ impl Model {
     #[must_use]
     pub(crate) fn wake_at_ms(&self) -> u64 {
         const MINUTE_MS: u64 = 60_000;
+        const SECOND_MS: u64 = 1_000;
         let minute = (self.now.unix_ms / MINUTE_MS + 1) * MINUTE_MS;
-        match self.histories.wake_at_ms() {
-            Some(sample) => sample.min(minute),
-            None => minute,
-        }
+        // How long a game runs is shown by the second.
+        let plays = self.snapshot.games.iter().any(|game| game.playing_since_ms.is_some());
+        let second = plays.then_some((self.now.unix_ms / SECOND_MS + 1) * SECOND_MS);
+        [self.histories.wake_at_ms(), second].into_iter().flatten().fold(minute, u64::min)
     }
 }
 

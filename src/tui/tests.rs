@@ -35,8 +35,8 @@ use super::{
     view::view,
 };
 use crate::api::{
-    AfterGet, Command, CommandError, ErrorCode, Event, EventKind, GetRequest, Level, LimitTo, MeView, Phase, Reply,
-    Snapshot, VerifyReport,
+    AfterGet, Command, CommandError, ConfirmView, ErrorCode, Event, EventKind, GetRequest, Level, LimitTo, MeView,
+    Phase, ProgramView, Reply, Snapshot, VerifyReport,
 };
 
 /// A model and what it asked for.

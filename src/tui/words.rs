@@ -3,7 +3,7 @@
 use potluck_widgets::GlyphLevel;
 
 use super::model::Moment;
-use crate::api::StateWord;
+use crate::api::{GameView, StateWord};
 
 const UNITS: [&str; 6] = ["B", "KB", "MB", "GB", "TB", "PB"];
 
@@ -117,6 +117,12 @@ pub(crate) fn span(ms: u64) -> String {
         },
         _ => format!("{} d", seconds / 86_400),
     }
+}
+
+/// `playing 0:42`, where somebody plays it.
+pub(crate) fn playing(game: &GameView, now: Moment) -> Option<String> {
+    let since_ms = game.playing_since_ms?;
+    Some(format!("playing {}", left(now.unix_ms.saturating_sub(since_ms) / 1_000)))
 }
 
 /// `0.2 ms`, `14 ms`; nothing where it is not known.

@@ -12,6 +12,8 @@ use crate::types::{ContentId, clean};
 pub const OWNED_NAME: &str = ".potluck_owned";
 /// The name of the second.
 pub const FILES_NAME: &str = ".potluck_files";
+/// The name of a file there that is made when the game was set up.
+pub const SETUP_NAME: &str = ".potluck_setup";
 /// Bytes of the first.
 pub const OWNED_BYTES_MAX: usize = 1_024;
 /// Bytes of the second: half a million files with names of a hundred bytes.

@@ -86,6 +86,8 @@ impl Want {
             | Reply::Added(_)
             | Reply::Verified(_)
             | Reply::Manifest { .. }
+            | Reply::Confirm(_)
+            | Reply::Playing(_)
             | Reply::Map(_)
             | Reply::Without(_)
             | Reply::Compared(_) => {
@@ -154,6 +156,8 @@ impl Want {
             EventKind::Downloaded { .. }
             | EventKind::Installed { .. }
             | EventKind::InstallFailed { .. }
+            | EventKind::Playing { .. }
+            | EventKind::Played { .. }
             | EventKind::PeerUp { .. }
             | EventKind::PeerDown { .. }
             | EventKind::PeerTrouble { .. }

@@ -147,7 +147,7 @@ impl LocalFolder {
 
     /// Its path in the root.
     #[must_use]
-    pub fn path(self) -> &'static str {
+    pub const fn path(self) -> &'static str {
         match self {
             Self::Local => "local",
             Self::Staging => ".local.installing",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Driver;
 use crate::{
-    api::{CommandError, ErrorCode, LimitTo, Reply, Totals},
+    api::{CommandError, ErrorCode, EventKind, Level, LimitTo, Reply, Totals},
     runtime::{
         input::{ReplyTo, ServingInput, TransfersInput},
         library,
@@ -36,12 +36,23 @@ impl Both {
     }
 }
 
+/// Whether only a trickle is sent, whatever the limits are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quiet {
+    No,
+    /// Because the user said so.
+    Asked,
+    /// While somebody plays here.
+    Playing,
+}
+
 /// What is limited now.
 #[derive(Debug)]
 pub(super) struct Limited {
     everybody: Both,
-    /// Whether only a trickle is sent, whatever the limits are.
-    quiet: bool,
+    quiet: Quiet,
+    /// Whether somebody plays here.
+    playing: bool,
     /// Those with a limit of their own.
     peers: BTreeMap<PeerId, Both>,
 }
@@ -49,18 +60,33 @@ pub(super) struct Limited {
 impl Limited {
     /// As the settings say.
     pub(super) fn new(up: Option<Rate>, down: Option<Rate>) -> Self {
-        Self { everybody: Both { up, down }, quiet: false, peers: BTreeMap::new() }
+        Self { everybody: Both { up, down }, quiet: Quiet::No, playing: false, peers: BTreeMap::new() }
     }
 
     /// What holds for everybody together.
     fn in_force(&self) -> Both {
-        if self.quiet { Both { up: Some(TRICKLE), ..self.everybody } } else { self.everybody }
+        match self.quiet {
+            Quiet::No => self.everybody,
+            Quiet::Asked | Quiet::Playing => Both { up: Some(TRICKLE), ..self.everybody },
+        }
+    }
+
+    /// What a user said about being quiet holds, whoever plays; true when something changes.
+    fn set_playing(&mut self, playing: bool) -> bool {
+        let before = self.quiet;
+        self.quiet = match (before, playing, self.playing) {
+            (Quiet::No, true, false) => Quiet::Playing,
+            (Quiet::Playing, false, _) => Quiet::No,
+            (_, _, _) => before,
+        };
+        self.playing = playing;
+        self.quiet != before
     }
 
     /// The limits of everybody together as faces see them.
     pub(super) fn shown_in(&self, totals: Totals) -> Totals {
         let Both { up, down } = self.in_force();
-        let quiet = self.quiet;
+        let quiet = self.quiet != Quiet::No;
         Totals { up_limit_bps: up.map(Rate::as_bps), down_limit_bps: down.map(Rate::as_bps), quiet, ..totals }
     }
 
@@ -109,7 +135,7 @@ impl Driver {
 
     /// Keeps quiet, or no longer; false when an actor that should is gone.
     pub(super) async fn quiet(&mut self, on: bool, reply: ReplyTo) -> bool {
-        self.limited.quiet = on;
+        self.limited.quiet = if on { Quiet::Asked } else { Quiet::No };
         let both = self.limited.in_force();
         let message = match (on, both.up) {
             (true, _) => format!("Quiet: at most {TRICKLE} up."),
@@ -119,10 +145,27 @@ impl Driver {
         self.enforce(None, both, message, reply).await
     }
 
-    async fn enforce(&mut self, peer: Option<PeerId>, both: Both, message: String, reply: ReplyTo) -> bool {
+    /// Sends only a trickle while somebody plays here.
+    pub(super) async fn keep_quiet_for_players(&mut self) {
+        let playing = self.shows.library.borrow().playing;
+        // An actor that is gone ends the runtime in any case.
+        if self.limited.set_playing(playing) && self.tell(None, self.limited.in_force()).await {
+            let text = match self.limited.quiet {
+                Quiet::No => "Nobody plays here any more: uploads are as before.".to_owned(),
+                Quiet::Asked | Quiet::Playing => format!("While somebody plays here at most {TRICKLE} go out."),
+            };
+            self.context.teller.tell(Level::Info, EventKind::Note, text);
+        }
+    }
+
+    async fn tell(&self, peer: Option<PeerId>, both: Both) -> bool {
         let inputs = &self.context.inputs;
-        let told = inputs.serving.send(ServingInput::Limit { peer, rate: both.up }).await.is_ok()
-            && inputs.transfers.send(TransfersInput::Limit { peer, rate: both.down }).await.is_ok();
+        inputs.serving.send(ServingInput::Limit { peer, rate: both.up }).await.is_ok()
+            && inputs.transfers.send(TransfersInput::Limit { peer, rate: both.down }).await.is_ok()
+    }
+
+    async fn enforce(&mut self, peer: Option<PeerId>, both: Both, message: String, reply: ReplyTo) -> bool {
+        let told = self.tell(peer, both).await;
         if told {
             self.show();
             // A face that no longer waits dropped its end.
@@ -191,13 +234,34 @@ mod tests {
     #[test]
     fn what_is_limited_while_quiet_holds_afterwards() {
         let mut limited = Limited::new(None, None);
-        limited.quiet = true;
+        limited.quiet = Quiet::Asked;
         assert_eq!(limited.in_force().words(), "at most 1.0 MB/s up, no limit down");
         let asked = Both { up: Some(Rate::from_bps(5_000_000)), down: None };
         assert_eq!(limited.set(None, asked), Ok(()));
         let shown = limited.shown_in(Totals::default());
         assert_eq!((shown.quiet, shown.up_limit_bps), (true, Some(Rate::LIMIT_MIN.as_bps())));
-        limited.quiet = false;
+        limited.quiet = Quiet::No;
         assert_eq!(limited.in_force(), asked);
+    }
+
+    #[test]
+    fn playing_is_quiet_and_what_the_user_said_of_it_holds() {
+        // What happens, and whether only a trickle goes out then.
+        let check = |steps: &[(&str, bool)]| {
+            let mut limited = Limited::new(None, None);
+            for (step, quiet) in steps {
+                match *step {
+                    "play" => drop(limited.set_playing(true)),
+                    "end" => drop(limited.set_playing(false)),
+                    "z on" => limited.quiet = Quiet::Asked,
+                    _ => limited.quiet = Quiet::No,
+                }
+                assert_eq!(limited.in_force().up.is_some(), *quiet, "{step} of {steps:?}");
+            }
+        };
+        check(&[("play", true), ("play", true), ("end", false)]);
+        check(&[("z on", true), ("play", true), ("end", true), ("z off", false)]);
+        check(&[("play", true), ("z off", false), ("play", false), ("end", false), ("play", true)]);
+        check(&[("play", true), ("z on", true), ("end", true)]);
     }
 }

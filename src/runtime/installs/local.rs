@@ -12,8 +12,8 @@ use crate::{
     },
     types::{ContentId, Manifest, PayloadPath},
     wire::installed::{
-        FILES_BYTES_MAX, FILES_NAME, OWNED_BYTES_MAX, OWNED_NAME, Owned, Unpacked, UnpackedFiles, decode_files,
-        encode_files,
+        FILES_BYTES_MAX, FILES_NAME, OWNED_BYTES_MAX, OWNED_NAME, Owned, SETUP_NAME, Unpacked, UnpackedFiles,
+        decode_files, encode_files,
     },
 };
 
@@ -154,6 +154,19 @@ pub(crate) fn installation(root: &GameRoot) -> Result<Installation, DiskError> {
     Ok(read_owned(root, folder)?.map_or(Installation::Theirs, |owned| Installation::Of(owned.content)))
 }
 
+/// Where what is installed lies, below the root.
+pub(crate) const LOCAL: &str = LocalFolder::Local.path();
+
+/// Whether what is installed was set up. What somebody else put there is none of our business.
+pub(crate) fn is_set_up(root: &GameRoot) -> Result<bool, DiskError> {
+    Ok(read_owned(root, LocalFolder::Local)?.is_none() || root.find(&format!("{LOCAL}/{SETUP_NAME}"))?.is_some())
+}
+
+/// Notes that what is installed was set up. The next installation makes the folder anew, and the note with it goes.
+pub(crate) fn note_set_up(root: &GameRoot) -> Result<(), DiskError> {
+    root.write_atomic(&format!("{LOCAL}/{SETUP_NAME}"), b"")
+}
+
 pub(super) fn look(root: &GameRoot) -> Result<LocalFound, DiskError> {
     Ok(LocalFound {
         local: whose(root, LocalFolder::Local)?,
@@ -289,7 +302,7 @@ fn record(root: &GameRoot, folder: LocalFolder) -> Result<UnpackedFiles, DiskErr
     Ok(files)
 }
 
-/// Visits every file and link below a folder, but for our own two; a folder with a name that cannot be told
+/// Visits every file and link below a folder, but for our own; a folder with a name that cannot be told
 /// is visited as one thing without a state.
 fn walk(root: &GameRoot, folder: LocalFolder, visit: &mut dyn FnMut(&str, Option<Unpacked>)) -> Result<(), DiskError> {
     let mut left = vec![(String::new(), 0)];
@@ -308,7 +321,9 @@ fn walk(root: &GameRoot, folder: LocalFolder, visit: &mut dyn FnMut(&str, Option
         }
         for entry in entries {
             let Some(name) = entry.name.to_str() else { continue };
-            let own = [OWNED_NAME, FILES_NAME].into_iter().any(|own| name.strip_suffix(".new").unwrap_or(name) == own);
+            let own = [OWNED_NAME, FILES_NAME, SETUP_NAME]
+                .into_iter()
+                .any(|own| name.strip_suffix(".new").unwrap_or(name) == own);
             if below.is_empty() && own {
                 continue;
             }

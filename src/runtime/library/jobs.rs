@@ -7,6 +7,7 @@ use super::{
     adding::{AddError, AddOutcome, Plan},
     changes::Op,
     look::{Meter, Seen},
+    playing::PlayNews,
     sync::{self, SnapshotError},
 };
 use crate::{
@@ -68,6 +69,11 @@ pub(super) enum Done {
         game: GameId,
         reply: ReplyTo,
         result: Result<Result<Vec<String>, InstallError>, PoolError>,
+    },
+    /// What becomes of a wish to play.
+    Play {
+        game: GameId,
+        news: PlayNews,
     },
     Verified {
         game: GameId,
@@ -136,6 +142,7 @@ impl Actor {
             Done::Removed { game, reply, result } => self.on_removed(&game, reply, result, now),
             Done::Installed { game, reply, result } => self.on_installed(&game, reply, result, now),
             Done::Uninstalled { game, reply, result } => self.on_uninstalled(&game, reply, result, now),
+            Done::Play { game, news } => self.on_play(&game, news),
             Done::Verified { game, repair, reply, seen } => self.on_verified(&game, repair, reply, seen, now),
         }
     }

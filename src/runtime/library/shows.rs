@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::look::Meter;
+use super::{look::Meter, played::Played, playing::Playing};
 use crate::{
     api::{BuildView, GameView, StateWord, UpdateView},
     core::library::{BuildKey, BuildRow, GameRow, Library, LocalState, Progress},
@@ -45,6 +45,8 @@ pub(super) struct Sources<'a> {
     pub(super) installed: &'a BTreeMap<GameId, Installation>,
     pub(super) installing: &'a BTreeMap<GameId, Arc<Meter>>,
     pub(super) install_failures: &'a BTreeMap<GameId, String>,
+    pub(super) playing: &'a BTreeMap<GameId, Playing>,
+    pub(super) played: &'a Played,
     pub(super) names: &'a BTreeMap<PeerId, PeerName>,
 }
 
@@ -167,6 +169,9 @@ fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
         variants: row.variants,
         private: private(game, core, state),
         pinned: row.pinned.as_ref().map(ToString::to_string),
+        can_play: from.catalog.games.get(game).is_some_and(|listed| listed.launch.is_some()),
+        playing_since_ms: from.playing.get(game).and_then(|playing| playing.runs).map(|(_, since_ms)| since_ms),
+        last_played: from.played.last(game),
         about: from.catalog.games.get(game).map(|listed| listed.about()).unwrap_or_default(),
         builds: row.builds.iter().take(BUILDS_MAX).map(|build| build_view(game, build, from)).collect(),
         ..GameView::default()

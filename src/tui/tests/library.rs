@@ -98,7 +98,7 @@ fn several_are_asked_about_by_their_number() {
 
 #[test]
 fn what_cannot_be_done_says_why() {
-    check_says("<Enter>", "0 A.D. 0.27.1 is here");
+    check_says("<Enter>", "0 A.D. has no launch command in the catalog; its folder is");
     check_says("p", "0 A.D. is not being got");
     check_says("jd", "Armagetron Advanced is not here");
     check_says("jr", "nothing to check");
@@ -108,6 +108,57 @@ fn what_cannot_be_done_says_why() {
     check_says("3/mallory<Enter>", "Xonotic");
     check_says("<Space>p", "Nothing of what is marked");
     check_says("<Ctrl-c>", "Ctrl-c again quits");
+}
+
+#[test]
+fn a_game_that_can_be_started_shows_what_runs_before_it_does() {
+    let room = |since: Option<u64>| {
+        let mut room = fixture::room();
+        let mut games = (*room.games).clone();
+        let game = games.iter_mut().find(|game| game.title == "0 A.D.").unwrap();
+        (game.can_play, game.playing_since_ms) = (true, since);
+        room.games = Arc::new(games);
+        room
+    };
+    let play = |confirm: &[&str]| Command::Play {
+        game: "0-a-d-".into(),
+        confirm: confirm.iter().map(|mark| (*mark).to_owned()).collect(),
+    };
+    let seat = Seat::new(&room(None), 100, 30);
+    assert!(seat.picture().contains("Enter Play"), "{}", seat.picture());
+    let mut seat = seat.keys("<Enter>");
+    assert_eq!(seat.asked, [play(&[])]);
+    let program = |setup: bool, shown: &str, mark: &str| ProgramView {
+        setup,
+        words: Vec::new(),
+        shown: shown.into(),
+        mark: mark.into(),
+    };
+    let programs = vec![program(true, "/g/0ad/local/set-up 'a b'", "s"), program(false, "/usr/bin/0ad -w", "l")];
+    let (title, place) = ("0 A.D.".to_owned(), "on nas-01, in /g/0ad/local".to_owned());
+    let ask = Reply::Confirm(ConfirmView { game: "0-a-d-".into(), title, programs, place });
+    seat.tell(Msg::Answer { command: play(&[]), subject: "0 A.D.".into(), result: Ok(ask) });
+    for shown in ["on nas-01, in /g/0ad/local", "once: /g/0ad/local/set-up 'a b'", "play: /usr/bin/0ad -w", "y Run it"]
+    {
+        assert!(seat.picture().contains(shown), "{shown}: {}", seat.picture());
+    }
+    let seat = seat.keys("<Enter><Esc>");
+    assert_eq!(seat.asked.len(), 1, "neither runs it");
+    let mut seat = seat.keys("<Enter>");
+    let ask = Reply::Confirm(ConfirmView {
+        game: "0-a-d-".into(),
+        programs: vec![program(false, "x", "l")],
+        ..ConfirmView::default()
+    });
+    seat.tell(Msg::Answer { command: play(&[]), subject: "0 A.D.".into(), result: Ok(ask) });
+    let seat = seat.keys("y");
+    assert_eq!(seat.asked.last(), Some(&play(&["l"])));
+
+    let seat = Seat::new(&room(Some(NOW_MS - 31_000)), 160, 45);
+    assert!(seat.picture().contains("playing 0:42"), "{}", seat.picture());
+    assert_eq!(seat.model.wake_at_ms() - seat.model.now.unix_ms, 1_000);
+    let seat = seat.keys("<Enter>");
+    assert!(seat.asked.is_empty() && seat.model.notice.text.contains("0 A.D. runs"), "{}", seat.model.notice.text);
 }
 
 #[test]

@@ -134,6 +134,10 @@ fn take_step(model: &mut Model) -> Vec<Effect> {
             model.library.list.unmark();
             return games::install_these(model, games);
         }
+        Step::Play { game, title } => {
+            model.notice.say(Level::Info, format!("Starting {title} …"), model.now);
+            return calls(model, vec![(Command::Play { game, confirm: Vec::new() }, title)]);
+        }
         Step::Resume { game, title, .. } => return calls(model, vec![(Command::Resume { game }, title)]),
         Step::ShowTransfer(game) => {
             model.transfers.set_filter("");

@@ -8,7 +8,7 @@ use super::super::{
     },
     words,
 };
-use crate::api::{Added, Candidate, Command, CommandError, Level, Reply, VerifyReport};
+use crate::api::{Added, Candidate, Command, CommandError, ConfirmView, Level, PlayingView, Reply, VerifyReport};
 
 /// Names listed in an answer; the rest is counted.
 const NAMES_MAX: usize = 3;
@@ -33,6 +33,11 @@ fn of_reply(model: &mut Model, command: &Command, subject: &str, reply: Reply) -
         Reply::Added(added) => (Level::Done, of_added(&added)),
         Reply::Verified(report) => of_verified(model, command, subject, &report),
         Reply::Manifest { files, .. } => (Level::Info, words::count(files.len() as u64, "file")),
+        Reply::Confirm(ask) => confirm(model, &ask),
+        Reply::Playing(playing) => {
+            let PlayingView { title, pid, log, place, .. } = playing;
+            (Level::Done, format!("{title} runs {place}, process {pid}. Its output goes to {log}."))
+        }
         // The panes take their own answers.
         Reply::Map(_) | Reply::Without(_) | Reply::Compared(_) => (Level::Info, String::new()),
     }
@@ -50,6 +55,30 @@ fn of_added(added: &Added) -> String {
             format!("{game} is {version} now, it was {before}: {new} new files, {other} changed, {gone} gone.")
         }
     }
+}
+
+/// Shows what would run, word for word.
+fn confirm(model: &mut Model, ask: &ConfirmView) -> (Level, String) {
+    let what = format!("{} is not started yet: somebody has to agree to its programs.", ask.title);
+    // A question over another one would take its keys; asked again, it comes again.
+    if model.overlay.is_some() {
+        return (Level::Warning, what);
+    }
+    let mut lines = vec![format!("For the first time this runs {}, as your catalog says:", ask.place)];
+    for program in &ask.programs {
+        let purpose = if program.setup { "to set it up, once:" } else { "to play:" };
+        lines.push(format!("{purpose} {}", program.shown));
+    }
+    let confirm = ask.programs.iter().map(|program| program.mark.clone()).collect();
+    let command = Command::Play { game: ask.game.clone(), confirm };
+    let answer = Answer {
+        key: Key::named("y").expect("y is a key"),
+        label: "Run it".to_owned(),
+        does: Deed::Commands(vec![(command, ask.title.clone())]),
+    };
+    let title = format!("Play {}", ask.title);
+    model.overlay = Some(Overlay::Question(Question { title, lines, answers: vec![answer], esc: "Do not" }));
+    (Level::Info, String::new())
 }
 
 fn of_verified(model: &mut Model, command: &Command, subject: &str, report: &VerifyReport) -> (Level, String) {

@@ -146,6 +146,7 @@ fn why_not(model: &Model, row: &ActionRow) -> Option<String> {
             Step::None(why) => Some(why),
             Step::Get { .. }
             | Step::Install { .. }
+            | Step::Play { .. }
             | Step::Resume { .. }
             | Step::ShowTransfer(_)
             | Step::OpenMap

@@ -27,6 +27,13 @@ pub(crate) enum Step {
         /// In the hint bar.
         label: String,
     },
+    /// Starts a game.
+    Play {
+        /// GameId.
+        game: String,
+        /// Title.
+        title: String,
+    },
     /// Goes on with a transfer.
     Resume {
         /// GameId.
@@ -58,6 +65,7 @@ impl Step {
         match self {
             Self::Get { label, .. } | Self::Install { label, .. } => Some(label),
             Self::Resume { label, .. } => Some(label),
+            Self::Play { .. } => Some("Play"),
             Self::ShowTransfer(_) => Some("Show transfer"),
             Self::OpenMap => Some("Open map"),
             Self::ShowGame(_) => Some("Show game"),
@@ -107,7 +115,8 @@ fn of_marked(model: &Model) -> Step {
         match of_game(model, game) {
             Step::Get { games: more, .. } => games.extend(more),
             Step::Install { games: more, .. } => here.extend(more),
-            Step::Resume { .. }
+            Step::Play { .. }
+            | Step::Resume { .. }
             | Step::ShowTransfer(_)
             | Step::OpenMap
             | Step::ShowGame(_)
@@ -139,6 +148,8 @@ fn of_game(model: &Model, game: &GameView) -> Step {
     let latest = GetRequest { game: game.id.clone(), after, ..GetRequest::default() };
     match game.state {
         StateWord::Available => get(latest, title, "Get".to_owned()),
+        StateWord::Ready if game.playing_since_ms.is_some() => Step::None(format!("{title} runs.")),
+        StateWord::Ready if game.can_play => Step::Play { game: game.id.clone(), title },
         StateWord::Downloaded | StateWord::Ready => match &game.update {
             Some(update) => {
                 let version = update.version.clone();
@@ -149,7 +160,10 @@ fn of_game(model: &Model, game: &GameView) -> Step {
             None if game.state == StateWord::Downloaded => {
                 Step::Install { games: vec![(game.id.clone(), title)], label: "Install".to_owned() }
             }
-            None => Step::None(format!("{title} {} is here, every byte verified.", game.version)),
+            None => {
+                let folder = format!("{}/{}/local", model.snapshot.me.library, game.id);
+                Step::None(format!("{title} has no launch command in the catalog; its folder is {folder}."))
+            }
         },
         StateWord::Offline => Step::None(format!("Nobody who has {title} is here now.")),
         StateWord::Checking | StateWord::Installing => Step::None(format!("{title} is being worked on; wait for it.")),

@@ -100,7 +100,8 @@ fn state<'m>(pen: Pen<'_>, model: &'m Model, game: &'m GameView, width: u16, lin
     let right = transfer.and_then(|transfer| transfer.left_s).map_or_else(Line::default, |seconds| {
         Line::from(pen.span(format!("{} left", words::left(seconds)), Role::Text))
     });
-    lines.push((left, right));
+    let playing = words::playing(game, model.now).map(|text| Line::from(pen.span(text, Role::Ready)));
+    lines.push((left, playing.unwrap_or(right)));
     let wrapped = |text: &str, role| text::wrap(&Line::from(pen.span(text.to_owned(), role)), usize::from(width));
     if !reason.is_empty() {
         lines.extend(wrapped(reason, role).into_iter().map(|line| (line, Line::default())));

@@ -142,19 +142,22 @@ fn state<'m>(pen: Pen<'_>, model: &'m Model, game: &'m GameView, width: u16) -> 
             line.spans.truncate(2);
             line.push_span(pen.span(format!(" {reason}"), role));
         }
-        _ => badges(pen, game, wide, &mut line),
+        _ => badges(pen, model, game, wide, &mut line),
     }
     line
 }
 
 /// What a game that is here is besides.
-fn badges<'m>(pen: Pen<'_>, game: &'m GameView, wide: bool, line: &mut Line<'m>) {
+fn badges<'m>(pen: Pen<'_>, model: &Model, game: &'m GameView, wide: bool, line: &mut Line<'m>) {
     if !matches!(game.state, StateWord::Ready | StateWord::Downloaded | StateWord::Available) {
         return;
     }
     let up = pen.either("↑", "^");
     let differs = pen.either("≠", "!");
+    let playing = words::playing(game, model.now);
     let text = match (&game.update, &game.private) {
+        (_, _) if wide && playing.is_some() => format!(" {}", playing.unwrap_or_default()),
+        (_, _) if playing.is_some() => "playing".to_owned(),
         (Some(update), _) if wide => format!(" {up} {}, {}", update.version, words::size(update.size)),
         (Some(update), _) => format!("{up}{}", update.version),
         (None, Some(why)) if wide => format!(" private: {why}"),
