@@ -333,7 +333,7 @@ pub enum Reply {
     /// A game runs.
     Playing(PlayingView),
     /// Part of a chunk map.
-    Map(MapView),
+    Map(Box<MapView>),
     /// Who has nothing of a game.
     Without(WithoutView),
     /// What a peer has and lacks.

@@ -430,7 +430,7 @@ impl<'a> Running<'a> {
     fn on_look(&self, look: Look, getting: &Getting) {
         let manifest = self.opened.incoming.manifest();
         let map = self.counted().part(getting.wish.content, &look.request, manifest, |peer| getting.name_of(peer));
-        super::answer(Some(look.reply), Ok(Reply::Map(map)));
+        super::answer(Some(look.reply), Ok(Reply::Map(Box::new(map))));
     }
 
     fn all_sources(&self, getting: &Getting) -> Vec<SourceView> {

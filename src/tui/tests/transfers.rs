@@ -43,7 +43,7 @@ fn the_map_is_looked_into() {
     let answered = |mut seat: Seat| {
         // As the loop does: one look at a time, the newest answered last.
         while let Some(request) = seat.looks.pop() {
-            let result = Ok(Reply::Map(fixture::map_view(&request)));
+            let result = Ok(Reply::Map(Box::new(fixture::map_view(&request))));
             seat.looks.clear();
             seat.tell(Msg::Answer { command: Command::Map(request), subject: String::new(), result });
         }

@@ -89,7 +89,7 @@ pub(super) fn look(model: &mut Model) -> Option<Effect> {
 /// The runtime answered a look.
 pub(super) fn on_answer(model: &mut Model, request: MapRequest, result: Result<Reply, CommandError>) -> Vec<Effect> {
     let view = match result {
-        Ok(Reply::Map(view)) => Some(view),
+        Ok(Reply::Map(view)) => Some(*view),
         // Nothing is said: the map is drawn from the snapshot, as where nobody asks.
         Ok(_) | Err(_) => None,
     };
