@@ -9,13 +9,13 @@ mod snapshot;
 
 pub use command::{
     Added, AfterGet, CHUNKS_NAMES_MAX, Candidate, ChunksView, Command, CommandError, CompareView, ConfirmView,
-    ErrorCode, GetRequest, LimitError, LimitTo, LimitTooLow, MAP_REPLY_CELLS_MAX, MAP_SOURCES_MAX, ManifestFile,
-    MapRequest, MapView, OWN_FILES_MAX, PlayingView, ProgramView, ROOM_NAMES_MAX, Reply, SOURCE_CELLS_MAX,
-    SourceChunks, VerifyReport, WithoutView,
+    ErrorCode, Freeable, GetRequest, LimitError, LimitTo, LimitTooLow, MAP_REPLY_CELLS_MAX, MAP_SOURCES_MAX,
+    ManifestFile, MapRequest, MapView, OWN_FILES_MAX, PlayingView, ProgramView, ROOM_NAMES_MAX, Reply,
+    SOURCE_CELLS_MAX, SPACE_ITEMS_MAX, SourceChunks, SpaceItem, SpaceView, VerifyReport, WithoutView,
 };
 pub use event::{Event, EventKind, Level};
 pub use handle::{COMMANDS_QUEUED_MAX, Call, EVENTS_KEPT_MAX, Events, Handle, HandleEnd, Missed, Stopped, channel};
 pub use snapshot::{
-    BuildView, GameView, LinkPath, LinkView, MAP_CELLS_MAX, MapCell, MeView, Part, PeerView, Phase, Snapshot,
-    SourceView, StateWord, Totals, TransferView, UpdateView,
+    BuildView, DISK_FULL, GameView, LinkPath, LinkView, MAP_CELLS_MAX, MapCell, MeView, Part, PeerView, Phase,
+    Snapshot, SourceView, StateWord, Totals, TransferView, UpdateView,
 };

@@ -21,6 +21,7 @@ mod screen;
 mod serve;
 mod session;
 mod settings;
+mod space;
 mod status;
 mod table;
 mod transfers;
@@ -192,6 +193,10 @@ async fn carry_out(args: Args, launcher: &impl Launcher, console: &mut Console) 
         }
         Some(Verb::Play { game, yes }) => {
             reach.over(console, async |session, console| play::run(session, &game, yes, console).await).await
+        }
+        Some(Verb::Space) => reach.over(console, async |session, console| space::list(session, console).await).await,
+        Some(Verb::Free { game, what, yes }) => {
+            reach.over(console, async |session, console| space::free(session, &game, what, yes, console).await).await
         }
         Some(Verb::Verify { game, repair }) => {
             reach.over(console, async |session, console| verify::run(session, &game, repair, console).await).await

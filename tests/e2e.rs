@@ -27,6 +27,8 @@ mod rot;
 mod share;
 #[path = "e2e/sources.rs"]
 mod sources;
+#[path = "e2e/space.rs"]
+mod space;
 #[path = "e2e/update.rs"]
 mod update;
 #[path = "e2e/update_cost.rs"]

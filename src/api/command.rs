@@ -106,6 +106,15 @@ pub enum Command {
         /// Id, its first characters, or name.
         peer: String,
     },
+    /// What takes space here and could go; answered with [`Reply::Space`].
+    Space,
+    /// Let something go that takes space; answered with [`Reply::Done`].
+    Free {
+        /// Id or title.
+        game: String,
+        /// What of it.
+        what: Freeable,
+    },
     /// Hold a game at a version.
     Pin {
         /// Id or title.
@@ -158,6 +167,21 @@ pub enum Command {
     Rescan,
     /// End the runtime, as SIGTERM would.
     Stop,
+}
+
+/// Something of a game that takes space and can go without anything else.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Freeable {
+    /// What is verified of a build whose transfer was cancelled or has failed.
+    Download {
+        /// The ContentId.
+        content: String,
+    },
+    /// The user's own files, which an update or the end of an installation set aside.
+    Replaced,
+    /// All of the game, as [`Command::Remove`] takes it.
+    Game,
 }
 
 /// A new value for a limit.
@@ -338,11 +362,45 @@ pub enum Reply {
     Without(WithoutView),
     /// What a peer has and lacks.
     Compared(CompareView),
+    /// What takes space.
+    Space(SpaceView),
+}
+
+/// What takes space here and could go.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SpaceView {
+    /// Bytes free where games go.
+    pub free: Option<u64>,
+    /// The largest first, at most [`SPACE_ITEMS_MAX`].
+    pub items: Vec<SpaceItem>,
+    /// How many more there are.
+    pub more: u32,
+}
+
+/// Items of a [`SpaceView`]: who has to look further should remove whole games.
+pub const SPACE_ITEMS_MAX: usize = 2_000;
+
+/// Something that takes space.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpaceItem {
+    /// The GameId.
+    pub game: String,
+    /// Its title.
+    pub title: String,
+    /// The version it is of; empty where it is of none.
+    pub version: String,
+    /// What it is.
+    pub what: Freeable,
+    /// Bytes it takes.
+    pub bytes: u64,
+    /// Where it lies.
+    pub path: String,
+    /// Other machines here that have all of that build.
+    pub others: u32,
 }
 
 /// Paths of the user's own files in one list of an answer or event; the sentence with it counts them all.
 pub const OWN_FILES_MAX: usize = 1_000;
-
 /// Programs that would run and nobody has agreed to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConfirmView {

@@ -296,6 +296,9 @@ pub struct BuildView {
     pub holders: Vec<String>,
 }
 
+/// How the reason of a transfer begins that waits until there is space.
+pub const DISK_FULL: &str = "disk full";
+
 /// Our getting one build.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TransferView {

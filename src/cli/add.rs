@@ -21,25 +21,15 @@ pub(super) async fn run(session: &Session, add: &args::Add, console: &mut Consol
             title: add.title.clone(),
             take: add.take,
         };
-        match busy(session, command, console).await? {
-            Reply::Added(added) => {
-                if !console.json {
-                    console.say(&sentence(&added))?;
-                }
-                all.push(added);
-            }
-            reply @ (Reply::Done { .. }
-            | Reply::Queued { .. }
-            | Reply::AlreadyHere { .. }
-            | Reply::Verified(_)
-            | Reply::Manifest { .. }
-            | Reply::Confirm(_)
-            | Reply::Playing(_)
-            | Reply::Map(_)
-            | Reply::Without(_)
-            | Reply::Installed { .. }
-            | Reply::Compared(_)) => super::orders::report(&reply, console)?,
+        let reply = busy(session, command, console).await?;
+        let Reply::Added(added) = reply else {
+            super::orders::report(&reply, console)?;
+            continue;
+        };
+        if !console.json {
+            console.say(&sentence(&added))?;
         }
+        all.push(added);
     }
     if console.json {
         match &*all {

@@ -157,6 +157,22 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// List what takes space here and could go, the largest first
+    ///
+    /// What is left of cancelled downloads, your own files that an update set aside, and whole games.
+    Space,
+    /// Let something of a game go that takes space
+    ///
+    /// Says what is lost and how many others still have it, and asks. `remove` takes all of a game.
+    Free {
+        /// Id or title
+        game: String,
+        /// What of it
+        what: FreeWhat,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Compare a game with its manifest, byte for byte
     ///
     /// Names every file that is bad. Exits with 1 where there is one, with 0 when it was repaired.
@@ -192,6 +208,15 @@ pub(super) enum Verb {
     },
     /// Print the manual page
     Man,
+}
+
+/// What of a game can go by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum FreeWhat {
+    /// What is left of a download that was cancelled
+    Download,
+    /// Your own files that an update or the end of an installation set aside
+    Replaced,
 }
 
 /// Commands that are one order to the runtime and one sentence back.

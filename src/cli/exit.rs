@@ -69,6 +69,11 @@ impl Failure {
         Self::new(Exit::Failed, "potluck has ended; start it again")
     }
 
+    /// The runtime answered what was not asked: it is another version of potluck.
+    pub(super) fn other_answer() -> Self {
+        Self::new(Exit::Failed, "potluck answered something else than was asked; is what runs here of another version?")
+    }
+
     /// As programs know it.
     pub(super) fn as_command_error(&self) -> CommandError {
         let code = match self.exit {

@@ -9,41 +9,28 @@ use crate::api::{Command, Reply};
 pub(super) async fn run(session: &Session, game: String, b3sum: bool, console: &mut Console) -> Result<Exit, Failure> {
     session.scanned().await;
     let reply = session.call(Command::Manifest { game }).await?;
-    match reply {
-        Reply::Manifest { files, .. } if b3sum => {
-            let mut text = String::new();
-            for file in &files {
-                // Payload paths have neither line breaks nor backslashes, which b3sum would escape.
-                text += &format!("{}  {}\n", file.hash, file.path);
-            }
-            console.text(&text)?;
+    let Reply::Manifest { game, content, files, json } = reply else {
+        report(&reply, console)?;
+        return Ok(Exit::Done);
+    };
+    if b3sum {
+        let mut text = String::new();
+        for file in &files {
+            // Payload paths have neither line breaks nor backslashes, which b3sum would escape.
+            text += &format!("{}  {}\n", file.hash, file.path);
         }
-        Reply::Manifest { game, content, json, .. } if console.json => {
-            let manifest: Value = serde_json::from_str(&json).map_err(|error| {
-                Failure::new(
-                    Exit::Failed,
-                    format!("the manifest of {game} is damaged ({error}); `potluck verify {game}`"),
-                )
-            })?;
-            console.document(&json!({ "game": game, "content": content, "manifest": manifest }))?;
+        console.text(&text)?;
+    } else if console.json {
+        let manifest: Value = serde_json::from_str(&json).map_err(|error| {
+            let message = format!("the manifest of {game} is damaged ({error}); `potluck verify {game}`");
+            Failure::new(Exit::Failed, message)
+        })?;
+        console.document(&json!({ "game": game, "content": content, "manifest": manifest }))?;
+    } else {
+        console.text(&json)?;
+        if console.out_is_terminal {
+            console.text("\n")?;
         }
-        Reply::Manifest { json, .. } => {
-            console.text(&json)?;
-            if console.out_is_terminal {
-                console.text("\n")?;
-            }
-        }
-        reply @ (Reply::Done { .. }
-        | Reply::Queued { .. }
-        | Reply::AlreadyHere { .. }
-        | Reply::Installed { .. }
-        | Reply::Added(_)
-        | Reply::Verified(_)
-        | Reply::Confirm(_)
-        | Reply::Playing(_)
-        | Reply::Map(_)
-        | Reply::Without(_)
-        | Reply::Compared(_)) => report(&reply, console)?,
     }
     Ok(Exit::Done)
 }

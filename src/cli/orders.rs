@@ -65,6 +65,7 @@ pub(super) fn report(reply: &Reply, console: &mut Console) -> Result<(), Failure
         Reply::Compared(compared) => {
             console.say(&format!("It has {} more games and lacks {}.", compared.more, compared.lacks))
         }
+        Reply::Space(space) => console.say(&format!("{} things here could go.", space.items.len())),
         Reply::Map(map) => console.say(&format!("{} has {} chunks.", map.game, map.chunks)),
     }
 }

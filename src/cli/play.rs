@@ -45,20 +45,12 @@ enum Asked {
 }
 
 async fn ask_to_play(session: &Session, game: &str, confirm: Vec<String>) -> Result<Asked, Failure> {
-    match session.call(Command::Play { game: game.to_owned(), confirm }).await? {
-        Reply::Playing(playing) => Ok(Asked::Runs(playing)),
-        Reply::Confirm(ask) => Ok(Asked::Confirm(ask)),
-        Reply::Done { .. }
-        | Reply::Queued { .. }
-        | Reply::AlreadyHere { .. }
-        | Reply::Installed { .. }
-        | Reply::Added(_)
-        | Reply::Verified(_)
-        | Reply::Manifest { .. }
-        | Reply::Map(_)
-        | Reply::Without(_)
-        | Reply::Compared(_) => Err(Failure::new(Exit::Failed, "potluck answered something else")),
+    let reply = session.call(Command::Play { game: game.to_owned(), confirm }).await?;
+    if let Reply::Playing(playing) = reply {
+        return Ok(Asked::Runs(playing));
     }
+    let Reply::Confirm(ask) = reply else { return Err(Failure::other_answer()) };
+    Ok(Asked::Confirm(ask))
 }
 
 /// The marks of what may run; `None` when the answer was no.

@@ -8,22 +8,31 @@ pub(super) async fn run(session: &Session, game: &str, yes: bool, console: &mut 
     session.gather().await;
     let snapshot = session.snapshot();
     let game = find(&snapshot, game)?;
-    let loss = loss(&snapshot, game);
-    if !yes {
-        if !console.can_ask {
-            return Err(Failure::new(Exit::Refused, format!("{loss} Nothing was removed: say --yes to do it.")));
-        }
-        let answer = console.ask(&format!("{loss}\nRemove it? [y/N] ").replace('\n', " "))?;
-        if !matches!(answer.trim(), "y" | "Y" | "yes") {
-            console.note("Nothing was removed.");
-            return Ok(Exit::Refused);
-        }
-    } else if !console.json {
-        console.note(&loss);
+    if !is_meant(&loss(&snapshot, game), yes, console)? {
+        return Ok(Exit::Refused);
     }
     let reply = busy(session, Command::Remove { game: game.id.clone() }, console).await?;
     report(&reply, console)?;
     Ok(Exit::Done)
+}
+
+/// Whether what is lost may be lost: because of `--yes`, or because the user says so.
+pub(super) fn is_meant(loss: &str, yes: bool, console: &mut Console) -> Result<bool, Failure> {
+    if yes {
+        if !console.json {
+            console.note(loss);
+        }
+        return Ok(true);
+    }
+    if !console.can_ask {
+        return Err(Failure::new(Exit::Refused, format!("{loss} Nothing was removed: say --yes to do it.")));
+    }
+    let answer = console.ask(&format!("{loss}\nRemove it? [y/N] ").replace('\n', " "))?;
+    let meant = matches!(answer.trim(), "y" | "Y" | "yes");
+    if !meant {
+        console.note("Nothing was removed.");
+    }
+    Ok(meant)
 }
 
 /// The game that is meant, by id or title.

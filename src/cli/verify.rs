@@ -19,22 +19,9 @@ pub(super) async fn run(session: &Session, game: &str, repair: bool, console: &m
         session.scanned().await;
     }
     let reply = busy(session, Command::Verify { game: game.to_owned(), repair }, console).await?;
-    let found = match reply {
-        Reply::Verified(found) => found,
-        reply @ (Reply::Done { .. }
-        | Reply::Queued { .. }
-        | Reply::AlreadyHere { .. }
-        | Reply::Installed { .. }
-        | Reply::Added(_)
-        | Reply::Manifest { .. }
-        | Reply::Confirm(_)
-        | Reply::Playing(_)
-        | Reply::Map(_)
-        | Reply::Without(_)
-        | Reply::Compared(_)) => {
-            report(&reply, console)?;
-            return Ok(Exit::Done);
-        }
+    let Reply::Verified(found) = reply else {
+        report(&reply, console)?;
+        return Ok(Exit::Done);
     };
     if !console.json {
         for path in &found.bad {

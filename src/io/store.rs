@@ -16,8 +16,8 @@ pub use hashes::{ChunkHashes, WrongHashes};
 pub use held::Held;
 pub use incoming::{Incoming, IncomingError, NotReady, WriteError};
 pub use kept::{
-    Kept, KeptWhat, ManifestBytes, StoredManifest, free_kept, kept, load_hashes, load_incoming_manifest, load_manifest,
-    manifest_bytes, save_hashes, save_manifest,
+    Kept, KeptWhat, ManifestBytes, StoredManifest, bytes_of, free_kept, kept, kept_path, load_hashes,
+    load_incoming_manifest, load_manifest, manifest_bytes, save_hashes, save_manifest,
 };
 pub(crate) use layout::{
     HASHES, INCOMING, JOURNAL, JOURNAL_BAD, MANIFEST, OWN_FOLDER, PARKED_SENTINEL, REMOVAL_MARK, REPLACED, data_folder,

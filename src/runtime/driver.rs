@@ -349,6 +349,8 @@ impl Driver {
             Command::Manifest { game } => library_input(inputs, LibraryInput::Manifest { game, reply }).await,
             Command::Without { game } => library_input(inputs, LibraryInput::Without { game, reply }).await,
             Command::Compare { peer } => library_input(inputs, LibraryInput::Compare { peer, reply }).await,
+            Command::Space => library_input(inputs, LibraryInput::Space { reply }).await,
+            Command::Free { game, what } => library_input(inputs, LibraryInput::Free { game, what, reply }).await,
             Command::Pin { game, version } => {
                 library_input(inputs, LibraryInput::Pin { game, version: Some(version), reply }).await
             }

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::links::Link;
 use crate::{
-    api::{AfterGet, CommandError, GetRequest, MapRequest, Reply},
+    api::{AfterGet, CommandError, Freeable, GetRequest, MapRequest, Reply},
     types::{ChunkNo, ContentId, EntryState, GameId, LibraryDigest, Manifest, PeerId, PeerName, Rate, Version},
     wire::{
         library::LibraryDelta,
@@ -111,6 +111,10 @@ pub(crate) enum LibraryInput {
     Without { game: String, reply: ReplyTo },
     /// `compare`.
     Compare { peer: String, reply: ReplyTo },
+    /// `space`.
+    Space { reply: ReplyTo },
+    /// `free`.
+    Free { game: String, what: Freeable, reply: ReplyTo },
     /// `pin` (a version) and `unpin` (none).
     Pin { game: String, version: Option<String>, reply: ReplyTo },
     /// `trust` and no longer.

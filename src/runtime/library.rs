@@ -18,6 +18,7 @@ mod playing;
 mod remembered;
 mod room;
 mod shows;
+mod space;
 mod survey;
 mod sync;
 #[cfg(test)]
@@ -401,6 +402,8 @@ impl Actor {
             LibraryInput::Manifest { game, reply } => self.manifest(&game, reply),
             LibraryInput::Without { game, reply } => answer(reply, room::without(&self.core, &self.names, &game)),
             LibraryInput::Compare { peer, reply } => answer(reply, room::compare(&self.core, &self.names, &peer)),
+            LibraryInput::Space { reply } => self.space(reply),
+            LibraryInput::Free { game, what, reply } => self.free(&game, what, reply),
             LibraryInput::Pin { game, version, reply } => {
                 let result = self.pin(&game, version.as_deref());
                 answer(reply, result);
@@ -688,6 +691,8 @@ fn is_command(input: &LibraryInput) -> bool {
         | LibraryInput::Manifest { .. }
         | LibraryInput::Without { .. }
         | LibraryInput::Compare { .. }
+        | LibraryInput::Space { .. }
+        | LibraryInput::Free { .. }
         | LibraryInput::Pin { .. }
         | LibraryInput::Trust { .. }
         | LibraryInput::Rescan { .. } => true,

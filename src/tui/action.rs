@@ -18,11 +18,16 @@ pub(crate) enum Screen {
     Links,
     /// What happened.
     Log,
+    /// What takes space and could go; shown over the tab one comes from.
+    Space,
 }
 
 impl Screen {
     /// Every tab, in the order of its number.
-    pub(crate) const ALL: [Self; 5] = [Self::Library, Self::Transfers, Self::Peers, Self::Links, Self::Log];
+    pub(crate) const TABS: [Self; 5] = [Self::Library, Self::Transfers, Self::Peers, Self::Links, Self::Log];
+    /// Every screen.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Library, Self::Transfers, Self::Peers, Self::Links, Self::Log, Self::Space];
 
     /// Its name in the top line.
     pub(crate) fn name(self) -> &'static str {
@@ -32,12 +37,13 @@ impl Screen {
             Self::Peers => "Peers",
             Self::Links => "Links",
             Self::Log => "Log",
+            Self::Space => "Free space",
         }
     }
 
     /// The tab so many to the right, round the end.
     pub(crate) fn step(self, by: isize) -> Self {
-        let all = Self::ALL;
+        let all = Self::TABS;
         let at = all.iter().position(|screen| *screen == self).unwrap_or(0);
         all[(at as isize + by).rem_euclid(all.len() as isize) as usize]
     }
@@ -63,6 +69,7 @@ pub(crate) enum Action {
     Peers,
     Links,
     Log,
+    FreeSpace,
     NextScreen,
     PrevScreen,
     Next,
@@ -180,6 +187,9 @@ pub(crate) struct ActionRow {
 const EVERYWHERE: &[Screen] = &Screen::ALL;
 const TABLES: &[Screen] = &[Screen::Library, Screen::Transfers, Screen::Peers, Screen::Links];
 const PANES: &[Screen] = &[Screen::Library, Screen::Transfers, Screen::Links];
+const LISTS: &[Screen] = &[Screen::Library, Screen::Transfers, Screen::Peers, Screen::Links, Screen::Space];
+const TITLED: &[Screen] = &[Screen::Library, Screen::Transfers, Screen::Space];
+const REMOVABLE: &[Screen] = &[Screen::Library, Screen::Space];
 const LIBRARY: &[Screen] = &[Screen::Library];
 const GAMES: &[Screen] = &[Screen::Library, Screen::Transfers];
 const TRANSFERS: &[Screen] = &[Screen::Transfers];
@@ -221,12 +231,13 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     Peers "peers" ["3"], EVERYWHERE, Moving, "Peers", "The machines of the room";
     Links "links" ["4"], EVERYWHERE, Moving, "Links", "The connections to the machines of the room";
     Log "log" ["5"], EVERYWHERE, Moving, "Log", "What happened";
+    FreeSpace "free-space" ["F"], EVERYWHERE, Moving, "Free space", "What takes space here and could go";
     NextScreen "next-screen" ["Tab", "]"], EVERYWHERE, Moving, "Next", "The next screen";
     PrevScreen "previous-screen" ["Shift-Tab", "["], EVERYWHERE, Moving, "Previous", "The screen before";
     Next "next-step" ["Enter"], EVERYWHERE, Choosing, "Go", "The next step for the selection; the bottom line names it";
-    Mark "mark" ["Space"], TABLES, Choosing, "Mark", "Mark and go down; marked ones act together";
-    MarkRange "mark-range" ["v"], TABLES, Choosing, "Range", "Mark from here to where the cursor goes; again to end";
-    MarkAll "mark-all" ["*"], TABLES, Choosing, "Mark all", "Mark all that are shown, or none";
+    Mark "mark" ["Space"], LISTS, Choosing, "Mark", "Mark and go down; marked ones act together";
+    MarkRange "mark-range" ["v"], LISTS, Choosing, "Range", "Mark from here to where the cursor goes; again to end";
+    MarkAll "mark-all" ["*"], LISTS, Choosing, "Mark all", "Mark all that are shown, or none";
     Filter "filter" ["/"], EVERYWHERE, Choosing, "Filter", "Show only what matches; also @peer and is:state";
     Back "back" ["Esc"], EVERYWHERE, Choosing, "Back", "Clear marks, then the filter";
     ShowAll "show-all" ["fa"], LIBRARY, Choosing, "All", "Show games in every state";
@@ -238,9 +249,9 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     ShowReady "show-ready" ["fr"], LIBRARY, Choosing, "Ready", "Show only games that are ready";
     ShowFailed "show-failed" ["ff"], LIBRARY, Choosing, "Failed", "Show only games that need you";
     ShowUpdates "show-updates" ["fu"], LIBRARY, Choosing, "Updates", "Show only games that have a newer version";
-    SortTitle "sort-title" ["st"], GAMES, Choosing, "Title", "Sort by title";
+    SortTitle "sort-title" ["st"], TITLED, Choosing, "Title", "Sort by title";
     SortVersion "sort-version" ["sv"], LIBRARY, Choosing, "Version", "Sort by version";
-    SortSize "sort-size" ["sz"], GAMES, Choosing, "Size", "Sort by size, largest first";
+    SortSize "sort-size" ["sz"], TITLED, Choosing, "Size", "Sort by size, largest first";
     SortState "sort-state" ["ss"], GAMES, Choosing, "State", "Sort by state, what moves first";
     SortHave "sort-have" ["sh"], LIBRARY, Choosing, "Have", "Sort by how many have it, most first";
     SortQueue "sort-queue" ["sq"], TRANSFERS, Choosing, "Queue", "Sort as they will be got";
@@ -253,7 +264,7 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     SortHas "sort-has" ["sh"], PEERS, Choosing, "Has", "Sort by how many games they have, most first";
     SortAge "sort-age" ["sa"], LINKS, Choosing, "Age", "Sort by age, oldest first";
     SortLoss "sort-loss" ["sl"], LINKS, Choosing, "Loss", "Sort by loss, worst first";
-    SortReverse "sort-reverse" ["S"], TABLES, Choosing, "Reverse", "Sort the other way round";
+    SortReverse "sort-reverse" ["S"], LISTS, Choosing, "Reverse", "Sort the other way round";
     Pause "pause" ["p"], GAMES, Games, "Pause", "Pause a transfer, or go on with it";
     Cancel "cancel" ["c"], GAMES, Games, "Cancel", "End a transfer; what is here is kept unless you discard it";
     Later "later" [">"], TRANSFERS, Games, "Later", "Move a transfer down the queue";
@@ -265,7 +276,7 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     Uninstall "uninstall" ["x"], LIBRARY, Games, "Uninstall", "Take back what was installed; what was got stays";
     Update "update" ["U"], LIBRARY, Games, "Update", "Get the newer build of a game, or choose another one of the room";
     Verify "verify" ["r"], LIBRARY, Games, "Check", "Read a game again and compare every byte";
-    Remove "remove" ["d"], LIBRARY, Games, "Remove", "Delete a game from this machine; asks first";
+    Remove "remove" ["d"], REMOVABLE, Games, "Remove", "Delete a game, or what takes space, from this machine; asks first";
     AddFolder "add-folder" ["a"], LIBRARY, Games, "Add folder", "Put a folder or an archive into the library";
     Rescan "rescan" ["R"], LIBRARY, Games, "Rescan", "Look at the library folder again";
     AddAddress "add-address" ["a"], PEERS, Peers, "Add address", "Connect to a peer by its address";
@@ -276,7 +287,7 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     Quiet "quiet" ["z"], EVERYWHERE, Peers, "Quiet", "Send only a trickle, or as before";
     Hold "hold" ["p"], LOG, Log, "Hold", "Hold the log still, or follow it";
     LogLevel "log-level" ["f"], LOG, Log, "Level", "How much the log shows: everything, what matters, trouble";
-    CopyPath "copy-path" ["yp"], GAMES, Program, "Path", "Copy the folder of a game";
+    CopyPath "copy-path" ["yp"], TITLED, Program, "Path", "Copy the folder of a game";
     CopyCommand "copy-command" ["yc"], TABLES, Program, "Command", "Copy the command that gets the game, or connects to the peer";
     CopyId "copy-id" ["yi"], TABLES, Program, "Id", "Copy the ContentId of a game, or the PeerId";
     Palette "palette" [":"], EVERYWHERE, Program, "Actions", "Every action by its name";

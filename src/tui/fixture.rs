@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::api::{
-    AfterGet, BuildView, ChunksView, Command, CompareView, GameView, LinkPath, LinkView, MapCell, MapRequest, MapView,
-    MeView, PeerView, Phase, Reply, Snapshot, SourceChunks, SourceView, StateWord, Totals, TransferView, UpdateView,
-    WithoutView,
+    AfterGet, BuildView, ChunksView, Command, CompareView, Freeable, GameView, LinkPath, LinkView, MapCell, MapRequest,
+    MapView, MeView, PeerView, Phase, Reply, Snapshot, SourceChunks, SourceView, SpaceItem, SpaceView, StateWord,
+    Totals, TransferView, UpdateView, WithoutView,
 };
 
 pub(super) const NOW_MS: u64 = 1_795_288_440_000;
@@ -241,6 +241,9 @@ pub(super) fn of_the_room(command: &Command) -> Reply {
         let names = ["seat-09", "seat-31", "seat-40", "seat-58", "seat-77", "seat-91", "tv-1", "日本の友達"];
         return Reply::Without(WithoutView { game: game.clone(), count: 9, names: names.map(str::to_owned).into() });
     }
+    if *command == Command::Space {
+        return Reply::Space(space());
+    }
     let Command::Compare { peer } = command else { panic!("{command:?} is no question of a pane") };
     Reply::Compared(CompareView {
         peer: peer.clone(),
@@ -249,6 +252,34 @@ pub(super) fn of_the_room(command: &Command) -> Reply {
         lacks: 5,
         lacks_titles: ["Company of Heroes", "東方紅魔郷", "Xonotic", "OpenRA", "OpenTTD"].map(str::to_owned).into(),
     })
+}
+
+/// What takes space, the largest first.
+fn space() -> SpaceView {
+    const MB: u64 = 1_000_000;
+    let download = || Freeable::Download { content: "4fa1".into() };
+    let rows: [(&str, &str, Freeable, u64, u32); 9] = [
+        ("CS: Source", "1.0.71", Freeable::Game, 9_700 * MB, 60),
+        ("0 A.D.", "0.27.1", Freeable::Game, 7_100 * MB, 114),
+        ("Battlefield 2", "1.41", download(), 2_900 * MB, 3),
+        ("Warcraft III", "1.29.2", Freeable::Game, 1_900 * MB, 100),
+        ("Warcraft III", "1.28", download(), 1_100 * MB, 0),
+        ("東方紅魔郷 ～ the Embodiment", "1.02h", Freeable::Game, 840 * MB, 0),
+        ("Hedgewars", "1.0.2", Freeable::Game, 290 * MB, 1),
+        ("Xonotic", "", Freeable::Replaced, 41 * MB, 0),
+        ("OpenTTD", "", Freeable::Replaced, 12_288, 0),
+    ];
+    let item = |(title, version, what, bytes, others): (&str, &str, Freeable, u64, u32)| {
+        let game = title.to_lowercase().replace([' ', '.', ':', ','], "-");
+        let below = match what {
+            Freeable::Download { .. } => "/.potluck/incoming/4fa1",
+            Freeable::Replaced => "/.potluck/replaced",
+            Freeable::Game => "",
+        };
+        let path = format!("/home/ann/Games/{game}{below}");
+        SpaceItem { game, title: title.into(), version: version.into(), what, bytes, path, others }
+    };
+    SpaceView { free: None, items: rows.map(item).into(), more: 0 }
 }
 
 /// What a runtime would answer: every third chunk is here, one comes now and then, one is rare.

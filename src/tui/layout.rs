@@ -95,6 +95,17 @@ pub(crate) struct LinksPlan {
     pub(crate) stream: Option<(Rect, Rect)>,
 }
 
+/// What takes space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SpacePlan {
+    /// The rule above the table.
+    pub(crate) heading: Rect,
+    /// Titles and rows.
+    pub(crate) table: Rect,
+    /// The selected one: a rule, then lines.
+    pub(crate) detail: Option<(Rect, Rect)>,
+}
+
 /// Lines cut off the top of a rectangle, one after another.
 struct Cutter(Rect);
 
@@ -202,6 +213,19 @@ pub(crate) fn links(body: Rect, links: usize) -> LinksPlan {
     LinksPlan { heading, table, stream: Some((rest.cut(1), rest.0)) }
 }
 
+/// Where the parts of the free space screen lie in `body`.
+pub(crate) fn space(body: Rect) -> SpacePlan {
+    // What is lost, and where it lies.
+    const DETAIL: u16 = 3;
+    let mut rest = Cutter(body);
+    let heading = rest.cut(1);
+    if rest.0.height < DETAIL + 6 {
+        return SpacePlan { heading, table: rest.0, detail: None };
+    }
+    let table = rest.cut(rest.0.height - DETAIL);
+    SpacePlan { heading, table, detail: Some((rest.cut(1), rest.0)) }
+}
+
 /// Where heading and lines of the log lie in `body`.
 pub(crate) fn log(body: Rect) -> (Rect, Rect) {
     let mut rest = Cutter(body);
@@ -247,7 +271,9 @@ mod tests {
             let transfers = transfers(body, queue, sources);
             let peers = peers(body, queue);
             let links = links(body, queue);
+            let space = space(body);
             let plans = [
+                vec![Some(space.heading), Some(space.table), space.detail.map(|(rule, _)| rule), space.detail.map(|(_, lines)| lines)],
                 vec![Some(library.table), library.heading, library.divider, library.pane, library.detail_rule, library.detail],
                 vec![
                     Some(transfers.heading), Some(transfers.table), transfers.map.map(|map| map.rule),

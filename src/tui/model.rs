@@ -12,6 +12,7 @@ pub(crate) mod notice;
 pub(crate) mod overlay;
 pub(crate) mod peers;
 pub(crate) mod room;
+pub(crate) mod space;
 pub(crate) mod table;
 pub(crate) mod transfers;
 
@@ -29,6 +30,7 @@ use self::{
     notice::Notice,
     overlay::Overlay,
     room::Room,
+    space::Space,
     table::{SortBy, Table},
     transfers::Queue,
 };
@@ -95,6 +97,7 @@ pub(crate) struct Model {
     pub(crate) log: Log,
     pub(crate) map: MapLook,
     pub(crate) room: Room,
+    pub(crate) space: Space,
     pub(crate) histories: Histories,
     pub(crate) notice: Notice,
     /// What lies over the screen and takes the keys.
@@ -128,6 +131,7 @@ impl Model {
             log: Log::default(),
             map: MapLook::default(),
             room: Room::default(),
+            space: Space::default(),
             histories: Histories::default(),
             notice: Notice::default(),
             overlay: None,
@@ -198,6 +202,7 @@ impl Model {
         library::index(&mut self.library, &self.snapshot, &self.queue);
         peers::index(&mut self.peers, &self.snapshot);
         links::index(&mut self.links, &self.snapshot);
+        self.space.index();
     }
 
     /// The table of a tab, if it has one.
@@ -207,6 +212,7 @@ impl Model {
             Screen::Transfers => Some(&self.transfers),
             Screen::Peers => Some(&self.peers),
             Screen::Links => Some(&self.links),
+            Screen::Space => Some(&self.space.table),
             Screen::Log => None,
         }
     }
@@ -218,6 +224,7 @@ impl Model {
             Screen::Transfers => Some(&mut self.transfers),
             Screen::Peers => Some(&mut self.peers),
             Screen::Links => Some(&mut self.links),
+            Screen::Space => Some(&mut self.space.table),
             Screen::Log => None,
         }
     }
@@ -230,6 +237,7 @@ impl Model {
             Screen::Transfers => self.transfers.with(&snapshot.transfers, change),
             Screen::Peers => self.peers.with(&snapshot.peers, change),
             Screen::Links => self.links.with(&snapshot.links, change),
+            Screen::Space => self.space.with(change),
             Screen::Log => {}
         }
     }

@@ -8,6 +8,7 @@ mod library;
 mod moving;
 mod peers;
 mod pictures;
+mod space;
 mod transfers;
 mod typing;
 mod wire;
@@ -91,7 +92,8 @@ impl Seat {
 
     pub(super) fn tell(&mut self, msg: Msg) -> Vec<Effect> {
         let mut effects = update(&mut self.model, msg);
-        let is_of_the_room = |command: &Command| matches!(command, Command::Without { .. } | Command::Compare { .. });
+        let is_of_the_room =
+            |command: &Command| matches!(command, Command::Without { .. } | Command::Compare { .. } | Command::Space);
         let mut asked = Vec::new();
         for effect in &effects {
             if let Effect::Call { command, .. } = effect
@@ -110,7 +112,9 @@ impl Seat {
             match effect {
                 Effect::Call { command: Command::Map(request), .. } => self.looks.push(request.clone()),
                 // What the panes ask follows from what is looked at.
-                Effect::Call { command: Command::Without { .. } | Command::Compare { .. }, .. } => {}
+                Effect::Call {
+                    command: Command::Without { .. } | Command::Compare { .. } | Command::Space, ..
+                } => {}
                 Effect::Call { command, .. } => self.asked.push(command.clone()),
                 Effect::Leave(exit) => self.left = Some(*exit),
                 Effect::Copy(text) => self.copied = Some(text.clone()),
@@ -214,6 +218,7 @@ fn check_selected(keys: &str, expect: &str) {
         Screen::Transfers => model.selected_transfer().map(|transfer| transfer.title.as_str()),
         Screen::Peers => model.selected_peer().map(|peer| peer.name.as_str()),
         Screen::Links => model.selected_link().map(|link| link.name.as_str()),
+        Screen::Space => model.space.selected().map(|item| item.title.as_str()),
         Screen::Log => None,
     };
     assert_eq!(name.unwrap_or_default(), expect, "{keys}");

@@ -13,6 +13,7 @@ mod palette;
 mod pane;
 mod peers;
 mod room;
+mod space;
 mod step;
 
 use std::sync::Arc;
@@ -92,6 +93,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut effects = on_msg(model, msg);
     effects.extend(map::look(model));
     effects.extend(room::look(model));
+    effects.extend(space::look(model));
     effects
 }
 
@@ -114,6 +116,7 @@ fn on_msg(model: &mut Model, msg: Msg) -> Vec<Effect> {
                 }
                 if !Arc::ptr_eq(&before.transfers, &snapshot.transfers) {
                     model.map.on_change();
+                    space::notice_full(model, &before);
                 }
                 vec![Effect::DrawSoon]
             } else {
@@ -128,9 +131,13 @@ fn on_msg(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Answer { command: Command::Without { game }, result, .. } => room::on_without(model, &game, result),
         Msg::Answer { command: Command::Compare { peer }, result, .. } => room::on_compared(model, &peer, result),
+        Msg::Answer { command: Command::Space, result, .. } => space::on_answer(model, result),
         Msg::Answer { command: Command::Map(request), result, .. } => map::on_answer(model, request, result),
         Msg::Answer { command, subject, result } => {
             model.asked = model.asked.saturating_sub(1);
+            if matches!(command, Command::Free { .. }) {
+                model.space.on_change();
+            }
             answers::on_answer(model, &command, &subject, result);
             vec![Effect::DrawNow]
         }
@@ -153,7 +160,7 @@ fn on_event(model: &mut Model, event: &Event) -> Vec<Effect> {
     let shown = match model.screen {
         Screen::Log => true,
         Screen::Links => linked,
-        Screen::Library | Screen::Transfers | Screen::Peers => false,
+        Screen::Library | Screen::Transfers | Screen::Peers | Screen::Space => false,
     };
     let mut effects = draw_if(heard || shown);
     if model.setting.bell && matches!(event.kind, EventKind::Downloaded { .. } | EventKind::Installed { .. }) {
@@ -214,6 +221,7 @@ fn page(model: &Model, screen: Screen) -> usize {
         }
         Screen::Peers => layout::peers(chrome.body, model.peers.rows().len()).table.height.saturating_sub(1),
         Screen::Links => layout::links(chrome.body, model.links.rows().len()).table.height.saturating_sub(1),
+        Screen::Space => layout::space(chrome.body).table.height.saturating_sub(1),
         Screen::Log => layout::log(chrome.body).1.height,
     };
     usize::from(lines).max(1)

@@ -13,6 +13,7 @@ mod log;
 mod map;
 mod peers;
 pub(crate) mod question;
+mod space;
 mod transfers;
 
 use potluck_widgets::GlyphLevel;
@@ -53,6 +54,7 @@ fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) -> Option<Position> {
         Screen::Transfers => transfers::draw(&mut canvas, model, chrome.body),
         Screen::Peers => peers::draw(&mut canvas, model, chrome.body),
         Screen::Links => links::draw(&mut canvas, model, chrome.body),
+        Screen::Space => space::draw(&mut canvas, model, chrome.body),
         Screen::Log => log::draw(&mut canvas, model, chrome.body),
     }
     if let (Some(foot), false) = (chrome.foot, model.screen == Screen::Library) {

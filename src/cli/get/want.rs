@@ -90,7 +90,8 @@ impl Want {
             | Reply::Playing(_)
             | Reply::Map(_)
             | Reply::Without(_)
-            | Reply::Compared(_) => {
+            | Reply::Compared(_)
+            | Reply::Space(_) => {
                 return Err(Failure::new(
                     Exit::Failed,
                     "potluck answered something else than was asked; are both of one version?",

@@ -11,7 +11,7 @@ use crate::{
 const KEPT_MAX: usize = 1_000;
 /// Files of one download, or of what an update set aside.
 const ENTRIES_MAX: usize = 400_000;
-/// As deep as a path set aside can be, with our own folders above it.
+/// As deep as a path set aside, or one of an installed game, can be, with our own folders above it.
 const DEPTH_MAX: usize = 40;
 
 /// A manifest as it is stored.
@@ -127,12 +127,23 @@ pub fn kept(root: &GameRoot) -> Result<Vec<Kept>, DiskError> {
     Ok(found)
 }
 
+/// Bytes that all of a root takes on disk.
+pub fn bytes_of(root: &GameRoot) -> Result<u64, DiskError> {
+    bytes_below(root, "", 0)
+}
+
+/// Where something kept lies in its root.
+#[must_use]
+pub fn kept_path(what: KeptWhat) -> String {
+    match what {
+        KeptWhat::Download(content) => layout::incoming_folder(content),
+        KeptWhat::Replaced => layout::REPLACED.to_owned(),
+    }
+}
+
 /// Frees something kept. Works with no byte free.
 pub fn free_kept(root: &GameRoot, what: KeptWhat) -> Result<(), DiskError> {
-    match what {
-        KeptWhat::Download(content) => root.remove_tree(&layout::incoming_folder(content)),
-        KeptWhat::Replaced => root.remove_tree(layout::REPLACED),
-    }
+    root.remove_tree(&kept_path(what))
 }
 
 /// The downloads that were begun in a root.
@@ -154,7 +165,8 @@ fn bytes_below(root: &GameRoot, path: &str, depth: usize) -> Result<u64, DiskErr
             && depth < DEPTH_MAX
             && let Some(name) = entry.name.to_str()
         {
-            bytes += bytes_below(root, &format!("{path}/{name}"), depth + 1)?;
+            let below = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+            bytes += bytes_below(root, &below, depth + 1)?;
         }
     }
     Ok(bytes)

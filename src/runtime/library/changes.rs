@@ -22,7 +22,7 @@ use crate::{
         clock,
         disk::{DiskError, GameRoot},
         scan::Memory,
-        store,
+        store::{self, KeptWhat},
     },
     runtime::{
         input::{ReplyTo, TransfersInput},
@@ -56,6 +56,11 @@ pub(super) enum Op {
         game: GameId,
         reply: ReplyTo,
     },
+    Free {
+        game: GameId,
+        what: KeptWhat,
+        reply: ReplyTo,
+    },
     Verify {
         game: GameId,
         repair: bool,
@@ -70,6 +75,7 @@ impl Op {
             Self::Remove { game, .. }
             | Self::Install { game, .. }
             | Self::Uninstall { game, .. }
+            | Self::Free { game, .. }
             | Self::Verify { game, .. } => game,
         }
     }
@@ -83,6 +89,7 @@ impl Op {
             | Self::Add { reply, .. }
             | Self::Remove { reply, .. }
             | Self::Uninstall { reply, .. }
+            | Self::Free { reply, .. }
             | Self::Verify { reply, .. } => answer(reply, Err(error)),
         }
     }
@@ -192,6 +199,7 @@ impl Actor {
             }
             Op::Install { game, reply } => self.begin_install(game, reply, cancel),
             Op::Uninstall { game, reply } => self.begin_uninstall(game, reply),
+            Op::Free { game, what, reply } => self.begin_free(game, what, reply),
             Op::Verify { game, repair, reply } => {
                 let (meter, of) = (self.meter(&game), game.clone());
                 let check = move || look(&desk, &of, &Distrust::Everything, &meter, &cancel);
@@ -346,7 +354,7 @@ impl Actor {
 }
 
 /// Whether a transfer of the game is under way. Transfers that are gone are in nobody's way.
-async fn is_busy(transfers: &mpsc::Sender<TransfersInput>, game: &GameId) -> bool {
+pub(super) async fn is_busy(transfers: &mpsc::Sender<TransfersInput>, game: &GameId) -> bool {
     let (reply, answer) = oneshot::channel();
     transfers.send(TransfersInput::Busy { game: game.clone(), reply }).await.is_ok() && answer.await.unwrap_or(false)
 }

@@ -8,12 +8,17 @@ use super::{
     changes::Op,
     look::{Meter, Seen},
     playing::PlayNews,
+    space::Weighed,
     sync::{self, SnapshotError},
 };
 use crate::{
     api::ErrorCode,
     core::library::{FetchNo, LocalChange, Progress},
-    io::{clock, disk::Survey},
+    io::{
+        clock,
+        disk::{DiskError, Survey},
+        store::KeptWhat,
+    },
     runtime::{
         input::ReplyTo,
         installs::{InstallError, Installed, Removed},
@@ -74,6 +79,16 @@ pub(super) enum Done {
     Play {
         game: GameId,
         news: PlayNews,
+    },
+    Weighed {
+        found: Vec<Weighed>,
+        reply: ReplyTo,
+    },
+    Freed {
+        game: GameId,
+        what: KeptWhat,
+        reply: ReplyTo,
+        result: Result<Result<Option<u64>, DiskError>, PoolError>,
     },
     Verified {
         game: GameId,
@@ -143,6 +158,8 @@ impl Actor {
             Done::Installed { game, reply, result } => self.on_installed(&game, reply, result, now),
             Done::Uninstalled { game, reply, result } => self.on_uninstalled(&game, reply, result, now),
             Done::Play { game, news } => self.on_play(&game, news),
+            Done::Weighed { found, reply } => self.on_weighed(found, reply),
+            Done::Freed { game, what, reply, result } => self.on_freed(&game, what, reply, result, now),
             Done::Verified { game, repair, reply, seen } => self.on_verified(&game, repair, reply, seen, now),
         }
     }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Look, Notice, Order, Wish, shown};
 use crate::{
-    api::{EventKind, Level, OWN_FILES_MAX, SourceView, StateWord, TransferView},
+    api::{DISK_FULL, EventKind, Level, OWN_FILES_MAX, SourceView, StateWord, TransferView},
     core::{
         limits::Limits,
         queue::{Keep, Wait},
@@ -299,7 +299,7 @@ impl Getting {
     /// Tells the queue that a write found no space, and waits until it says to try again.
     pub(super) async fn wait_for_space(&mut self) -> Result<(), End> {
         self.orders.borrow_and_update();
-        self.show(StateWord::Waiting, "disk full");
+        self.show(StateWord::Waiting, DISK_FULL);
         self.notify(Notice::DiskFull).await;
         // The queue answers with a hold, unless there is nothing left to write: then it is tried again.
         match timeout(PATIENCE, self.changed_order()).await {

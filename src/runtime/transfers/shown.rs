@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    api::{SourceView, StateWord, TransferView},
+    api::{DISK_FULL, SourceView, StateWord, TransferView},
     core::{
         download::{self, Download},
         queue,
@@ -71,7 +71,7 @@ pub(super) fn state(state: download::State) -> (StateWord, &'static str) {
                 download::Wait::NoSource => "no peer has it",
                 download::Wait::NobodyHasTheRest => "no peer has the rest",
                 download::Wait::SourcesAway => "the peers that have it do not answer",
-                download::Wait::DiskFull => "disk full",
+                download::Wait::DiskFull => DISK_FULL,
             },
         ),
         download::State::Paused => (StateWord::Paused, "by you"),
@@ -80,7 +80,7 @@ pub(super) fn state(state: download::State) -> (StateWord, &'static str) {
 }
 
 fn disk_full(short: u64) -> String {
-    format!("disk full, {} short", humansize::format_size(short, humansize::DECIMAL))
+    format!("{DISK_FULL}, {} short", humansize::format_size(short, humansize::DECIMAL))
 }
 
 /// A view of a transfer of which nothing is known yet.

@@ -1,7 +1,7 @@
 //! What a filter line means. Words must all match: plain ones the title or the id, `@name` a peer
 //! that has it, `is:word` a state or a quality.
 
-use crate::api::{GameView, LinkPath, LinkView, PeerView, StateWord, TransferView};
+use crate::api::{Freeable, GameView, LinkPath, LinkView, PeerView, SpaceItem, StateWord, TransferView};
 
 /// A filter as it was typed, and what it means.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,6 +94,19 @@ impl Filter {
                 "online" => peer.online,
                 "offline" => !peer.online,
                 _ => false,
+            },
+        })
+    }
+
+    /// Whether something that takes space is shown.
+    pub(crate) fn shows_space(&self, item: &SpaceItem) -> bool {
+        self.terms.iter().all(|term| match term {
+            Term::Word(word) => matches(&item.title, word) || matches(&item.game, word),
+            Term::Peer(_) => false,
+            Term::Is(quality) => match &item.what {
+                Freeable::Download { .. } => "download".starts_with(quality.as_str()),
+                Freeable::Replaced => "replaced".starts_with(quality.as_str()),
+                Freeable::Game => "game".starts_with(quality.as_str()),
             },
         })
     }

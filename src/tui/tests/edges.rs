@@ -48,6 +48,7 @@ fn the_table_of_edges() {
         ("no peer", Box::new(|| Seat::new(&fixture::nothing(), 100, 30).keys("3"))),
         ("peers, last", Box::new(move || room().keys("3G"))),
         ("links, last", Box::new(move || room().keys("4G"))),
+        ("free space, last", Box::new(move || room().keys("FG"))),
         ("what came and went", Box::new(move || linked(room()).keys("4l"))),
         ("an empty log", Box::new(|| Seat::new(&fixture::nothing(), 100, 30).keys("5"))),
         ("a log that follows", Box::new(log)),
@@ -97,7 +98,7 @@ fn at(seat: &Seat, what: &str) -> String {
     if model.focus == Focus::Pane {
         place += &match (model.screen, model.map.cursor()) {
             (Screen::Transfers, Some(chunk)) => format!("; in the map at chunk {chunk}"),
-            (Screen::Library | Screen::Transfers | Screen::Peers | Screen::Links | Screen::Log, _) => {
+            (Screen::Library | Screen::Transfers | Screen::Peers | Screen::Links | Screen::Log | Screen::Space, _) => {
                 format!("; in the pane at line {}", table.details_from + 1)
             }
         };

@@ -74,6 +74,7 @@ fn the_table_of_ways() {
         ("Links", "4"),
         ("Links stream", "4l"),
         ("Log", "5"),
+        ("Free space", "F"),
         ("Library filter", "/"),
         ("Library palette", ":"),
         ("Library help", "?"),
@@ -87,6 +88,7 @@ fn the_table_of_ways() {
         "3",
         "4",
         "5",
+        "F",
         "<Tab>",
         "<Shift-Tab>",
         "]",
@@ -143,7 +145,7 @@ fn place(seat: &Seat) -> String {
             (None, Focus::List, _) => "",
             (None, Focus::Pane, Screen::Transfers) => "map",
             (None, Focus::Pane, Screen::Links) => "stream",
-            (None, Focus::Pane, Screen::Library | Screen::Peers | Screen::Log) => "details",
+            (None, Focus::Pane, Screen::Library | Screen::Peers | Screen::Log | Screen::Space) => "details",
         },
     };
     let place = if over.is_empty() { screen.to_owned() } else { format!("{screen} {over}") };

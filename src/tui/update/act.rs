@@ -12,6 +12,7 @@ use super::{
         },
     },
     Effect, Step, builds, calls, copy, games, keys, leaving, map, motion, next_step, open, page, pane, peers, refuse,
+    space,
 };
 use crate::api::{Command, Level};
 
@@ -43,6 +44,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Peers => go(model, Screen::Peers),
         Action::Links => go(model, Screen::Links),
         Action::Log => go(model, Screen::Log),
+        Action::FreeSpace => space::enter(model),
         Action::NextScreen => go(model, model.screen.step(1)),
         Action::PrevScreen => go(model, model.screen.step(-1)),
         Action::Next => return take_step(model),
@@ -94,6 +96,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Uninstall => return games::uninstall(model),
         Action::Update => return builds::update(model),
         Action::Verify => return games::verify(model),
+        Action::Remove if model.screen == Screen::Space => return space::free(model),
         Action::Remove => return games::remove(model),
         Action::AddFolder => return open_prompt(model, Purpose::AddFolder),
         Action::AddAddress => return open_prompt(model, Purpose::AddAddress),
@@ -175,7 +178,7 @@ fn open_prompt(model: &mut Model, purpose: Purpose) -> Vec<Effect> {
     open(model, Overlay::Prompt(Prompt { purpose, line: TypedLine::default(), before: String::new() }))
 }
 
-fn go(model: &mut Model, screen: Screen) {
+pub(super) fn go(model: &mut Model, screen: Screen) {
     model.screen = screen;
     model.focus = Focus::List;
     // What was found while another tab was shown may lie outside the view.
@@ -211,6 +214,9 @@ fn mark_range(model: &mut Model) -> Vec<Effect> {
 }
 
 fn back(model: &mut Model) {
+    if model.marked() == 0 && model.screen == Screen::Space && model.filter().is_empty() {
+        return go(model, model.space.from);
+    }
     if model.marked() == 0 {
         return model.set_filter("");
     }

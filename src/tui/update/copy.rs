@@ -17,6 +17,7 @@ pub(super) fn path(model: &mut Model) -> Vec<Effect> {
     let paths: Result<Vec<String>, String> = match model.screen {
         Screen::Transfers => games::transfers(model)
             .map(|found| found.iter().map(|transfer| format!("{folder}/{}", transfer.game)).collect()),
+        Screen::Space => Ok(model.space.chosen().iter().map(|item| item.path.clone()).collect()),
         Screen::Library | Screen::Peers | Screen::Links | Screen::Log => {
             games::games_here(model).map(|found| found.iter().map(|game| format!("{folder}/{}", game.id)).collect())
         }
@@ -40,7 +41,7 @@ pub(super) fn command(model: &mut Model) -> Vec<Effect> {
             let chosen = model.links.chosen(&snapshot.links);
             chosen.iter().map(|link| connect(listener(model, link))).collect()
         }
-        Screen::Log => Vec::new(),
+        Screen::Log | Screen::Space => Vec::new(),
     };
     copy(model, Ok(lines))
 }
@@ -61,7 +62,7 @@ pub(super) fn id(model: &mut Model) -> Vec<Effect> {
         }
         Screen::Peers => model.peers.chosen(&snapshot.peers).iter().map(|peer| peer.id.clone()).collect(),
         Screen::Links => model.links.chosen(&snapshot.links).iter().map(|link| link.peer.clone()).collect(),
-        Screen::Log => Vec::new(),
+        Screen::Log | Screen::Space => Vec::new(),
     };
     copy(model, Ok(lines))
 }

@@ -24,7 +24,7 @@ const NAMES_MAX: usize = 6;
 pub(super) fn transfers(model: &Model) -> Result<Vec<&TransferView>, String> {
     let list = match model.screen {
         Screen::Library => &model.library.list,
-        Screen::Transfers | Screen::Peers | Screen::Links | Screen::Log => &model.transfers.list,
+        Screen::Transfers | Screen::Peers | Screen::Links | Screen::Log | Screen::Space => &model.transfers.list,
     };
     if !list.marks.is_empty() {
         let found: Vec<&TransferView> = list.marks.iter().filter_map(|id| model.transfer_of(id)).collect();

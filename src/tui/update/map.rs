@@ -69,7 +69,9 @@ pub(super) fn step(model: &mut Model, step: MapStep, times: usize) {
 pub(super) fn look(model: &mut Model) -> Option<Effect> {
     let content = match (model.screen, model.selected_transfer()) {
         (Screen::Transfers, Some(transfer)) => transfer.content.clone(),
-        (Screen::Transfers | Screen::Library | Screen::Peers | Screen::Links | Screen::Log, _) => return None,
+        (Screen::Transfers | Screen::Library | Screen::Peers | Screen::Links | Screen::Log | Screen::Space, _) => {
+            return None;
+        }
     };
     model.map.follow(&content);
     let shown = shown(model).ok()?;

@@ -3,7 +3,7 @@
 
 use super::{
     super::{
-        action::{ACTIONS, Action, ActionRow, Group, places},
+        action::{ACTIONS, Action, ActionRow, Group, Screen, places},
         keymap::Key,
         model::{
             Model, filter,
@@ -130,6 +130,9 @@ fn why_not(model: &Model, row: &ActionRow) -> Option<String> {
     let anywhere = [Action::AddFolder, Action::AddAddress, Action::Rescan].contains(&action);
     if !anywhere && !row.screens.contains(&model.screen) {
         return Some(format!("Only on {}.", places(row.screens)));
+    }
+    if action == Action::Remove && model.screen == Screen::Space {
+        return model.space.chosen().is_empty().then(|| "Nothing is selected that could go.".to_owned());
     }
     if [Action::Pause, Action::Cancel, Action::Later, Action::Sooner].contains(&action) {
         games::transfers(model).err()

@@ -75,7 +75,7 @@ pub(super) fn scroll(model: &mut Model, by: isize) {
             let lines = model.connections.lines().len();
             model.links.details_from = model.links.details_from.saturating_add_signed(by).min(lines.saturating_sub(1));
         }
-        Screen::Peers | Screen::Log => {}
+        Screen::Peers | Screen::Log | Screen::Space => {}
     }
 }
 
@@ -99,6 +99,6 @@ pub(super) fn missing(model: &Model) -> Option<&'static str> {
             let plan = layout::links(body, model.links.rows().len());
             plan.stream.is_none().then_some("There is no room for what came and went; make the terminal higher.")
         }
-        Screen::Peers | Screen::Log => Some("There is nothing to go into."),
+        Screen::Peers | Screen::Log | Screen::Space => Some("There is nothing to go into."),
     }
 }

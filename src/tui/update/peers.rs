@@ -71,7 +71,9 @@ pub(super) fn limit(model: &mut Model, text: &str, up: bool) -> Vec<Effect> {
             Ok(peers) => peers.iter().map(|peer| (command(Some(peer.id.clone())), peer.name.clone())).collect(),
             Err(why) => return refuse(model, why),
         },
-        Screen::Library | Screen::Transfers | Screen::Links | Screen::Log => vec![(command(None), String::new())],
+        Screen::Library | Screen::Transfers | Screen::Links | Screen::Log | Screen::Space => {
+            vec![(command(None), String::new())]
+        }
     };
     calls(model, commands)
 }

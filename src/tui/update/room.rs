@@ -21,7 +21,7 @@ pub(super) fn look(model: &mut Model) -> Option<Effect> {
             let peer = model.selected_peer().filter(|peer| peer.online)?.id.clone();
             model.room.compared.ask(&peer, now).then_some(Command::Compare { peer })
         }
-        Screen::Transfers | Screen::Links | Screen::Log => None,
+        Screen::Transfers | Screen::Links | Screen::Log | Screen::Space => None,
     };
     Some(Effect::Call { command: command?, subject: String::new() })
 }

@@ -103,6 +103,10 @@ pub(crate) fn next_step(model: &Model) -> Step {
             Some(link) => Step::ShowPeer(link.peer.clone()),
             None => Step::None("No link is selected.".to_owned()),
         },
+        Screen::Space => match model.space.selected() {
+            Some(item) => Step::ShowGame(item.game.clone()),
+            None => Step::None("Nothing is selected.".to_owned()),
+        },
         Screen::Log if model.log.drawn().1.is_held() => Step::Follow,
         Screen::Log => Step::None("The log follows what happens.".to_owned()),
     }

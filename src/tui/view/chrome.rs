@@ -35,9 +35,9 @@ pub(super) fn top(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     }
     left.push_span(" ");
     // What the tabs need with all their names.
-    let needed: usize = Screen::ALL.iter().map(|screen| screen.name().len() + 4).sum();
+    let needed: usize = Screen::TABS.iter().map(|screen| screen.name().len() + 4).sum();
     let named = usize::from(area.width.saturating_sub(columns(&left))) >= needed;
-    for (at, screen) in Screen::ALL.into_iter().enumerate() {
+    for (at, screen) in Screen::TABS.into_iter().enumerate() {
         let name = if named || screen == model.screen {
             format!("{} {}", at + 1, screen.name())
         } else {
@@ -48,6 +48,9 @@ pub(super) fn top(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         } else {
             left.push_span(pen.span(format!(" {name} "), Role::Tab));
         }
+    }
+    if model.screen == Screen::Space {
+        left.push_span(pen.span(format!(" [{}]", model.screen.name()), Role::Title));
     }
     let right = |parts: &[&str]| {
         let known: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
@@ -99,6 +102,7 @@ fn aside<'m>(pen: Pen<'_>, model: &'m Model) -> Line<'m> {
                 let marked = |id: &String| model.library.list.marks.contains(id);
                 model.snapshot.games.iter().filter(|game| marked(&game.id)).map(|game| game.size).sum()
             }
+            Screen::Space => model.space.marked_bytes(),
             Screen::Transfers | Screen::Peers | Screen::Links | Screen::Log => 0,
         };
         let size = if sizes > 0 { format!(", {}", words::size(sizes)) } else { String::new() };
@@ -279,7 +283,7 @@ fn current(model: &Model) -> Vec<Shown> {
     let step = next_step(model);
     match (model.focus, model.screen) {
         (Focus::Pane, Screen::Transfers) => return in_map(keymap, step.label()),
-        (Focus::Pane, Screen::Library | Screen::Peers | Screen::Links | Screen::Log) => {
+        (Focus::Pane, Screen::Library | Screen::Peers | Screen::Links | Screen::Log | Screen::Space) => {
             return in_pane(keymap, step.label());
         }
         (Focus::List, _) => {}
@@ -303,7 +307,7 @@ fn current(model: &Model) -> Vec<Shown> {
     let transfer = match model.screen {
         Screen::Library => model.selected_game().and_then(|game| model.transfer_of(&game.id)),
         Screen::Transfers => model.selected_transfer(),
-        Screen::Peers | Screen::Links | Screen::Log => None,
+        Screen::Peers | Screen::Links | Screen::Log | Screen::Space => None,
     };
     match model.screen {
         Screen::Library | Screen::Transfers => {
@@ -332,6 +336,15 @@ fn current(model: &Model) -> Vec<Shown> {
             }
         }
         Screen::Links => {}
+        Screen::Space => {
+            if model.space.selected().is_some() {
+                add(Action::Remove, None, false);
+                add(Action::Mark, None, false);
+            }
+            if !marked && model.filter().is_empty() {
+                add(Action::Back, None, false);
+            }
+        }
         Screen::Log => {
             add(Action::Hold, Some(if model.log.drawn().1.is_held() { "Follow" } else { "Hold" }), false);
             add(Action::LogLevel, None, false);

@@ -82,6 +82,18 @@ pub(super) fn links(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     say(canvas, area, &lines);
 }
 
+pub(super) fn space(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    if !model.space.table.filter().is_empty() {
+        let text =
+            format!("Nothing that could go matches {}. Esc clears the filter.", model.space.table.filter().text());
+        return say(canvas, area, &[(&text, Role::Text)]);
+    }
+    match model.space.more() {
+        None => say(canvas, area, &[("Weighing what is here …", Role::Text)]),
+        Some(_) => say(canvas, area, &[("Nothing here could go.", Role::Title)]),
+    }
+}
+
 /// Who is here, and how to find more.
 fn room(model: &Model) -> Vec<(String, Role)> {
     let me = &model.snapshot.me;

@@ -1,0 +1,220 @@
+//! What takes space in the library and could go, weighed on the pool when a face asks; and letting it go. Which of it
+//! is whose, and what is lost with it, is for the face to say before it asks for that.
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use super::{
+    Actor, answer,
+    changes::{Op, is_busy},
+    commands::{find, refusal},
+    jobs::Done,
+};
+use crate::{
+    api::{ErrorCode, Freeable, Reply, SPACE_ITEMS_MAX, SpaceItem, SpaceView},
+    io::{
+        disk::{DiskError, Found, GameRoot, Libraries, Reason},
+        store::{self, KeptWhat},
+    },
+    runtime::{
+        input::{ReplyTo, TransfersInput},
+        tasks::PoolError,
+    },
+    types::{ContentId, EntryState, GameId, Version},
+};
+
+/// Something found in a root.
+#[derive(Debug)]
+pub(super) struct Weighed {
+    game: GameId,
+    what: What,
+    version: Option<Version>,
+    bytes: u64,
+    path: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Kept(KeptWhat),
+    /// All of a game, of this build.
+    Game(ContentId),
+}
+
+/// The games of which a build is here.
+type Held = BTreeMap<GameId, (ContentId, Version)>;
+
+impl Actor {
+    pub(super) fn space(&self, reply: ReplyTo) {
+        let held: Held = self
+            .core
+            .local_games()
+            .filter_map(|(game, local)| {
+                let (build, _) = local.held()?;
+                Some((game.clone(), (build.content, build.facts.version.clone())))
+            })
+            .collect();
+        let (libraries, pool) = (Arc::clone(&self.desk.libraries), self.folder.hashing.clone());
+        let (transfers, done) = (self.context.inputs.transfers.clone(), self.done_sender.clone());
+        self.context.tasks.spawn("weigh the library", async move {
+            let mut found = match pool.run(move || weigh(&libraries, &held)).await {
+                Ok(found) => found,
+                Err(error) => return answer(reply, Err(refusal(ErrorCode::Failed, error))),
+            };
+            without_busy(&transfers, &mut found).await;
+            // The actor is gone only when the runtime ends.
+            let _ = done.send(Done::Weighed { found, reply }).await;
+        });
+    }
+
+    pub(super) fn on_weighed(&self, mut found: Vec<Weighed>, reply: ReplyTo) {
+        found.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.game.cmp(&b.game)));
+        let more = found.len().saturating_sub(SPACE_ITEMS_MAX) as u32;
+        let items = found.into_iter().take(SPACE_ITEMS_MAX).map(|weighed| self.item(weighed)).collect();
+        let free = self.shown.borrow().free;
+        answer(reply, Ok(Reply::Space(SpaceView { free, items, more })));
+    }
+
+    fn item(&self, weighed: Weighed) -> SpaceItem {
+        let Weighed { game, what, version, bytes, path } = weighed;
+        let (what, content) = match what {
+            What::Kept(KeptWhat::Download(content)) => {
+                (Freeable::Download { content: content.to_string() }, Some(content))
+            }
+            What::Kept(KeptWhat::Replaced) => (Freeable::Replaced, None),
+            What::Game(content) => (Freeable::Game, Some(content)),
+        };
+        let whole = |content: ContentId| {
+            self.core.holders_of(&content).into_iter().filter(|(_, state)| *state == EntryState::Ready).count()
+        };
+        SpaceItem {
+            title: self.core.title(&game),
+            version: version.map(|version| version.to_string()).unwrap_or_default(),
+            game: game.to_string(),
+            what,
+            bytes,
+            path,
+            others: content.map_or(0, whole) as u32,
+        }
+    }
+
+    pub(super) fn free(&mut self, name: &str, what: Freeable, reply: ReplyTo) {
+        // What is left of a game that nobody has is still in its folder.
+        let game = match find(&self.core, name).or_else(|error| GameId::new(name).map_err(|_| error)) {
+            Ok(game) => game,
+            Err(error) => return answer(reply, Err(error)),
+        };
+        let what = match what {
+            Freeable::Game => return self.remove(name, reply),
+            Freeable::Replaced => KeptWhat::Replaced,
+            Freeable::Download { content } => match content.parse() {
+                Ok(content) => KeptWhat::Download(content),
+                Err(_) => {
+                    let error = refusal(ErrorCode::Usage, "a content id is 64 hexadecimal digits");
+                    return answer(reply, Err(error));
+                }
+            },
+        };
+        self.clear(Op::Free { game, what, reply });
+    }
+
+    pub(super) fn begin_free(&self, game: GameId, what: KeptWhat, reply: ReplyTo) {
+        let (desk, of) = (self.desk.clone(), game.clone());
+        let free = move || free(&desk.libraries, &of, what);
+        self.job("free space", free, move |result| Done::Freed { game, what, reply, result });
+    }
+
+    pub(super) fn on_freed(
+        &mut self,
+        game: &GameId,
+        what: KeptWhat,
+        reply: ReplyTo,
+        result: Result<Result<Option<u64>, DiskError>, PoolError>,
+        now: Instant,
+    ) {
+        self.end(game);
+        self.looks.want(game, now);
+        self.space_at = now;
+        let title = self.core.title(game);
+        let result = match result {
+            Ok(Ok(None)) => Err(refusal(ErrorCode::NotFound, format_args!("{title}: there is nothing of that here"))),
+            Ok(Ok(Some(bytes))) => {
+                let size = humansize::format_size(bytes, humansize::DECIMAL);
+                let what = match what {
+                    KeptWhat::Download(_) => "What was left of a download of",
+                    KeptWhat::Replaced => "What was set aside of",
+                };
+                Ok(Reply::Done { message: format!("{what} {title} is gone: {size} are free.") })
+            }
+            Ok(Err(error)) => Err(refusal(ErrorCode::Failed, error)),
+            Err(error) => Err(refusal(ErrorCode::Failed, error)),
+        };
+        answer(reply, result);
+    }
+}
+
+/// What is being got needs its download, and stays.
+async fn without_busy(transfers: &tokio::sync::mpsc::Sender<TransfersInput>, found: &mut Vec<Weighed>) {
+    let mut busy = Vec::new();
+    for weighed in found.iter().filter(|weighed| matches!(weighed.what, What::Kept(KeptWhat::Download(_)))) {
+        if is_busy(transfers, &weighed.game).await {
+            busy.push(weighed.game.clone());
+        }
+    }
+    found.retain(|weighed| weighed.what == What::Kept(KeptWhat::Replaced) || !busy.contains(&weighed.game));
+}
+
+fn weigh(libraries: &Libraries, held: &Held) -> Vec<Weighed> {
+    let mut found = Vec::new();
+    for game in libraries.list().games.into_keys() {
+        let weighed = libraries.open_root(&game).and_then(|root| weigh_game(&root, &game, held.get(&game)));
+        match weighed {
+            Ok(weighed) => found.extend(weighed),
+            // A game that goes while it is weighed, or cannot be read, does not hide the others.
+            Err(error) => tracing::debug!(%error, %game, "a game cannot be weighed"),
+        }
+    }
+    found
+}
+
+fn weigh_game(root: &GameRoot, game: &GameId, held: Option<&(ContentId, Version)>) -> Result<Vec<Weighed>, DiskError> {
+    let at = |path: &str| root.path().join(path).display().to_string();
+    let mut found = Vec::new();
+    let mut set_aside = 0;
+    for kept in store::kept(root)? {
+        let version = match kept.what {
+            KeptWhat::Download(content) => store::load_incoming_manifest(root, content)?
+                .and_then(Result::ok)
+                .map(|stored| stored.manifest.version().clone()),
+            KeptWhat::Replaced => {
+                set_aside = kept.bytes;
+                None
+            }
+        };
+        let path = at(&store::kept_path(kept.what));
+        found.push(Weighed { game: game.clone(), what: What::Kept(kept.what), version, bytes: kept.bytes, path });
+    }
+    if let Some((content, version)) = held {
+        // What is the user's own stays when a game is removed.
+        let bytes = store::bytes_of(root)?.saturating_sub(set_aside);
+        let (what, version) = (What::Game(*content), Some(version.clone()));
+        found.push(Weighed { game: game.clone(), what, version, bytes, path: root.path().display().to_string() });
+    }
+    Ok(found)
+}
+
+/// Frees something kept and says how many bytes that were; `None` where it is not there. What is empty then goes too.
+fn free(libraries: &Libraries, game: &GameId, what: KeptWhat) -> Result<Option<u64>, DiskError> {
+    let Found { library, root, .. } = match libraries.find(game) {
+        Err(error) if error.is_missing() => return Ok(None),
+        found => found?,
+    };
+    let Some(kept) = store::kept(&root)?.into_iter().find(|kept| kept.what == what) else { return Ok(None) };
+    store::free_kept(&root, what)?;
+    for folder in [store::INCOMING, store::OWN_FOLDER] {
+        match root.remove_dir(folder) {
+            Err(error) if error.is_missing() || matches!(error.reason(), Reason::NotEmpty) => {}
+            result => result?,
+        }
+    }
+    library.remove_root(game)?;
+    Ok(Some(kept.bytes))
+}

@@ -1,0 +1,218 @@
+//! The free space screen: what takes space and could go, as the runtime last weighed it, and what is marked of it. It is
+//! asked for when somebody looks, and again when something went.
+
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use super::{
+    super::{action::Screen, words},
+    table::{Listed, SortBy, Table, larger_first},
+};
+use crate::api::{Freeable, SpaceItem, SpaceView};
+
+impl Listed for SpaceItem {
+    fn id(&self) -> Cow<'_, str> {
+        let what = match &self.what {
+            Freeable::Download { content } => content,
+            Freeable::Replaced => "replaced",
+            Freeable::Game => "game",
+        };
+        // No GameId has a slash.
+        Cow::Owned(format!("{}/{what}", self.game))
+    }
+}
+
+/// What is known of space, and what the user does with it.
+#[derive(Debug)]
+pub(crate) struct Space {
+    /// Cursor, marks and order.
+    pub(crate) table: Table,
+    /// The tab to go back to.
+    pub(crate) from: Screen,
+    /// What could go; `None` until it was answered.
+    view: Option<SpaceView>,
+    asked: bool,
+    stale: bool,
+}
+
+impl Default for Space {
+    fn default() -> Self {
+        Self { table: Table::new(SortBy::Size), from: Screen::Library, view: None, asked: false, stale: true }
+    }
+}
+
+impl Space {
+    /// What could go.
+    pub(crate) fn items(&self) -> &[SpaceItem] {
+        self.view.as_ref().map_or(&[], |view| &view.items)
+    }
+
+    /// How many more things there are than are listed; `None` until anything is known.
+    pub(crate) fn more(&self) -> Option<u32> {
+        self.view.as_ref().map(|view| view.more)
+    }
+
+    /// The item at a row.
+    pub(crate) fn at(&self, row: usize) -> Option<&SpaceItem> {
+        self.table.at(row, self.items())
+    }
+
+    /// The item under the cursor.
+    pub(crate) fn selected(&self) -> Option<&SpaceItem> {
+        self.table.selected(self.items())
+    }
+
+    /// The marked items, else the one under the cursor; without what goes along with a whole game that is among them.
+    pub(crate) fn chosen(&self) -> Vec<&SpaceItem> {
+        without_parts(self.table.chosen(self.items()))
+    }
+
+    /// Bytes that the marked items would free.
+    pub(crate) fn marked_bytes(&self) -> u64 {
+        if self.table.list.marks.is_empty() { 0 } else { self.chosen().iter().map(|item| item.bytes).sum() }
+    }
+
+    /// Bytes of everything, each counted once.
+    pub(crate) fn bytes(&self) -> u64 {
+        without_parts(self.items().iter().collect()).iter().map(|item| item.bytes).sum()
+    }
+
+    /// It is to be weighed again when somebody looks.
+    pub(crate) fn on_change(&mut self) {
+        self.stale = true;
+    }
+
+    /// Whether to ask now; who is told so asks.
+    pub(crate) fn ask(&mut self) -> bool {
+        let ask = self.stale && !self.asked;
+        if ask {
+            (self.asked, self.stale) = (true, false);
+        }
+        ask
+    }
+
+    /// It was answered, or refused: then what was known stands.
+    pub(crate) fn on_answer(&mut self, view: Option<SpaceView>) {
+        self.asked = false;
+        self.view = view.or(self.view.take());
+        self.index();
+    }
+
+    /// Changes cursor or marks.
+    pub(crate) fn with(&mut self, change: impl FnOnce(&mut super::list::List, &dyn super::list::Ids)) {
+        let items = self.view.as_ref().map_or(&[][..], |view| &view.items);
+        self.table.with(items, change);
+    }
+
+    /// Works out the rows anew.
+    pub(super) fn index(&mut self) {
+        let items = self.view.as_ref().map_or(&[][..], |view| &view.items);
+        self.table.index(
+            items,
+            |filter, _, item| filter.shows_space(item),
+            |sort, a, b| {
+                let (one, other) = (&items[a], &items[b]);
+                match sort {
+                    SortBy::Title => one.title.to_lowercase().cmp(&other.title.to_lowercase()),
+                    SortBy::Size => larger_first(one.bytes, other.bytes),
+                    SortBy::Version
+                    | SortBy::State
+                    | SortBy::Have
+                    | SortBy::Queue
+                    | SortBy::Rate
+                    | SortBy::Left
+                    | SortBy::Name
+                    | SortBy::Ping
+                    | SortBy::From
+                    | SortBy::To
+                    | SortBy::Has
+                    | SortBy::Age
+                    | SortBy::Loss => Ordering::Equal,
+                }
+            },
+        );
+    }
+}
+
+/// A game that goes takes all of it along but what is the user's own.
+fn without_parts(items: Vec<&SpaceItem>) -> Vec<&SpaceItem> {
+    let whole: BTreeSet<&str> =
+        items.iter().filter(|item| item.what == Freeable::Game).map(|item| item.game.as_str()).collect();
+    let goes_along = |item: &SpaceItem| match item.what {
+        Freeable::Download { .. } => whole.contains(item.game.as_str()),
+        Freeable::Replaced | Freeable::Game => false,
+    };
+    let mut once = BTreeMap::new();
+    for item in items.iter().filter(|item| !goes_along(item)) {
+        once.entry(item.id().into_owned()).or_insert(*item);
+    }
+    let mut left: Vec<&SpaceItem> = once.into_values().collect();
+    left.sort_by(|a, b| larger_first(a.bytes, b.bytes));
+    left
+}
+
+/// What an item is, in a few words.
+pub(crate) fn name(what: &Freeable) -> &'static str {
+    match what {
+        Freeable::Download { .. } => "left-over",
+        Freeable::Replaced => "your own files",
+        Freeable::Game => "whole game",
+    }
+}
+
+/// What is lost with it, as a sentence.
+pub(crate) fn loss(item: &SpaceItem) -> String {
+    let others = match item.others {
+        0 => "NOBODY else here has".to_owned(),
+        1 => "1 other here has".to_owned(),
+        more => format!("{} others here have", words::thousands(more.into())),
+    };
+    match item.what {
+        Freeable::Download { .. } => {
+            format!("What was verified of it is fetched anew the next time; {others} all of it.")
+        }
+        Freeable::Replaced => {
+            "YOUR OWN files, set aside by an update or the end of an installation; nobody else has them.".to_owned()
+        }
+        Freeable::Game => format!("Payload and what is installed; {others} this build."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(game: &str, what: Freeable, bytes: u64) -> SpaceItem {
+        let (title, version) = (game.to_uppercase(), "1".to_owned());
+        SpaceItem { game: game.to_owned(), title, version, what, bytes, path: String::new(), others: 0 }
+    }
+
+    #[test]
+    fn what_goes_along_with_a_game_is_counted_once() {
+        let mut space = Space::default();
+        let download = || Freeable::Download { content: "c".to_owned() };
+        assert!(space.ask() && !space.ask());
+        space.on_change();
+        assert!(!space.ask(), "one question at a time");
+        let items = vec![
+            item("a", Freeable::Game, 10),
+            item("a", download(), 4),
+            item("b", download(), 3),
+            item("a", Freeable::Replaced, 2),
+        ];
+        space.on_answer(Some(SpaceView { items, ..SpaceView::default() }));
+        assert_eq!(space.bytes(), 15);
+        assert_eq!(space.marked_bytes(), 0);
+        space.with(|list, ids| list.toggle_all(ids));
+        assert_eq!((space.marked_bytes(), space.chosen().len()), (15, 3));
+        space.with(|list, _| list.toggle_mark());
+        assert_eq!(space.marked_bytes(), 9, "without the game, the download counts");
+        // A refusal changes nothing that is known.
+        assert!(space.ask());
+        space.on_answer(None);
+        assert_eq!(space.items().len(), 4);
+    }
+}

@@ -1,0 +1,92 @@
+//! The free space screen: its pictures, and what its keys ask for.
+
+use super::*;
+use crate::api::Freeable;
+
+fn full(width: u16, height: u16) -> Seat {
+    let mut room = fixture::room();
+    let mut totals = (*room.totals).clone();
+    totals.free = Some(0);
+    room.totals = Arc::new(totals);
+    Seat::new(&room, width, height).told_of_the_room()
+}
+
+#[test]
+fn free_space_at_every_size() {
+    for (width, height) in [(80, 24), (100, 30), (160, 45), (40, 10)] {
+        check_picture(&format!("space_{width}x{height}"), &busy(width, height).keys("Fj"));
+    }
+    check_picture("space_full_marked", &full(100, 30).keys("F<Space>j<Space>"));
+    check_picture("space_question", &full(80, 24).keys("F*d"));
+    let ascii = Seat::with(&fixture::room(), 80, 24, GlyphLevel::Ascii, None).told_of_the_room().keys("Fjj<Space>");
+    assert!(ascii.drawn(ColorDepth::Mono).content.iter().all(|cell| cell.symbol().is_ascii()));
+    check_picture("space_ascii", &ascii);
+    check_text("space_mono", &text_of(&busy(80, 24).keys("FG").drawn(ColorDepth::Mono)));
+    // Not answered yet, and a filter that nothing matches.
+    check_picture("space_weighing", &Seat::new(&fixture::nothing(), 80, 24).keys("F"));
+    assert!(busy(80, 24).keys("F/zzz").picture().contains("Nothing that could go matches zzz"));
+}
+
+#[test]
+fn what_goes_is_asked_about_and_never_goes_by_enter() {
+    let free = |game: &str, what: Freeable| Command::Free { game: game.to_owned(), what };
+    check_asked("Fd", &[]);
+    check_asked("Fd<Enter>", &[]);
+    check_asked("Fd<Esc>", &[]);
+    check_asked("Fdy", &[free("cs--source", Freeable::Game)]);
+    check_asked("FGdy", &[free("openttd", Freeable::Replaced)]);
+    // A game takes what is left of its downloads along.
+    check_asked("Fjjj<Space><Space>dy", &[free("warcraft-iii", Freeable::Game)]);
+    check_asked(":free-space<Enter>:remove<Enter>y", &[free("cs--source", Freeable::Game)]);
+    let question = busy(100, 30).keys("FGd").picture();
+    assert!(
+        question.contains("YOUR OWN") && question.contains("/home/ann/Games/openttd/.potluck/replaced"),
+        "{question}"
+    );
+    // What went is weighed again.
+    let mut seat = busy(100, 30).keys("Fdy");
+    let [command] = seat.asked.as_slice() else { panic!("{:?}", seat.asked) };
+    let answer = Msg::Answer {
+        command: command.clone(),
+        subject: "CS: Source".into(),
+        result: Ok(Reply::Done { message: "CS: Source is removed.".into() }),
+    };
+    let effects = seat.tell(answer);
+    assert!(effects.contains(&Effect::Call { command: Command::Space, subject: String::new() }), "{effects:?}");
+    // A runtime that refuses is heard, and not asked again and again.
+    let refused = Err(CommandError::new(ErrorCode::Failed, "the disk is gone"));
+    let mut seat = Seat::new(&fixture::room(), 100, 30).keys("F");
+    let effects = seat.tell(Msg::Answer { command: Command::Space, subject: String::new(), result: refused });
+    assert_eq!(effects, [Effect::DrawNow]);
+    assert!(seat.picture().contains("the disk is gone"));
+}
+
+#[test]
+fn a_disk_that_is_full_is_told_of_once_with_what_helps() {
+    let mut room = fixture::room();
+    let mut seat = Seat::new(&room, 100, 30);
+    let mut transfers = (*room.transfers).clone();
+    transfers[3].reason = "disk full, 3.2 GB short".into();
+    room.transfers = Arc::new(transfers.clone());
+    seat.tell(Msg::Snapshot(Arc::new(room.clone())));
+    let expect = "FlatOut 2: disk full, 3.2 GB short. Still sharing what is here. F frees space.";
+    assert_eq!(seat.model.notice.text, expect);
+    transfers[3].reason = "disk full, 3.1 GB short".into();
+    room.transfers = Arc::new(transfers);
+    seat.tell(Msg::Snapshot(Arc::new(room)));
+    assert_eq!(seat.model.notice.text, expect, "it is no news");
+}
+
+#[test]
+fn to_free_space_and_back() {
+    check_screen("3F", Screen::Space);
+    check_screen("3F<Esc>", Screen::Peers);
+    check_screen("3FF<Esc>", Screen::Peers);
+    check_screen("3F<Space><Esc>", Screen::Space);
+    check_screen("3F/war<Enter><Esc>", Screen::Space);
+    check_screen("3F/war<Enter><Esc><Esc>", Screen::Peers);
+    check_selected("Fj", "0 A.D.");
+    check_selected("Fstgg", "0 A.D.");
+    check_selected("F/is:replaced<Enter>", "Xonotic");
+    check_screen("Fj<Enter>", Screen::Library);
+}

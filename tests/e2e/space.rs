@@ -1,0 +1,82 @@
+//! What takes space is listed and goes, and nothing else does.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use super::{
+    CHUNK, guest_of, host_of,
+    kills::chunks_kept,
+    process::{Seat, wait_until},
+    rows, wait_for_game, wait_for_state,
+};
+
+/// The kinds of what could go of a game, with their sizes, the largest first.
+fn kinds(seat: &Seat, game: &str) -> Vec<(String, u64)> {
+    let items: Vec<Value> = rows(&seat.asks(&["space"]), "items");
+    let kind = |item: &Value| (item["what"]["kind"].as_str().unwrap().to_owned(), item["bytes"].as_u64().unwrap());
+    items.iter().filter(|item| item["game"] == game).map(kind).collect()
+}
+
+fn write(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+#[test]
+fn what_is_left_of_a_cancelled_download_goes_and_the_game_can_be_got_anew() {
+    let host = host_of(&[("quux", &[("data/pak0.pk3", 24 * CHUNK)])]);
+    let guest = guest_of(&host);
+    wait_for_game(&guest, "quux");
+    guest.does(&["limit", "--down", "2 MB/s"]);
+    guest.does(&["get", "quux", "--no-wait"]);
+    wait_until("some chunks are here", || chunks_kept(&guest) > 2);
+    // What is being got is not offered.
+    assert_eq!(kinds(&guest, "quux"), []);
+    let refused = guest.run(&["free", "quux", "download", "--yes"]);
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    guest.does(&["cancel", "quux"]);
+    wait_until("it is left over", || kinds(&guest, "quux").len() == 1);
+    let [(kind, bytes)] = &kinds(&guest, "quux")[..] else { panic!("one thing") };
+    assert_eq!(kind, "download");
+    assert!(*bytes > CHUNK as u64, "{bytes}");
+
+    let refused = guest.run(&["free", "quux", "download"]);
+    assert_eq!(refused.code, Some(4), "{refused:?}");
+    assert!(refused.stderr.contains("1 other here has all of it"), "{refused:?}");
+    guest.does(&["free", "quux", "download", "--yes"]);
+    assert_eq!(kinds(&guest, "quux"), []);
+    assert!(!guest.game("quux").exists(), "nothing was left in its folder");
+    guest.does(&["limit", "--down", "off"]);
+    guest.does(&["get", "quux"]);
+    wait_for_state(&guest, "quux", "downloaded");
+}
+
+#[test]
+fn what_was_set_aside_is_the_users_and_goes_only_by_itself() {
+    let mut seat = Seat::new();
+    super::process::make_game(&seat.game("mine"), 3, &[("a", 10_000), ("b", 10_000)]);
+    write(&seat.game("mine").join("version.ini"), "1.0\n");
+    seat.serve(&[]);
+    wait_for_state(&seat, "mine", "downloaded");
+    seat.does(&["install", "mine"]);
+    write(&seat.game("mine").join("local/saves/1"), "level 3");
+    seat.does(&["uninstall", "mine"]);
+    let mut found: Vec<String> = kinds(&seat, "mine").into_iter().map(|(kind, _)| kind).collect();
+    found.sort();
+    assert_eq!(found, ["game", "replaced"]);
+    let saved = seat.game("mine").join(".potluck/replaced/1/local/saves/1");
+    let refused = seat.run(&["free", "mine", "replaced"]);
+    assert_eq!(refused.code, Some(4), "{refused:?}");
+    assert!(refused.stderr.contains("YOUR OWN files") && saved.exists(), "{refused:?}");
+    // A game that is removed leaves them, and they can go after it.
+    seat.does(&["remove", "mine", "--yes"]);
+    assert!(saved.exists());
+    let left: Vec<String> = kinds(&seat, "mine").into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(left, ["replaced"]);
+    let said = seat.does(&["free", "mine", "replaced", "--yes"]);
+    assert!(said.stdout.contains("is gone"), "{said:?}");
+    assert!(!seat.game("mine").exists());
+    let none = seat.run(&["free", "mine", "replaced", "--yes"]);
+    assert_eq!(none.code, Some(3), "{none:?}");
+}
