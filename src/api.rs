@@ -16,6 +16,6 @@ pub use command::{
 pub use event::{Event, EventKind, Level};
 pub use handle::{COMMANDS_QUEUED_MAX, Call, EVENTS_KEPT_MAX, Events, Handle, HandleEnd, Missed, Stopped, channel};
 pub use snapshot::{
-    BuildView, DISK_FULL, GameView, LinkPath, LinkView, MAP_CELLS_MAX, MapCell, MeView, Part, PeerView, Phase,
-    Snapshot, SourceView, StateWord, Totals, TransferView, UpdateView,
+    BuildView, DISK_FULL, GameView, LibraryView, LinkPath, LinkView, MAP_CELLS_MAX, MapCell, MeView, Part, PeerView,
+    Phase, Snapshot, SourceView, StateWord, Totals, TransferView, UpdateView,
 };

@@ -8,6 +8,7 @@ mod document;
 mod error;
 mod file;
 mod games_list;
+mod libraries;
 mod nearest;
 mod places;
 mod table;
@@ -24,6 +25,7 @@ pub use document::{document, effective, effective_json, template};
 pub use error::ConfigError;
 pub use file::remember_library;
 pub use games_list::{Mirror, read_games_list};
+pub use libraries::LibraryFolder;
 pub use nearest::nearest;
 pub use places::Places;
 
@@ -35,8 +37,8 @@ use table::{ROWS, Raw};
 pub struct Settings {
     /// Where our own files lie.
     pub places: Places,
-    /// The folder of game roots, absolute. May not exist yet.
-    pub library: PathBuf,
+    /// The folders of game roots, at least one.
+    pub libraries: Vec<LibraryFolder>,
     /// Where to listen; without one, port 47800 or the next free one on every address.
     pub listen: Option<SocketAddr>,
     /// The name others see.
@@ -137,8 +139,8 @@ pub enum Origin {
 pub struct Flags {
     /// `--home`
     pub home: Option<PathBuf>,
-    /// `--library`
-    pub library: Option<PathBuf>,
+    /// `--library`, any number of times
+    pub libraries: Vec<PathBuf>,
     /// `--listen`
     pub listen: Option<String>,
     /// `--name`
@@ -195,7 +197,7 @@ pub fn folder(text: &str) -> Result<PathBuf, String> {
 impl Settings {
     fn new(places: Places) -> Result<Self, ConfigError> {
         Ok(Self {
-            library: places::default_library(&places),
+            libraries: vec![LibraryFolder::new(places::default_library(&places))],
             listen: None,
             name: places::host_name(),
             player: None,
@@ -218,14 +220,21 @@ impl Settings {
 
     /// The settings of a user who said nothing but `--home` and `--library`.
     pub fn fresh(home: &Path, library: PathBuf) -> Result<Self, ConfigError> {
-        Ok(Self { library, ..Self::new(Places::in_folder(home))? })
+        Ok(Self { libraries: vec![LibraryFolder::new(library)], ..Self::new(Places::in_folder(home))? })
     }
 
     /// The same settings with everything of ours in `home`.
     #[must_use]
     pub fn in_folder(&self, home: &Path, library: PathBuf) -> Self {
         let places = Places::in_folder(home);
-        Self { library, catalog: places.config.join("catalog.toml"), places, ..self.clone() }
+        let libraries = vec![LibraryFolder::new(library)];
+        Self { libraries, catalog: places.config.join("catalog.toml"), places, ..self.clone() }
+    }
+
+    /// The first library: the only one of most people.
+    #[must_use]
+    pub fn library(&self) -> &Path {
+        &self.libraries.first().expect("there is always one").path
     }
 
     /// The name to play under.
@@ -258,10 +267,12 @@ impl Flags {
     /// The flags that were given, as raw values of the rows they belong to.
     fn rows(&self) -> Result<Vec<(&'static str, &'static str, Raw)>, ConfigError> {
         let mut rows = Vec::new();
-        if let Some(library) = &self.library {
-            let text = absolute(library)?.into_os_string().into_string();
-            let text = text.map_err(|path| ConfigError::NotText { path: path.into() })?;
-            rows.push(("library", "--library", Raw::Text(text)));
+        if !self.libraries.is_empty() {
+            let text = |library: &PathBuf| {
+                let text = absolute(library)?.into_os_string().into_string();
+                text.map_err(|path| ConfigError::NotText { path: path.into() })
+            };
+            rows.push(("library", "--library", Raw::List(self.libraries.iter().map(text).collect::<Result<_, _>>()?)));
         }
         if let Some(listen) = &self.listen {
             rows.push(("listen", "--listen", Raw::Text(listen.clone())));

@@ -96,7 +96,7 @@ impl Launcher for Program {
     }
 
     async fn ask_library(&self, settings: &Settings, free: Option<u64>) -> Result<Option<String>, String> {
-        let suggested = settings.library.display().to_string();
+        let suggested = settings.library().display().to_string();
         tui::ask_library(&suggested, free, &screen_options(settings)?).await.map_err(|error| error.to_string())
     }
 

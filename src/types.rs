@@ -9,6 +9,7 @@ mod library;
 mod path;
 mod peer;
 mod rate;
+mod size;
 mod text;
 
 pub use chunks::{ChunkNo, ChunkRange, ChunkRanges, ChunkSet, RangesError};
@@ -26,4 +27,5 @@ pub use path::{
 };
 pub use peer::{InstanceNonce, PeerId, PeerIdError, PeerName};
 pub use rate::{Rate, RateError};
+pub use size::{Size, SizeError};
 pub use text::clean;

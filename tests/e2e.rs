@@ -15,6 +15,8 @@ mod homes;
 mod install;
 #[path = "e2e/kills.rs"]
 mod kills;
+#[path = "e2e/libraries.rs"]
+mod libraries;
 #[path = "e2e/limits.rs"]
 mod limits;
 #[path = "e2e/play.rs"]

@@ -83,6 +83,12 @@ impl Snapshot {
         }
     }
 
+    /// The folder of a library, by its place.
+    #[must_use]
+    pub fn library_path(&self, place: u8) -> &str {
+        self.totals.libraries.get(usize::from(place)).map_or(&self.me.library, |library| &library.path)
+    }
+
     /// The transfer of a game, if there is one.
     #[must_use]
     pub fn transfer_of(&self, game: &str) -> Option<&TransferView> {
@@ -189,7 +195,7 @@ pub struct MeView {
     pub name: String,
     /// The listener, and the address others most likely reach it at.
     pub listen: Vec<String>,
-    /// The library folder.
+    /// The library folder, the first of several.
     pub library: String,
     /// The state folder, or the home.
     pub home: String,
@@ -262,6 +268,9 @@ pub struct GameView {
     pub last_played: Option<u64>,
     /// Builds in the room, the one shown first.
     pub builds: Vec<BuildView>,
+    /// The library it is in, a place in [`Totals::libraries`]; 0 also where it is in none.
+    #[serde(default)]
+    pub library: u8,
 }
 
 /// A newer version.
@@ -334,6 +343,9 @@ pub struct TransferView {
     pub chunks_have: u32,
     /// The chunk map, at most [`MAP_CELLS_MAX`] cells of equal share.
     pub map: Vec<MapCell>,
+    /// The library it is built in, a place in [`Totals::libraries`].
+    #[serde(default)]
+    pub library: u8,
     /// What is done when all of it is here.
     #[serde(default)]
     pub after: AfterGet,
@@ -476,7 +488,7 @@ pub struct Totals {
     pub down_bps: u64,
     /// Bytes a second out.
     pub up_bps: u64,
-    /// Bytes free where games go.
+    /// Bytes that a new game may take where it would go.
     pub free: Option<u64>,
     /// Upload limit of everybody together, in bytes a second.
     pub up_limit_bps: Option<u64>,
@@ -487,6 +499,24 @@ pub struct Totals {
     pub quiet: bool,
     /// Peers online.
     pub peers: u32,
-    /// Why the library cannot be used, when it cannot.
+    /// Why a library cannot be used, when one cannot.
     pub library_trouble: Option<String>,
+    /// The libraries in the order of the settings.
+    #[serde(default)]
+    pub libraries: Vec<LibraryView>,
+}
+
+/// A folder of games.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LibraryView {
+    /// Where it is.
+    pub path: String,
+    /// Games in it.
+    pub games: u32,
+    /// Bytes its file system has free; unknown while it is not there.
+    pub free: Option<u64>,
+    /// Bytes that are to stay free.
+    pub min_free: u64,
+    /// What is wrong with it and what to do, when something is.
+    pub trouble: Option<String>,
 }

@@ -18,9 +18,9 @@ pub struct Args {
     /// Keep config, state, socket and logs in this folder
     #[arg(long, value_name = "DIR", global = true)]
     home: Option<PathBuf>,
-    /// The folder of games
-    #[arg(long, value_name = "DIR", global = true)]
-    library: Option<PathBuf>,
+    /// A folder of games; may be repeated, a new game goes to the first with room
+    #[arg(long = "library", value_name = "DIR", global = true)]
+    libraries: Vec<PathBuf>,
     /// Listen here for peers, IP:PORT (UDP)
     #[arg(long, value_name = "ADDR", global = true)]
     listen: Option<String>,
@@ -387,7 +387,7 @@ impl Args {
         };
         Flags {
             home: self.home.clone(),
-            library: self.library.clone(),
+            libraries: self.libraries.clone(),
             listen: self.listen.clone(),
             name: self.name.clone(),
             no_mdns: self.no_mdns,
@@ -405,7 +405,7 @@ impl Args {
     /// Flags that a runtime takes only when it starts.
     pub(super) fn runtime_flags_given(&self) -> Vec<&'static str> {
         let given = [
-            ("--library", self.library.is_some()),
+            ("--library", !self.libraries.is_empty()),
             ("--listen", self.listen.is_some()),
             ("--name", self.name.is_some()),
             ("--no-mdns", self.no_mdns),

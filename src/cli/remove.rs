@@ -79,6 +79,8 @@ fn loss(snapshot: &Snapshot, game: &GameView) -> String {
     let size = words::size(size);
     format!(
         "{} {version} and all else in {}/{}: {size} would be lost. {others}",
-        game.title, snapshot.me.library, game.id
+        game.title,
+        snapshot.library_path(game.library),
+        game.id
     )
 }

@@ -11,7 +11,7 @@ use super::{
     session::{Interrupt, Reached, Session, attach_or_start},
 };
 use crate::{
-    config::{self, Origin, Settings},
+    config::{self, LibraryFolder, Origin, Settings},
     control::client,
 };
 
@@ -79,7 +79,7 @@ fn needs_terminal(console: &Console) -> Result<(), Failure> {
 }
 
 fn is_first_start(settings: &Settings) -> bool {
-    *settings.origin("library") == Origin::Default && !settings.library.exists()
+    *settings.origin("library") == Origin::Default && !settings.library().exists()
 }
 
 async fn runs(settings: &Settings) -> bool {
@@ -89,14 +89,14 @@ async fn runs(settings: &Settings) -> bool {
 /// The answer is remembered in the config file, so that it is asked only once. False when the user
 /// would rather not start.
 async fn ask_for_library(settings: &mut Settings, launcher: &impl Launcher) -> Result<bool, Failure> {
-    let free = free_below(&settings.library);
+    let free = free_below(settings.library());
     let asked = launcher.ask_library(settings, free).await;
     let Some(answer) = asked.map_err(|message| Failure::new(Exit::Failed, message))? else { return Ok(false) };
     let chosen = folder(&answer)?;
     let made = std::fs::create_dir_all(&chosen);
     made.map_err(|error| Failure::new(Exit::Failed, format!("cannot make {}: {error}", chosen.display())))?;
     config::remember_library(settings, &chosen)?;
-    settings.library = chosen;
+    settings.libraries = vec![LibraryFolder::new(chosen)];
     Ok(true)
 }
 

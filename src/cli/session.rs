@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{Console, Exit, LaunchError, Launcher, Purpose, Running, exit::Failure};
 use crate::{
-    api::{Command, Handle, MeView, Phase, Reply, Snapshot},
+    api::{Command, Handle, Phase, Reply, Snapshot},
     config::{Origin, Settings},
     control::client,
 };
@@ -80,8 +80,8 @@ impl<L: Launcher> Reach<'_, L> {
     pub(super) async fn session(&self, console: &mut Console) -> Result<Session, Failure> {
         match attach_or_start(self.settings, self.launcher, Purpose::Command).await? {
             Reached::Attached(session) => {
-                let me = session.snapshot().me.clone();
-                let unheard = self.flags_given.iter().filter(|flag| !is_so_already(flag, self.settings, &me));
+                let snapshot = session.snapshot();
+                let unheard = self.flags_given.iter().filter(|flag| !is_so_already(flag, self.settings, &snapshot));
                 let flags = unheard.copied().collect::<Vec<_>>().join(", ");
                 if !flags.is_empty() {
                     console.note(&format!("potluck is running here already, without {flags}; end it to change that."));
@@ -97,13 +97,16 @@ impl<L: Launcher> Reach<'_, L> {
 }
 
 /// Whether the runtime is as the flag wants it although it did not hear it.
-fn is_so_already(flag: &str, settings: &Settings, me: &MeView) -> bool {
+fn is_so_already(flag: &str, settings: &Settings, snapshot: &Snapshot) -> bool {
+    let me = &snapshot.me;
     match flag {
-        // The same folder by another path is the same.
-        "--library" => match (settings.library.canonicalize(), Path::new(&me.library).canonicalize()) {
-            (Ok(ours), Ok(theirs)) => ours == theirs,
-            (Ok(_) | Err(_), _) => settings.library == Path::new(&me.library),
-        },
+        "--library" => {
+            let ours = settings.libraries.iter().map(|library| library.path.as_path());
+            let theirs: Vec<&str> =
+                (0..snapshot.totals.libraries.len().max(1) as u8).map(|place| snapshot.library_path(place)).collect();
+            ours.clone().count() == theirs.len()
+                && ours.zip(theirs).all(|(ours, theirs)| is_same_folder(ours, Path::new(theirs)))
+        }
         "--name" => settings.name == me.name,
         "--listen" => settings.listen.is_some_and(|addr| me.listen.contains(&addr.to_string())),
         "--no-mdns" => settings.mdns == me.mdns,
@@ -111,10 +114,18 @@ fn is_so_already(flag: &str, settings: &Settings, me: &MeView) -> bool {
     }
 }
 
+/// The same folder by another path is the same.
+fn is_same_folder(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        (Ok(_) | Err(_), _) => one == other,
+    }
+}
+
 /// Where a library was not chosen, it is said once: when its folder does not exist yet.
 pub(super) fn say_where_games_go(settings: &Settings, console: &mut Console) {
-    if *settings.origin("library") == Origin::Default && !settings.library.exists() {
-        console.note(&format!("Games go to {}; --library DIR is for another folder.", settings.library.display()));
+    if *settings.origin("library") == Origin::Default && !settings.library().exists() {
+        console.note(&format!("Games go to {}; --library DIR is for another folder.", settings.library().display()));
     }
 }
 

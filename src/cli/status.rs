@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Console, Exit, exit::Failure, words};
 use crate::{
-    api::{Command, Phase, Snapshot},
+    api::{Command, LibraryView, Phase, Snapshot},
     config::Settings,
     control::client::{self, ClientError},
 };
@@ -41,7 +41,7 @@ pub(super) async fn status(settings: &Settings, console: &mut Console) -> Result
 
 const NOBODY: &str = "no potluck is running here; `potluck serve` or the screen starts one";
 
-fn lines(snapshot: &Snapshot) -> [String; 4] {
+fn lines(snapshot: &Snapshot) -> Vec<String> {
     let (me, totals) = (&snapshot.me, &snapshot.totals);
     let phase = match me.phase {
         Phase::Idle | Phase::Binding => "is starting",
@@ -51,11 +51,10 @@ fn lines(snapshot: &Snapshot) -> [String; 4] {
         Phase::Error => "has failed; its log says why",
     };
     let rate = |bps| if bps == 0 { "0 B/s".to_owned() } else { words::rate(bps) };
-    let free = totals.free.map_or_else(String::new, |bytes| format!(", {} free", words::size(bytes)));
-    [
+    let mut lines = vec![
         format!("{} {phase} ({}, version {}, process {})", me.name, me.peer, me.version, me.pid),
         format!("listening on {}", if me.listen.is_empty() { "nothing".to_owned() } else { me.listen.join(", ") }),
-        format!("{} known, library {}{free}", words::count(snapshot.games.len() as u64, "game"), me.library),
+        format!("{} known", words::count(snapshot.games.len() as u64, "game")),
         format!(
             "{}, {}, down {}, up {}",
             words::count(totals.peers.into(), "peer"),
@@ -63,7 +62,20 @@ fn lines(snapshot: &Snapshot) -> [String; 4] {
             rate(totals.down_bps),
             rate(totals.up_bps),
         ),
-    ]
+    ];
+    lines.extend(totals.libraries.iter().map(library));
+    lines
+}
+
+/// A library, what is free in it, and what is wrong with it.
+fn library(library: &LibraryView) -> String {
+    let free = library.free.map_or_else(String::new, |bytes| format!(", {} free", words::size(bytes)));
+    let kept = match library.min_free {
+        0 => String::new(),
+        bytes => format!(", of which {} stay free", words::size(bytes)),
+    };
+    let trouble = library.trouble.as_ref().map_or_else(String::new, |trouble| format!("; {trouble}"));
+    format!("library {}: {}{free}{kept}{trouble}", library.path, words::count(library.games.into(), "game"))
 }
 
 pub(super) async fn stop(settings: &Settings, console: &mut Console) -> Result<Exit, Failure> {

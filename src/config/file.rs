@@ -12,7 +12,7 @@ use toml::{
 };
 
 use super::{
-    ConfigError, Settings, document, games_list,
+    ConfigError, Settings, document, games_list, libraries,
     nearest::nearest,
     table::{ROWS, Raw},
 };
@@ -55,7 +55,8 @@ fn collect(
         let row = ROWS.iter().position(|row| row.key == key);
         let is_section = ROWS.iter().any(|row| row.key.strip_prefix(&*key).is_some_and(|rest| rest.starts_with('.')));
         match (row, value.get_ref()) {
-            (Some(row), _) => {
+            (Some(row), inner) => {
+                check_tables(reader, &key, inner)?;
                 let raw = raw(value).map_err(|found| ConfigError::Value {
                     origin: super::Origin::File { path: reader.path.to_owned(), line },
                     key: ROWS[row].key,
@@ -75,6 +76,20 @@ fn collect(
     Ok(())
 }
 
+/// The keys of the tables of an array, where one is allowed to have such.
+fn check_tables(reader: &Reader<'_>, key: &str, value: &DeValue<'_>) -> Result<(), ConfigError> {
+    let DeValue::Array(items) = value else { return Ok(()) };
+    for (name, _) in items.iter().filter_map(|item| item.get_ref().as_table()).flatten() {
+        let key = format!("{key}.{}", name.get_ref());
+        if !libraries::KEYS.contains(&key.as_str()) {
+            let (path, line) = (reader.path.to_owned(), line_of(reader.text, name.span().start));
+            let nearest = nearest(&key, libraries::KEYS);
+            return Err(ConfigError::UnknownKey { path, line, key: crate::types::clean(&key, 80), nearest });
+        }
+    }
+    Ok(())
+}
+
 /// A value without its TOML; the error is the name of a type no setting has.
 fn raw(value: &Spanned<DeValue<'_>>) -> Result<Raw, &'static str> {
     match value.get_ref() {
@@ -83,12 +98,22 @@ fn raw(value: &Spanned<DeValue<'_>>) -> Result<Raw, &'static str> {
         DeValue::Integer(number) => {
             i64::from_str_radix(number.as_str(), number.radix()).map(Raw::Number).map_err(|_| "integer of that size")
         }
+        DeValue::Array(items) if items.iter().any(|item| item.get_ref().is_table()) => {
+            let table = |item: &Spanned<DeValue<'_>>| {
+                item.get_ref().as_table().map_or(Err("array of tables and something else"), raw_table)
+            };
+            items.iter().map(table).collect::<Result<_, _>>().map(Raw::Tables)
+        }
         DeValue::Array(items) => {
             let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
             texts.collect::<Option<Vec<String>>>().map(Raw::List).ok_or("array of something else than strings")
         }
         other @ (DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_)) => Err(other.type_str()),
     }
+}
+
+fn raw_table(table: &DeTable<'_>) -> Result<Vec<(String, Raw)>, &'static str> {
+    table.iter().map(|(name, value)| Ok((name.get_ref().to_string(), raw(value)?))).collect()
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Color, Glyphs, Mirror, Origin, Settings, address, games_list, places};
+use super::{Color, Glyphs, Mirror, Origin, Settings, address, games_list, libraries, places};
 use crate::types::{PeerName, Rate, clean};
 
 /// One setting.
@@ -45,6 +45,7 @@ pub(super) enum Raw {
     Bool(bool),
     Number(i64),
     List(Vec<String>),
+    Tables(Vec<Vec<(String, Raw)>>),
 }
 
 /// More than any game shows over a player's head.
@@ -54,12 +55,15 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         key: "library",
         flag: Some("--library"),
-        kind: "a folder",
+        kind: "a folder, or [[library]] tables",
         default: "~/Games",
         example: "\"~/Games\"",
-        help: "The folder of games: one folder in it for each game. The default one is made; one named here must exist.",
-        set: |settings, raw, origin| folder(raw, origin).map(|path| settings.library = path),
-        show: |settings| quoted(&settings.library.to_string_lossy()),
+        help: "The folder of games: one folder in it for each game. The default one is made; one named here must exist. \
+            For several, write at the end of the file a [[library]] for each, with `path` and, if you like, `min_free`, \
+            like \"20 GB\", for what is to stay free on its disk. A new game goes to the first that has room for it; \
+            one that is not there, like a disk that is not plugged in, is waited for.",
+        set: |settings, raw, origin| libraries::read(raw, origin).map(|read| settings.libraries = read),
+        show: |settings| libraries::show(&settings.libraries),
     },
     Row {
         key: "name",
@@ -104,7 +108,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Where to listen for peers (UDP). A port given here is used or refused; no other one is tried.",
         set: |settings, raw, _| match raw {
             Raw::Number(port) => address::listen_address(&port.to_string()).map(|addr| settings.listen = Some(addr)),
-            Raw::Text(_) | Raw::Bool(_) | Raw::List(_) => {
+            Raw::Text(_) | Raw::Bool(_) | Raw::List(_) | Raw::Tables(_) => {
                 address::listen_address(text(raw)?).map(|addr| settings.listen = Some(addr))
             }
         },
@@ -275,7 +279,7 @@ pub(super) const ROWS: &[Row] = &[
         set: |settings, raw, _| {
             let word = match raw {
                 Raw::Number(number) => number.to_string(),
-                Raw::Text(_) | Raw::Bool(_) | Raw::List(_) => text(raw)?.to_owned(),
+                Raw::Text(_) | Raw::Bool(_) | Raw::List(_) | Raw::Tables(_) => text(raw)?.to_owned(),
             };
             let found = COLORS.iter().find(|(name, _)| *name == word);
             settings.ui.color = found
@@ -338,10 +342,10 @@ const COLORS: [(&str, Color); 5] = [
 const GLYPHS: [(&str, Glyphs); 4] =
     [("auto", Glyphs::Auto), ("ascii", Glyphs::Ascii), ("blocks", Glyphs::Blocks), ("braille", Glyphs::Braille)];
 
-fn text(raw: &Raw) -> Result<&str, Why> {
+pub(super) fn text(raw: &Raw) -> Result<&str, Why> {
     match raw {
         Raw::Text(text) => Ok(text),
-        Raw::Bool(_) | Raw::Number(_) | Raw::List(_) => Err(Why("write it in quotes".to_owned())),
+        Raw::Bool(_) | Raw::Number(_) | Raw::List(_) | Raw::Tables(_) => Err(Why("write it in quotes".to_owned())),
     }
 }
 
@@ -354,7 +358,7 @@ fn switch(raw: &Raw) -> Result<bool, Why> {
             "false" | "no" | "off" | "0" => Ok(false),
             _ => Err(Why("write true or false".to_owned())),
         },
-        Raw::Number(_) | Raw::List(_) => Err(Why("write true or false".to_owned())),
+        Raw::Number(_) | Raw::List(_) | Raw::Tables(_) => Err(Why("write true or false".to_owned())),
     }
 }
 
@@ -362,7 +366,7 @@ fn number(raw: &Raw, min: i64, max: i64) -> Result<i64, Why> {
     let number = match raw {
         Raw::Number(number) => Some(*number),
         Raw::Text(text) => text.trim().parse().ok(),
-        Raw::Bool(_) | Raw::List(_) => None,
+        Raw::Bool(_) | Raw::List(_) | Raw::Tables(_) => None,
     };
     let wrong = || Why(format!("write a number from {min} to {max}"));
     number.filter(|number| (min..=max).contains(number)).ok_or_else(wrong)
@@ -375,14 +379,14 @@ fn list(raw: &Raw) -> Result<Vec<String>, Why> {
         Raw::Text(text) => {
             Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
         }
-        Raw::Bool(_) | Raw::Number(_) => Err(Why("write a list in brackets".to_owned())),
+        Raw::Bool(_) | Raw::Number(_) | Raw::Tables(_) => Err(Why("write a list in brackets".to_owned())),
     }
 }
 
 fn limit(raw: &Raw) -> Result<Option<Rate>, Why> {
     let text = match raw {
         Raw::Number(number) => number.to_string(),
-        Raw::Text(_) | Raw::Bool(_) | Raw::List(_) => text(raw)?.to_owned(),
+        Raw::Text(_) | Raw::Bool(_) | Raw::List(_) | Raw::Tables(_) => text(raw)?.to_owned(),
     };
     if matches!(text.as_str(), "none" | "off") {
         return Ok(None);
@@ -412,7 +416,7 @@ pub(super) fn folder(raw: &Raw, origin: &Origin) -> Result<PathBuf, Why> {
     std::path::absolute(base.join(path)).map_err(|error| Why(error.to_string()))
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
@@ -428,6 +432,11 @@ impl fmt::Display for Raw {
             Self::Bool(yes) => yes.to_string(),
             Self::Number(number) => number.to_string(),
             Self::List(items) => toml_list(items),
+            Self::Tables(tables) => {
+                let part = |(key, value): &(String, Self)| format!("{key} = {value}");
+                let table = |table: &Vec<_>| format!("{{ {} }}", table.iter().map(part).collect::<Vec<_>>().join(", "));
+                format!("[{}]", tables.iter().map(table).collect::<Vec<_>>().join(", "))
+            }
         };
         f.write_str(&clean(&text, 120))
     }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, ffi::OsString, fs};
 
 use super::*;
+use crate::types::Size;
 
 /// Loads with `file` as config file and `environment` as `K=V`; the home is a fresh folder, which
 /// the answer names `HOME`.
@@ -39,7 +40,49 @@ fn a_home_holds_everything() {
     assert_eq!(settings.places.socket, home.join("control.sock"));
     assert_eq!(settings.places.state, *home);
     assert_eq!(settings.places.log, home.join("logs"));
-    assert_eq!(settings.library, home.join("lib"));
+    assert_eq!(settings.library(), home.join("lib"));
+}
+
+#[test]
+fn several_libraries_are_tables_or_flags() {
+    let libraries = |file: &str, flags: Flags| load_of(file, &[], flags).map(|settings| settings.libraries);
+    let of = |path: &str, min_free: u64| LibraryFolder { path: path.into(), min_free: Size::from_bytes(min_free) };
+    let tables = "[[library]]\npath = \"/a\"\n[[library]]\npath = \"/b\"\nmin_free = \"20 GB\"\n";
+    let both = [of("/a", 0), of("/b", 20_000_000_000)];
+    assert_eq!(libraries(tables, Flags::default()).unwrap(), both);
+    assert_eq!(libraries("library = [\"/a\", \"/b\"]", Flags::default()).unwrap(), [of("/a", 0), of("/b", 0)]);
+    let flags = Flags { libraries: vec!["/c".into(), "/d".into()], ..Flags::default() };
+    assert_eq!(libraries(tables, flags).unwrap(), [of("/c", 0), of("/d", 0)]);
+    let shown = effective(&load_of(tables, &[], Flags::default()).unwrap()).replace("catalog = ", "# ");
+    assert_eq!(libraries(&shown, Flags::default()).unwrap(), both);
+    for (file, expect) in [
+        (
+            "\n[[library]]\npath = \"/a\"\nminfree = \"1 GB\"\n",
+            "HOME/config.toml, line 4: there is no setting `library.minfree`; did you mean `library.min_free`?",
+        ),
+        (
+            "[[library]]\npath = \"/a\"\nmin_free = \"20\"\n",
+            "HOME/config.toml, line 1: `library` cannot be [{ min_free = \"20\", path = \"/a\" }]: of min_free: a size is a number with its unit, like `20 GB`",
+        ),
+        (
+            "[[library]]\nmin_free = \"20 GB\"\n",
+            "HOME/config.toml, line 1: `library` cannot be [{ min_free = \"20 GB\" }]: each [[library]] needs a `path`, like \"~/Games\"",
+        ),
+        (
+            "library = [\"/a\", \"/a\"]\n",
+            "HOME/config.toml, line 1: `library` cannot be [\"/a\", \"/a\"]: /a is there twice",
+        ),
+        (
+            "library = [\"/a\", \"/a/b\"]\n",
+            "HOME/config.toml, line 1: `library` cannot be [\"/a\", \"/a/b\"]: /a/b and /a lie in one another; name folders that do not",
+        ),
+        (
+            "library = []\n",
+            "HOME/config.toml, line 1: `library` cannot be []: it names no folder; leave it out for ~/Games",
+        ),
+    ] {
+        assert_eq!(libraries(file, Flags::default()), Err(expect.to_owned()), "{file}");
+    }
 }
 
 #[test]
@@ -126,8 +169,8 @@ fn the_chosen_library_is_remembered_and_nothing_else_changes() {
     let flags = Flags { home: Some(home.path().to_owned()), ..Flags::default() };
     let load = || load_with(&flags, &|_| None).unwrap();
     remember_library(&load(), Path::new("/srv/my \"games\"")).unwrap();
-    assert_eq!(load().library, Path::new("/srv/my \"games\""));
+    assert_eq!(load().library(), Path::new("/srv/my \"games\""));
     fs::write(home.path().join("config.toml"), "[ui]\nfps = 3\n").unwrap();
     remember_library(&load(), Path::new("/srv/games")).unwrap();
-    assert_eq!((load().library, load().ui.fps), ("/srv/games".into(), Some(3)));
+    assert_eq!((load().library(), load().ui.fps), (Path::new("/srv/games"), Some(3)));
 }

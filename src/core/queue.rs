@@ -1,15 +1,16 @@
 //! The order of transfers: which run, which wait, and why. Driven by `runtime/transfers`, which
 //! starts and stops tasks as told and reports what became of them.
 //!
-//! It reserves disk space between transfers (what the other running ones still need is not free)
-//! and never looks at chunks, sources or the disk itself.
+//! It decides in which library a game that is in none is built, reserves disk space between transfers
+//! (what the other running ones still need is not free) and never looks at chunks, sources or the disk itself.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Instant,
 };
 
-use crate::types::ContentId;
+use super::room::{self, Choice, SPACE_KEPT};
+use crate::types::{ContentId, LibraryNo, Space};
 
 /// Transfers that run at the same time unless the user says otherwise: one that ends its tail
 /// leaves the line to the next, more only spread the disk's head.
@@ -17,9 +18,6 @@ pub const ACTIVE_DEFAULT: usize = 2;
 
 /// The queue's length. A whole party's library fits many times; a face that asks for more is told.
 pub const TRANSFERS_MAX: usize = 4_096;
-
-/// Left free on the disk whatever is queued, so that a journal, an index or a log can still be written.
-pub const SPACE_KEPT: u64 = 64 << 20;
 
 /// What happened, as the driver tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +28,17 @@ pub enum Input {
         content: ContentId,
         /// Bytes it will still write to the disk.
         needs: u64,
+        /// The library the game is in, if it is in one.
+        library: Option<LibraryNo>,
         /// As it was when the runtime ended.
         paused: bool,
+    },
+    /// The game was found to be in this library already.
+    Placed {
+        /// The build.
+        content: ContentId,
+        /// Where it is.
+        library: LibraryNo,
     },
     /// One place sooner or later.
     Move {
@@ -84,10 +91,10 @@ pub enum Input {
         /// The build.
         content: ContentId,
     },
-    /// What the disk has free now.
-    Free {
-        /// Bytes.
-        bytes: u64,
+    /// The room in each library now.
+    Room {
+        /// In the order of their numbers.
+        spaces: Vec<Space>,
     },
     /// How many may run; at least one.
     Active {
@@ -121,6 +128,8 @@ pub enum Output {
     Run {
         /// The build.
         content: ContentId,
+        /// Where it is built.
+        library: LibraryNo,
     },
     /// Request nothing more; it may keep listening for sources.
     Hold {
@@ -150,11 +159,15 @@ pub enum Wait {
     },
     /// Nobody has what it lacks.
     NoSource,
-    /// The disk lacks this much.
+    /// A library lacks this much.
     DiskFull {
+        /// The library: its own, or the one that lacks least.
+        library: LibraryNo,
         /// Bytes.
         short: u64,
     },
+    /// Its library, or every one, is not there or cannot be written to.
+    NoLibrary,
     /// The user stopped it.
     Paused,
 }
@@ -171,20 +184,22 @@ pub enum Standing {
 /// The queue.
 ///
 /// Invariant: `order` names each key of `transfers` once; at most `active_max` run; what runs fits
-/// the disk beside the others that run, as far as the last [`Input::Free`] told.
+/// its library beside the others that run there, as far as the last [`Input::Room`] told; and a transfer that ran
+/// once has a library.
 #[derive(Debug)]
 pub struct Queue {
     order: Vec<ContentId>,
     transfers: BTreeMap<ContentId, Transfer>,
     active_max: usize,
-    /// Unknown until the driver has looked.
-    free: Option<u64>,
+    /// Empty until the driver has looked: until then everything goes to the first library and fits.
+    spaces: Vec<Space>,
     outputs: VecDeque<Output>,
 }
 
 #[derive(Debug)]
 struct Transfer {
     needs: u64,
+    library: Option<LibraryNo>,
     paused: bool,
     sourceless: bool,
     /// A write failed: believed over our own arithmetic until the disk has this much free.
@@ -200,7 +215,7 @@ impl Queue {
             order: Vec::new(),
             transfers: BTreeMap::new(),
             active_max: active_max.max(1),
-            free: None,
+            spaces: Vec::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -244,16 +259,10 @@ impl Queue {
         self.transfers.len() < TRANSFERS_MAX
     }
 
-    /// Bytes that running transfers will still write.
-    #[must_use]
-    pub fn reserved(&self) -> u64 {
-        let running = self.transfers.values().filter(|transfer| transfer.standing == Standing::Running);
-        running.fold(0, |sum, transfer| sum.saturating_add(transfer.needs))
-    }
-
     fn on_input(&mut self, input: Input) {
         match input {
-            Input::Enqueue { content, needs, paused } => self.on_enqueue(content, needs, paused),
+            Input::Enqueue { content, needs, library, paused } => self.on_enqueue(content, needs, library, paused),
+            Input::Placed { content, library } => self.with(&content, |transfer| transfer.library = Some(library)),
             Input::Move { content, to } => self.on_move(&content, to),
             Input::Pause { content } => self.with(&content, |transfer| transfer.paused = true),
             Input::Resume { content } => self.with(&content, |transfer| transfer.paused = false),
@@ -267,24 +276,27 @@ impl Queue {
             Input::SourceFound { content } => self.with(&content, |transfer| transfer.sourceless = false),
             Input::DiskFull { content } => {
                 // The disk knows better than the last look at it.
-                self.free = Some(0);
+                let library = self.transfers.get(&content).and_then(|transfer| transfer.library);
+                if let Some(space) = library.and_then(|library| self.spaces.get_mut(usize::from(library.0))) {
+                    space.free = 0;
+                }
                 self.with(&content, |transfer| transfer.wants_free = Some(transfer.needs.saturating_add(SPACE_KEPT)));
             }
             Input::Ended { content } => {
                 self.remove(&content);
             }
-            Input::Free { bytes } => self.free = Some(bytes),
+            Input::Room { spaces } => self.spaces = spaces,
             Input::Active { max } => self.active_max = max.max(1),
         }
     }
 
-    fn on_enqueue(&mut self, content: ContentId, needs: u64, paused: bool) {
+    fn on_enqueue(&mut self, content: ContentId, needs: u64, library: Option<LibraryNo>, paused: bool) {
         if let Some(known) = self.transfers.get_mut(&content) {
             known.needs = needs;
         } else if self.has_room() {
             self.order.push(content);
             let standing = Standing::Waiting(Wait::Turn { ahead: usize::MAX });
-            let transfer = Transfer { needs, paused, sourceless: false, wants_free: None, standing };
+            let transfer = Transfer { needs, library, paused, sourceless: false, wants_free: None, standing };
             self.transfers.insert(content, transfer);
         }
     }
@@ -319,35 +331,57 @@ impl Queue {
     /// Gives out the places in order. One that cannot run lets the next one go first: a game that
     /// does not fit the disk or that nobody has must not hold the others.
     fn settle(&mut self) {
-        let (mut places, mut reserved, mut ahead) = (self.active_max, 0u64, 0);
+        let (mut places, mut reserved, mut ahead) = (self.active_max, BTreeMap::new(), 0);
         // The order is the user's: one that moved up takes the place of the last that runs.
         for content in self.order.clone() {
             let transfer = &self.transfers[&content];
-            let lacks = self.short_of(transfer, reserved);
+            let room = self.room_for(transfer, &reserved);
             let standing = if transfer.paused {
                 Standing::Waiting(Wait::Paused)
             } else if transfer.sourceless {
                 Standing::Waiting(Wait::NoSource)
-            } else if let Some(short) = lacks {
-                Standing::Waiting(Wait::DiskFull { short })
+            } else if let Err(why) = room {
+                Standing::Waiting(why)
             } else if places == 0 {
                 ahead += 1;
                 Standing::Waiting(Wait::Turn { ahead: ahead - 1 })
             } else {
                 places -= 1;
-                reserved = reserved.saturating_add(transfer.needs);
                 Standing::Running
             };
+            if let (Standing::Running, Ok(library), Some(transfer)) = (standing, room, self.transfers.get_mut(&content))
+            {
+                // What it writes from now on is there.
+                transfer.library = Some(library);
+                let there: &mut u64 = reserved.entry(library).or_default();
+                *there = there.saturating_add(transfer.needs);
+            }
             self.on_standing(content, standing);
         }
     }
 
-    fn short_of(&self, transfer: &Transfer, reserved: u64) -> Option<u64> {
-        let free = self.free?;
-        let needs = transfer.needs.saturating_add(reserved).saturating_add(SPACE_KEPT);
-        let wants = transfer.wants_free.map_or(needs, |wants| wants.max(needs));
-        // Nothing left to write always fits: a full disk must not stop a commit.
-        (transfer.needs > 0 && wants > free).then(|| wants - free)
+    /// The library it can run in, or why in none.
+    fn room_for(&self, transfer: &Transfer, reserved: &BTreeMap<LibraryNo, u64>) -> Result<LibraryNo, Wait> {
+        let reserved = |library: LibraryNo| reserved.get(&library).copied().unwrap_or(0);
+        if self.spaces.is_empty() {
+            return Ok(transfer.library.unwrap_or_default());
+        }
+        let Some(library) = transfer.library else {
+            return match room::choose(&self.spaces, transfer.needs, reserved) {
+                Some(Choice::Fits(library)) => Ok(library),
+                Some(Choice::Short { library, .. }) if transfer.needs == 0 => Ok(library),
+                Some(Choice::Short { library, short }) => Err(Wait::DiskFull { library, short }),
+                None => Err(Wait::NoLibrary),
+            };
+        };
+        let space = self.spaces.get(usize::from(library.0)).filter(|space| space.is_writable);
+        let space = *space.ok_or(Wait::NoLibrary)?;
+        let refused = transfer.wants_free.map_or(0, |wants| wants.saturating_sub(space.usable()));
+        match room::short(space, transfer.needs, reserved(library)).max(refused) {
+            // Nothing left to write always fits: a full disk must not stop a commit.
+            short if short > 0 && transfer.needs > 0 => Err(Wait::DiskFull { library, short }),
+            _fits => Ok(library),
+        }
     }
 
     fn on_standing(&mut self, content: ContentId, standing: Standing) {
@@ -359,7 +393,8 @@ impl Queue {
         match (before, standing) {
             (Standing::Running, Standing::Running) => {}
             (_, Standing::Running) => {
-                self.outputs.push_back(Output::Run { content });
+                let library = transfer.library.unwrap_or_default();
+                self.outputs.push_back(Output::Run { content, library });
                 self.outputs.push_back(Output::Changed);
             }
             (was, Standing::Waiting(why)) if was != standing => {
@@ -375,7 +410,8 @@ impl Queue {
             assert_eq!(self.order.len(), self.transfers.len());
             assert!(self.order.iter().all(|content| self.transfers.contains_key(content)));
             let running = self.transfers.values().filter(|transfer| transfer.standing == Standing::Running);
-            assert!(running.count() <= self.active_max);
+            assert!(running.clone().count() <= self.active_max);
+            assert!(running.into_iter().all(|transfer| transfer.library.is_some()));
         }
     }
 }
@@ -393,7 +429,7 @@ mod tests {
     }
 
     fn add(number: u8, needs: u64) -> Input {
-        Input::Enqueue { content: id(number), needs, paused: false }
+        Input::Enqueue { content: id(number), needs, library: None, paused: false }
     }
 
     /// Feeds `inputs` and compares the order: `3R 1t0 2p` is 3 running, 1 next, 2 paused;
@@ -413,7 +449,13 @@ mod tests {
                 Standing::Running => format!("{number}R"),
                 Standing::Waiting(Wait::Turn { ahead }) => format!("{number}t{ahead}"),
                 Standing::Waiting(Wait::NoSource) => format!("{number}n"),
-                Standing::Waiting(Wait::DiskFull { short }) => format!("{number}d{}", short >> 20),
+                Standing::Waiting(Wait::DiskFull { library: LibraryNo(0), short }) => {
+                    format!("{number}d{}", short >> 20)
+                }
+                Standing::Waiting(Wait::DiskFull { library, short }) => {
+                    format!("{number}d{}@{}", short >> 20, library.0)
+                }
+                Standing::Waiting(Wait::NoLibrary) => format!("{number}l"),
                 Standing::Waiting(Wait::Paused) => format!("{number}p"),
             }
         });
@@ -441,7 +483,7 @@ mod tests {
 
     #[test]
     fn space_of_running_transfers_is_not_free() {
-        let free = |gib: u64| Input::Free { bytes: gib * GIB + SPACE_KEPT };
+        let free = |gib: u64| room(&[gib * GIB + SPACE_KEPT]);
         check(&[free(3), add(1, 2 * GIB), add(2, 2 * GIB), add(3, GIB)], "1R 2d1024 3R");
         check(&[free(3), add(1, 2 * GIB), add(2, 2 * GIB), free(4)], "1R 2R");
         // As it writes, the disk and its needs shrink together: nobody's place is lost.
@@ -450,7 +492,35 @@ mod tests {
         let full = [free(9), add(1, GIB), Input::DiskFull { content: id(1) }];
         check(&full, "1d1088");
         check(&[&full[..], &[free(2)]].concat(), "1R");
-        check(&[Input::Free { bytes: 0 }, add(1, 0)], "1R");
+        check(&[room(&[0]), add(1, 0)], "1R");
+    }
+
+    /// Libraries with so many bytes free.
+    fn room(free: &[u64]) -> Input {
+        let space = |free: &u64| Space { free: *free, min_free: 0, is_writable: *free != u64::MAX };
+        Input::Room { spaces: free.iter().map(space).collect() }
+    }
+
+    #[test]
+    fn a_new_game_is_built_where_there_is_room_and_stays_there() {
+        let gib = |gib: u64| gib * GIB + SPACE_KEPT;
+        let away = u64::MAX;
+        let two = [add(1, 2 * GIB), add(2, 2 * GIB)];
+        check(&[&[room(&[gib(3), gib(3)])], &two[..]].concat(), "1R 2R");
+        check(&[&[room(&[gib(3), gib(1)])], &two[..]].concat(), "1R 2d1024");
+        check(&[&[room(&[gib(2), gib(1)])], &two[..]].concat(), "1R 2d1024@1");
+        // One that has begun waits for its own library, though another has room.
+        let begun = [room(&[gib(1), gib(2)]), add(1, 2 * GIB), room(&[gib(9), gib(1)])];
+        check(&begun, "1d1024@1");
+        let known = Input::Enqueue { content: id(1), needs: GIB, library: Some(LibraryNo(1)), paused: false };
+        check(&[room(&[gib(9), gib(0)]), known.clone()], "1d1024@1");
+        check(&[room(&[gib(9), away]), known], "1l");
+        check(&[room(&[away]), add(1, GIB)], "1l");
+        let found = Input::Placed { content: id(1), library: LibraryNo(1) };
+        check(&[room(&[gib(9), gib(0)]), add(1, GIB), found], "1d1024@1");
+        // A write that failed says nothing of other libraries.
+        let full = Input::DiskFull { content: id(1) };
+        check(&[&[room(&[gib(3), gib(3)])], &two[..], &[full]].concat(), "1d2112 2R");
     }
 
     #[test]
@@ -460,7 +530,7 @@ mod tests {
             queue.handle_input(input, Instant::now());
             std::iter::from_fn(|| queue.poll_output()).collect::<Vec<_>>()
         };
-        assert_eq!(outputs(add(1, 0)), [Output::Run { content: id(1) }, Output::Changed]);
+        assert_eq!(outputs(add(1, 0)), [Output::Run { content: id(1), library: LibraryNo(0) }, Output::Changed]);
         assert_eq!(outputs(add(1, 5)), []);
         let hold = Output::Hold { content: id(1), why: Wait::Paused };
         assert_eq!(outputs(Input::Pause { content: id(1) }), [hold, Output::Changed]);
@@ -473,14 +543,14 @@ mod tests {
         (0u8..6, 0u8..12, 0u64..8).prop_map(|(number, kind, amount)| {
             let content = id(number);
             match kind {
-                0..=2 => Input::Enqueue { content, needs: amount * GIB, paused: amount == 7 },
+                0..=2 => Input::Enqueue { content, needs: amount * GIB, library: None, paused: amount == 7 },
                 3 => Input::Move { content, to: if amount % 2 == 0 { Step::Sooner } else { Step::Later } },
                 4 => Input::Pause { content },
                 5 => Input::Resume { content },
                 6 => Input::Cancel { content, keep: Keep::Verified },
                 7 => Input::NoSource { content },
                 8 => Input::SourceFound { content },
-                9 => Input::Free { bytes: amount * 2 * GIB },
+                9 => room(&[amount * 2 * GIB, (8 - amount) * GIB]),
                 10 => Input::Ended { content },
                 _ => Input::Active { max: amount as usize },
             }
@@ -499,7 +569,7 @@ mod tests {
                 queue.handle_input(input, Instant::now());
                 while let Some(output) = queue.poll_output() {
                     match output {
-                        Output::Run { content } => prop_assert!(running.insert(content)),
+                        Output::Run { content, .. } => prop_assert!(running.insert(content)),
                         Output::Hold { content, .. } | Output::Stop { content, .. } => { running.remove(&content); }
                         Output::Changed => {}
                     }

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     api::{self, AfterGet, Call, Command, EventKind, Handle, HandleEnd, Level, MeView, Phase, Reply, Snapshot, Totals},
-    config::{Origin, Settings},
+    config::{LibraryFolder, Origin, Settings},
     io::{
         clock,
         disk::{Libraries, LibraryError, Place},
@@ -107,8 +107,9 @@ impl Runtime {
 /// mounted, and is not.
 fn open_libraries(settings: &Settings) -> Result<Libraries, StartError> {
     let make = *settings.origin("library") == Origin::Default;
-    let place = Place { path: settings.library.clone(), min_free: 0, make };
-    Libraries::open(vec![place]).map_err(|error| match error {
+    let place =
+        |library: &LibraryFolder| Place { path: library.path.clone(), min_free: library.min_free.as_bytes(), make };
+    Libraries::open(settings.libraries.iter().map(place).collect()).map_err(|error| match error {
         LibraryError::Held { .. } => StartError::LibraryHeld(error),
         LibraryError::Missing { .. }
         | LibraryError::NotAFolder { .. }
@@ -194,7 +195,7 @@ impl Started {
             peer: identity.peer_id().to_string(),
             name: settings.name.clone(),
             listen: listen_text(&endpoint),
-            library: settings.library.display().to_string(),
+            library: settings.library().display().to_string(),
             home: settings.places.state.display().to_string(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -213,7 +214,7 @@ impl Started {
         };
         let (handle, end) = api::channel(first);
         let teller = Teller::new(end.events.clone());
-        let (index, trouble) = Index::open(&settings.places.state.join("index.redb"), &settings.library);
+        let (index, trouble) = Index::open(&settings.places.state.join("index.redb"), settings.library());
         if let Some(trouble) = trouble {
             teller.tell(Level::Warning, EventKind::Note, trouble.to_string());
         }

@@ -20,7 +20,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::links::Link;
 use crate::{
     api::{AfterGet, CommandError, Freeable, GetRequest, MapRequest, Reply},
-    types::{ChunkNo, ContentId, EntryState, GameId, LibraryDigest, Manifest, PeerId, PeerName, Rate, Version},
+    types::{
+        ChunkNo, ContentId, EntryState, GameId, LibraryDigest, LibraryNo, Manifest, PeerId, PeerName, Rate, Version,
+    },
     wire::{
         library::LibraryDelta,
         message::{Control, Request},
@@ -162,6 +164,8 @@ pub(crate) struct Wanted {
     pub(crate) version: Version,
     pub(crate) content: ContentId,
     pub(crate) size: u64,
+    /// Where the game lives, if it is here.
+    pub(crate) library: Option<LibraryNo>,
     /// What is done when it is here.
     pub(crate) after: AfterGet,
     /// Nobody asked on a face when the mirror did.

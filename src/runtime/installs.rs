@@ -20,7 +20,7 @@ use crate::{
         scan::{self, Memory, ScanError, hash_path},
         store::{self, Held, Incoming, NotReady, StoredManifest},
     },
-    types::{ChunkNo, ContentId, FileNo, GameId, Manifest, PayloadPath, SENTINEL_NAME},
+    types::{ChunkNo, ContentId, FileNo, GameId, Manifest, PayloadPath, SENTINEL_NAME, Size},
     wire::journal::{JOURNAL_BYTES_MAX, Journal},
 };
 
@@ -89,6 +89,20 @@ pub(crate) enum InstallError {
     /// A file in the root keeps changing while it is looked at.
     #[error(transparent)]
     Scan(ScanError),
+    /// Too little would stay free.
+    #[error(
+        "it needs {need}, and {free} are free in {library}, of which {min_free} are to stay so; free some, or change min_free"
+    )]
+    NoRoom {
+        /// Bytes of the payload: what is made of it is hardly ever less.
+        need: Size,
+        /// Bytes free.
+        free: Size,
+        /// Bytes that are to stay free.
+        min_free: Size,
+        /// Where.
+        library: String,
+    },
     /// A folder that an installation needs is somebody else's.
     #[error(transparent)]
     NotOurs(#[from] NotOurs),
@@ -112,6 +126,7 @@ impl InstallError {
             }
             Self::NotReady(NotReady::Lost { .. } | NotReady::Incomplete { .. })
             | Self::Scan(_)
+            | Self::NoRoom { .. }
             | Self::NotOurs(_)
             | Self::Extract(_)
             | Self::Cancelled

@@ -70,7 +70,7 @@ use crate::{
         store::RootReader,
         watch::{Changed, Watch},
     },
-    types::{ChunkNo, ContentId, EntryState, GameId, LibraryNo, Manifest, PeerId, PeerName, Tenths},
+    types::{ChunkNo, ContentId, EntryState, GameId, LibraryNo, Manifest, PeerId, PeerName, Space, Tenths},
     wire::message::Control,
 };
 
@@ -124,6 +124,8 @@ struct Actor {
     stage: Stage,
     /// How each library was when it was last listed.
     libraries: Vec<LibraryState>,
+    /// The room in each library when it was last asked for.
+    spaces: Vec<Space>,
     /// The library each game lives in.
     places: BTreeMap<GameId, LibraryNo>,
     looks: Looks,
@@ -195,6 +197,7 @@ impl Actor {
             remembered,
             stage: Stage::Recovering { early: Vec::new() },
             libraries: Vec::new(),
+            spaces: Vec::new(),
             places: BTreeMap::new(),
             looks: Looks::new(folder.hashing_threads),
             distrust: BTreeMap::new(),
@@ -262,7 +265,8 @@ impl Actor {
         let now = clock::now();
         let core = self.core.poll_timeout().map(|(at, _)| at);
         let progress = self.shows_progress().then_some(self.progress_at);
-        let others = [core, progress, self.looks.next(), self.rows.due(now), self.mirroring.due(), self.libraries_at];
+        let mirroring = self.mirroring.due().filter(|_| self.are_all_there());
+        let others = [core, progress, self.looks.next(), self.rows.due(now), mirroring, self.libraries_at];
         others.into_iter().flatten().chain([self.rescan_at, self.space_at, self.close_at]).min().unwrap_or(now)
     }
 
@@ -288,12 +292,18 @@ impl Actor {
             self.close_at = now + CLOSE;
             self.context.shelf.close_idle();
         }
-        for wish in self.mirroring.take(&self.core, now) {
+        let wanted = if self.are_all_there() { self.mirroring.take(&self.core, now) } else { Vec::new() };
+        for wish in wanted {
             self.enqueue(wish, AfterGet::Nothing, None);
         }
         if self.rows.due(now).is_some_and(|due| due <= now) {
             self.show(now);
         }
+    }
+
+    /// What is in a library that is not there must not be got once more.
+    fn are_all_there(&self) -> bool {
+        self.libraries.iter().all(|library| library.is_known)
     }
 
     /// Everything the core and the queue of looks want done now.
@@ -531,8 +541,8 @@ impl Actor {
     fn enqueue(&mut self, wish: Resolved, after: AfterGet, reply: Option<ReplyTo>) {
         let Resolved { key, facts, .. } = wish;
         let title = self.core.title(&key.game);
-        let (version, size) = (facts.version, facts.size);
-        let wanted = Wanted { title, game: key.game, version, content: key.content, size, after, reply };
+        let (version, size, library) = (facts.version, facts.size, self.places.get(&key.game).copied());
+        let wanted = Wanted { title, game: key.game, version, content: key.content, size, library, after, reply };
         self.to_transfers.send(TransfersInput::Enqueue(Box::new(wanted)));
     }
 
@@ -645,6 +655,7 @@ impl Actor {
             playing: &self.playing,
             played: &self.played,
             names: &self.names,
+            places: &self.places,
         };
         let refreshed = self.rows.refresh(&from, now);
         self.shown.send_modify(|shown| {

@@ -14,6 +14,7 @@ mod shown;
 use std::{
     collections::BTreeMap,
     convert::Infallible,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -43,8 +44,10 @@ use crate::{
         limits::Limits,
         queue::{self, Keep, Output, Queue, Standing},
     },
-    io::{clock, scan, store},
-    types::{ChunkNo, ChunkRanges, ChunkSet, ContentId, EntryState, GameId, PeerId, PeerName, Version},
+    io::{clock, disk::Found, scan, store},
+    types::{
+        ChunkNo, ChunkRanges, ChunkSet, ContentId, EntryState, GameId, LibraryNo, PeerId, PeerName, Space, Version,
+    },
 };
 
 /// Chunk buffers for receiving: a third of what a process may hold in memory.
@@ -74,6 +77,8 @@ enum Order {
 /// What a transfer tells the actor.
 #[derive(Debug)]
 enum Notice {
+    /// The game was in this library already.
+    Placed(LibraryNo),
     /// Bytes it will still write.
     Needs(u64),
     /// Nobody has what it lacks.
@@ -146,6 +151,8 @@ struct Wish {
 /// A transfer as the actor knows it.
 struct Entry {
     wish: Wish,
+    /// Where it is built, once that is known.
+    library: Option<LibraryNo>,
     holders: Vec<(PeerId, EntryState)>,
     /// `None` until it may run for the first time, and when it failed.
     task: Option<Task>,
@@ -171,7 +178,7 @@ struct Task {
 #[derive(Debug)]
 enum Word {
     Notice { content: ContentId, task: u64, notice: Notice },
-    Free { bytes: u64 },
+    Room { spaces: Vec<Space> },
 }
 
 /// Runs the actor until the runtime ends.
@@ -288,7 +295,7 @@ impl Transfers {
     }
 
     async fn on_enqueue(&mut self, wanted: Wanted) {
-        let Wanted { game, title, version, content, size, after, reply } = wanted;
+        let Wanted { game, title, version, content, size, library, after, reply } = wanted;
         let wish = Wish { game, title, version, content, size, after };
         let other = self.entries.values().find(|entry| entry.wish.game == wish.game && entry.wish.content != content);
         if let Some(other) = other.filter(|other| other.failed.is_none()) {
@@ -317,13 +324,18 @@ impl Transfers {
             version: wish.version.as_str().to_owned(),
             size,
         };
-        self.admit(wish, false).await;
+        self.admit(wish, library, false).await;
         answer(reply, Ok(queued));
     }
 
     /// Puts a wish into the queue; one that is there and failed or was paused goes on.
-    async fn admit(&mut self, wish: Wish, paused: bool) {
+    async fn admit(&mut self, wish: Wish, library: Option<LibraryNo>, paused: bool) {
         let content = wish.content;
+        // Where it goes is decided by what is free now.
+        let libraries = Arc::clone(&self.context.libraries);
+        if let Ok(spaces) = self.context.pool.run(move || libraries.spaces()).await {
+            self.queue_input(queue::Input::Room { spaces });
+        }
         let known = self.entries.get_mut(&content);
         match known {
             Some(entry) => {
@@ -337,6 +349,7 @@ impl Transfers {
             None => {
                 let view = Getting::first_view(&wish);
                 let entry = Entry {
+                    library,
                     holders: Vec::new(),
                     task: None,
                     view,
@@ -350,7 +363,8 @@ impl Transfers {
                 let _ = self.context.inputs.library.send(LibraryInput::Follow { content }).await;
             }
         }
-        self.queue_input(queue::Input::Enqueue { content, needs: wish.size, paused });
+        let library = self.entries.get(&content).and_then(|entry| entry.library);
+        self.queue_input(queue::Input::Enqueue { content, needs: wish.size, library, paused });
         if !paused {
             self.queue_input(queue::Input::Resume { content });
         }
@@ -367,9 +381,11 @@ impl Transfers {
             match transfer.wish() {
                 // The run ended before it could say so here. To commit it again would undo what the
                 // user did to its files since.
-                Some(wish) if self.is_committed(&wish).await => self.follow_up(&wish).await,
-                Some(wish) if !self.entries.contains_key(&wish.content) => self.admit(wish, transfer.paused).await,
-                Some(_) => {}
+                Some(wish) => match self.place_of(&wish).await {
+                    Some((_, true)) => self.follow_up(&wish).await,
+                    Some(_) | None if self.entries.contains_key(&wish.content) => {}
+                    place => self.admit(wish, place.map(|(library, _)| library), transfer.paused).await,
+                },
                 None => tracing::warn!(?transfer, "a transfer of the last run cannot be understood"),
             }
         }
@@ -377,24 +393,28 @@ impl Transfers {
         self.look_at_free();
     }
 
-    /// Whether the build is in place already, whatever became of its files since.
-    async fn is_committed(&self, wish: &Wish) -> bool {
+    /// The library the game is in, and whether the build is in place already, whatever became of its files since.
+    async fn place_of(&self, wish: &Wish) -> Option<(LibraryNo, bool)> {
         let (libraries, game, content) = (Arc::clone(&self.context.libraries), wish.game.clone(), wish.content);
         let look = move || {
-            let root = libraries.open_root(&game).ok()?;
-            let has_sentinel = scan::read_sentinel(&root).ok()?.is_some();
-            let manifest = store::load_manifest(&root).ok()??.ok()?;
-            Some(has_sentinel && manifest.content == content)
+            let Found { number, root, .. } = libraries.find(&game).ok()?;
+            let is_committed = || {
+                let has_sentinel = scan::read_sentinel(&root).ok()?.is_some();
+                let manifest = store::load_manifest(&root).ok()??.ok()?;
+                Some(has_sentinel && manifest.content == content)
+            };
+            // A root that cannot be read has no build in place, and what is wrong with it shows in its transfer.
+            Some((number, is_committed().unwrap_or(false)))
         };
-        // A root that cannot be read has no build in place, and what is wrong with it shows in its transfer.
-        self.context.pool.run(look).await.is_ok_and(|committed| committed.unwrap_or(false))
+        // Without a pool the runtime is at its end.
+        self.context.pool.run(look).await.ok().flatten()
     }
 
     async fn on_word(&mut self, word: Word) {
         match word {
-            Word::Free { bytes } => {
+            Word::Room { spaces } => {
                 self.looking = false;
-                self.queue_input(queue::Input::Free { bytes });
+                self.queue_input(queue::Input::Room { spaces });
             }
             Word::Notice { content, task, notice } => {
                 let known = self.entries.get(&content).and_then(|entry| entry.task.as_ref());
@@ -407,6 +427,12 @@ impl Transfers {
 
     async fn on_notice(&mut self, content: ContentId, notice: Notice) {
         match notice {
+            Notice::Placed(library) => {
+                if let Some(entry) = self.entries.get_mut(&content) {
+                    entry.library = Some(library);
+                }
+                self.queue_input(queue::Input::Placed { content, library });
+            }
             Notice::Needs(needs) => self.queue_input(queue::Input::Needs { content, needs }),
             Notice::NoSource => self.queue_input(queue::Input::NoSource { content }),
             Notice::SourceFound => self.queue_input(queue::Input::SourceFound { content }),
@@ -471,7 +497,12 @@ impl Transfers {
         self.queue.handle_input(input, clock::now());
         while let Some(output) = self.queue.poll_output() {
             match output {
-                Output::Run { content } => self.order(content, Order::Run),
+                Output::Run { content, library } => {
+                    if let Some(entry) = self.entries.get_mut(&content) {
+                        entry.library = Some(library);
+                    }
+                    self.order(content, Order::Run);
+                }
                 Output::Hold { content, why } => self.order(content, Order::Hold(why)),
                 Output::Stop { content, keep } => self.stop(content, keep),
                 Output::Changed => {}
@@ -514,6 +545,8 @@ impl Transfers {
         let getting = Getting {
             context: self.context.clone(),
             wish: entry.wish.clone(),
+            // One that is only started to be stopped makes no folder.
+            library: entry.library.unwrap_or_default(),
             shared: self.shared.clone(),
             orders: obeyed,
             sources: asked,
@@ -560,18 +593,18 @@ impl Transfers {
         let (pool, words) = (self.context.pool.clone(), self.words.clone());
         let libraries = Arc::clone(&self.context.libraries);
         self.context.tasks.spawn("look at free space", async move {
-            let look = move || libraries.each().find_map(|(_, library)| library.free_space().ok());
-            // What cannot be asked is no reason to wait: a write will tell.
-            let bytes = pool.run(look).await.ok().flatten().unwrap_or(u64::MAX);
+            // A pool that does not answer is at its end, and so are we.
+            let spaces = pool.run(move || libraries.spaces()).await.unwrap_or_default();
             // The actor is gone at the end only.
-            let _ = words.send(Word::Free { bytes }).await;
+            let _ = words.send(Word::Room { spaces }).await;
         });
     }
 
     fn show(&self, shown: &watch::Sender<TransfersShown>) {
+        let libraries: Vec<&Path> = self.context.libraries.paths().collect();
         let queued = self.queue.iter().filter_map(|(content, standing)| {
             let entry = self.entries.get(&content)?;
-            Some(entry.view_now(standing))
+            Some(entry.view_now(standing, &libraries))
         });
         let failed = self.entries.values().filter(|entry| entry.failed.is_some());
         let failed = failed.map(|entry| TransferView { after: entry.wish.after, ..entry.view.clone() });
@@ -592,11 +625,12 @@ impl Transfers {
 }
 
 impl Entry {
-    fn view_now(&self, standing: Standing) -> TransferView {
+    fn view_now(&self, standing: Standing, libraries: &[&Path]) -> TransferView {
         let mut view = self.task.as_ref().map_or_else(|| self.view.clone(), |task| task.view.borrow().clone());
         view.after = self.wish.after;
+        view.library = self.library.map_or(0, |library| library.0);
         if let Standing::Waiting(wait) = standing {
-            let (state, reason) = shown::wait_in_queue(wait);
+            let (state, reason) = shown::wait_in_queue(wait, libraries);
             // A transfer without sources knows better than the queue what exactly it lacks.
             if wait != queue::Wait::NoSource || view.state != StateWord::Waiting {
                 (view.state, view.reason) = (state, reason);

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{broadcast, watch};
 
 use crate::{
-    api::{Event, EventKind, GameView, Level, LinkView, PeerView, TransferView},
+    api::{Event, EventKind, GameView, Level, LibraryView, LinkView, PeerView, TransferView},
     io::clock,
     types::PeerId,
 };
@@ -34,14 +34,15 @@ pub(crate) struct Traffic {
 pub(crate) struct LibraryShown {
     pub(crate) games: Arc<Vec<GameView>>,
     pub(crate) peers: Arc<BTreeMap<PeerId, PeerFacts>>,
-    /// Why the library folder cannot be used, when it cannot.
+    /// Why a library cannot be used, when one cannot.
     pub(crate) trouble: Option<String>,
     /// Whether the first scan is done.
     pub(crate) scanned: bool,
-    /// Bytes free where games go.
+    /// Bytes that a new game may take where it would go.
     pub(crate) free: Option<u64>,
     /// Whether somebody plays here.
     pub(crate) playing: bool,
+    pub(crate) libraries: Vec<LibraryView>,
 }
 
 /// What the transfers actor shows.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::api::{
-    AfterGet, BuildView, ChunksView, Command, CompareView, Freeable, GameView, LinkPath, LinkView, MapCell, MapRequest,
-    MapView, MeView, PeerView, Phase, Reply, Snapshot, SourceChunks, SourceView, SpaceItem, SpaceView, StateWord,
-    Totals, TransferView, UpdateView, WithoutView,
+    AfterGet, BuildView, ChunksView, Command, CompareView, Freeable, GameView, LibraryView, LinkPath, LinkView,
+    MapCell, MapRequest, MapView, MeView, PeerView, Phase, Reply, Snapshot, SourceChunks, SourceView, SpaceItem,
+    SpaceView, StateWord, Totals, TransferView, UpdateView, WithoutView,
 };
 
 pub(super) const NOW_MS: u64 = 1_795_288_440_000;
@@ -27,6 +27,12 @@ pub(super) fn room() -> Snapshot {
             quiet: false,
             peers: 118,
             library_trouble: None,
+            libraries: vec![LibraryView {
+                path: "/home/ann/Games".into(),
+                games: 12,
+                free: Some(186_000_000_000),
+                ..LibraryView::default()
+            }],
         }),
     }
 }

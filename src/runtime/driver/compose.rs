@@ -68,6 +68,7 @@ fn totals(peers: &[PeerView], library: &LibraryShown, limited: &Limited) -> Tota
         free: library.free,
         peers: peers.iter().filter(|peer| peer.online).count() as u32,
         library_trouble: library.trouble.clone(),
+        libraries: library.libraries.clone(),
         ..Totals::default()
     })
 }

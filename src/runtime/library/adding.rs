@@ -16,15 +16,17 @@ use super::{
 };
 use crate::{
     api::{CommandError, ErrorCode},
-    core::room,
+    core::room::{self, Choice},
     io::{
         clock,
-        disk::{DiskError, GameRoot, Kind, Library},
+        disk::{DiskError, Found, GameRoot, Kind, Library},
         scan::{self, Found as FoundFile, Memory, ScanError, Scanned, Tree},
         store::{self, Held, Incoming, IncomingError, RootReader},
     },
     runtime::installs::{self, InstallError},
-    types::{GameId, Manifest, PathError, PayloadPath, SENTINEL_NAME, Sentinel, Version, VersionError, clean},
+    types::{
+        GameId, LibraryNo, Manifest, PathError, PayloadPath, SENTINEL_NAME, Sentinel, Version, VersionError, clean,
+    },
 };
 
 /// Endings of archives that are not part of a game's name.
@@ -96,7 +98,7 @@ pub(super) enum AddError {
     Scan(#[source] ScanError),
     #[error("its files are changing; add it again when nothing writes to it")]
     Changing,
-    #[error("it takes {need} bytes and {free} are free")]
+    #[error("it takes {need} bytes and {free} may be used")]
     NoSpace { need: u64, free: u64 },
     #[error(transparent)]
     Incoming(#[from] IncomingError),
@@ -150,6 +152,7 @@ pub(super) fn plan(desk: &Desk, wish: AddWish) -> Result<Plan, AddError> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let kind = path.metadata().map_err(failed)?;
     let place = |why| AddError::Place { path: shown.clone(), why };
+    let here = path.clone();
     let (source, own_name) = if kind.is_file() {
         let folder = path.parent().ok_or_else(|| place("it lies nowhere"))?.to_owned();
         let file = PayloadPath::new(&name).map_err(|source| AddError::Id { name: clean(&name, 80), source })?;
@@ -169,6 +172,10 @@ pub(super) fn plan(desk: &Desk, wish: AddWish) -> Result<Plan, AddError> {
     let game = id_of(wish.id.as_deref().unwrap_or(&own_name))?;
     if source == Source::InPlace && game.as_str() != own_name {
         return Err(AddError::OtherId { game: id_of(&own_name)? });
+    }
+    let is_second = |found: Found| found.root.path().canonicalize().is_ok_and(|root| root != here);
+    if source == Source::InPlace && desk.libraries.find(&game).is_ok_and(is_second) {
+        return Err(place("another library has a game of that name, which is the one that counts; rename the folder"));
     }
     Ok(Plan { game, title: wish.title, version, source, take: wish.take })
 }
@@ -246,16 +253,22 @@ impl Adding<'_> {
     }
 
     /// Where the game lives, or is to live: where there is room for `needs` bytes.
-    fn library(&self, needs: u64) -> Result<Arc<Library>, AddError> {
+    fn library(&self, needs: u64) -> Result<(LibraryNo, Arc<Library>), AddError> {
         let libraries = &self.desk.libraries;
         match libraries.find(&self.plan.game) {
-            Ok(found) => Ok(found.library),
+            Ok(found) => Ok((found.number, found.library)),
             Err(error) if error.is_missing() => {
-                let choice = room::choose(&libraries.spaces(), needs, |_| 0);
-                choice.and_then(|choice| libraries.get(choice.library())).ok_or(AddError::NoLibrary)
+                let number = room::choose(&libraries.spaces(), needs, |_| 0).map(Choice::library);
+                let library = number.and_then(|number| Some((number, libraries.get(number)?)));
+                library.ok_or(AddError::NoLibrary)
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Bytes that may be written to a library.
+    fn usable(&self, library: LibraryNo) -> u64 {
+        self.desk.libraries.spaces().get(usize::from(library.0)).map_or(0, |space| space.usable())
     }
 
     /// The version the build is to have: the one asked for, the folder's own, or today's date.
@@ -293,7 +306,7 @@ impl Adding<'_> {
     /// Moves a folder into the library in one step; false where that is not possible.
     fn move_whole(&self, path: &Path, scanned: &Scanned) -> Result<bool, AddError> {
         // Where it can be renamed to, nothing is written, so no room is needed.
-        let library = self.library(0)?;
+        let (_, library) = self.library(0)?;
         let to = library.path().join(self.plan.game.as_str());
         if to.symlink_metadata().is_ok() || std::fs::rename(path, &to).is_err() {
             return Ok(false);
@@ -313,7 +326,7 @@ impl Adding<'_> {
 
     /// Copies a build into its root as a download would come, and commits it; gives the build before.
     fn copy(&self, source: GameRoot, scanned: &Scanned) -> Result<Option<Manifest>, AddError> {
-        let library = self.library(scanned.held.manifest.size())?;
+        let (number, library) = self.library(scanned.held.manifest.size())?;
         let game = &self.plan.game;
         let root = library.create_root(game)?;
         let mut memory = Memory::of_game(&self.desk.index, game);
@@ -322,7 +335,7 @@ impl Adding<'_> {
         if held.as_ref().is_some_and(|held| held.content == scanned.held.content && held.is_whole()) {
             return Ok(old);
         }
-        let result = self.copy_into(source, scanned, (&library, root), held.as_ref(), &mut memory);
+        let result = self.copy_into(source, scanned, (number, &library, root), held.as_ref(), &mut memory);
         if result.is_err() {
             self.clean_up(&library, scanned);
         }
@@ -333,7 +346,7 @@ impl Adding<'_> {
         &self,
         source: GameRoot,
         scanned: &Scanned,
-        (library, root): (&Library, GameRoot),
+        (number, library, root): (LibraryNo, &Library, GameRoot),
         held: Option<&Held>,
         memory: &mut Memory,
     ) -> Result<(), AddError> {
@@ -343,7 +356,7 @@ impl Adding<'_> {
         let watch = &mut self.meter.watch(self.cancel);
         let incoming = Incoming::open(root, *content, Arc::clone(manifest), &scanned.bytes, held, files, watch)
             .map_err(cancelled)?;
-        let (need, free) = (incoming.missing_bytes(), library.free_space()?);
+        let (need, free) = (incoming.missing_bytes(), self.usable(number));
         // Blocks that the file system shares are not needed; it is asked by trying only where it may work.
         if need > free && !shares_blocks(&source, incoming.root())? {
             return Err(AddError::NoSpace { need, free });

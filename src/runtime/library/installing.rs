@@ -15,13 +15,16 @@ use super::{
 use crate::{
     api::{CommandError, ErrorCode, EventKind, Level, OWN_FILES_MAX, Reply},
     core::library::LocalState,
-    io::store,
+    io::{
+        disk::{Found, Library},
+        store,
+    },
     runtime::{
         input::ReplyTo,
         installs::{self, InstallError, Installation, Installed, Payload},
         tasks::PoolError,
     },
-    types::{ContentId, GameId, PayloadPath},
+    types::{ContentId, GameId, PayloadPath, Size, Space, clean},
 };
 
 impl Actor {
@@ -219,7 +222,9 @@ fn answer_if(reply: Option<ReplyTo>, result: Result<Reply, CommandError>) {
 
 fn failed(game: &GameId, error: &InstallError) -> CommandError {
     match error {
-        InstallError::NotOurs(_) => refusal(ErrorCode::Refused, format_args!("{game}: {error}")),
+        InstallError::NotOurs(_) | InstallError::NoRoom { .. } => {
+            refusal(ErrorCode::Refused, format_args!("{game}: {error}"))
+        }
         InstallError::NotReady(_)
         | InstallError::GaveUp { .. }
         | InstallError::Scan(_)
@@ -249,9 +254,11 @@ fn install(
     meter: &Meter,
     cancel: &CancellationToken,
 ) -> Result<Installed, InstallError> {
-    let root = desk.libraries.open_root(game)?;
+    let Found { number, library, root } = desk.libraries.find(game)?;
     let stored = store::load_manifest(&root)?.and_then(Result::ok);
     let stored = stored.ok_or_else(|| InstallError::GaveUp { reason: "its manifest cannot be read".to_owned() })?;
+    let space = desk.libraries.spaces().get(usize::from(number.0)).copied().unwrap_or_default();
+    check_room(space, stored.manifest.size(), &library)?;
     meter.expect(stored.manifest.size());
     let mut watch = meter.watch(cancel);
     let progress = &mut |bytes: u64, file: &str| -> ControlFlow<()> {
@@ -259,4 +266,18 @@ fn install(
         watch(bytes)
     };
     installs::install(&root, (stored.content, &stored.manifest), keep, &mut Payload::default(), progress)
+}
+
+/// Whether what is to stay free would: asked only where the user said so, because blocks may be shared, which needs no
+/// room at all.
+fn check_room(space: Space, need: u64, library: &Library) -> Result<(), InstallError> {
+    if space.min_free == 0 || space.usable() >= need {
+        return Ok(());
+    }
+    Err(InstallError::NoRoom {
+        need: Size::from_bytes(need),
+        free: Size::from_bytes(space.free),
+        min_free: Size::from_bytes(space.min_free),
+        library: clean(&library.path().display().to_string(), usize::MAX),
+    })
 }

@@ -24,7 +24,7 @@ use crate::{
         installs::{InstallError, Installed, Removed},
         tasks::PoolError,
     },
-    types::{GameId, LibraryDigest, LibraryEntry, PeerId},
+    types::{GameId, LibraryDigest, LibraryEntry, PeerId, Space},
 };
 
 /// A job that is over.
@@ -40,7 +40,8 @@ pub(super) enum Done {
     Listed(Survey),
     /// Which libraries are there.
     LookedFor(Vec<bool>),
-    Space(Option<u64>),
+    /// The room in each library.
+    Room(Vec<Space>),
     Seen {
         game: GameId,
         seen: Result<Seen, PoolError>,
@@ -101,8 +102,8 @@ pub(super) enum Done {
 impl Actor {
     pub(super) fn ask_for_space(&self) {
         let desk = self.desk.clone();
-        let ask = move || desk.libraries.each().find_map(|(_, library)| library.free_space().ok()); // Unknown is shown as nothing.
-        self.job("free space", ask, |done| Done::Space(done.unwrap_or(None)));
+        // Unknown is shown as nothing.
+        self.job("free space", move || desk.libraries.spaces(), |done| Done::Room(done.unwrap_or_default()));
     }
 
     pub(super) fn fetch(&mut self, peer: PeerId, fetch: FetchNo) {
@@ -128,7 +129,10 @@ impl Actor {
                 self.on_listed(survey, now);
             }
             Done::LookedFor(there) => self.on_looked_for(&there, now),
-            Done::Space(free) => self.shown.send_modify(|shown| shown.free = free),
+            Done::Room(spaces) => {
+                self.spaces = spaces;
+                self.show_libraries();
+            }
             Done::Seen { game, seen } => {
                 self.meters.remove(&game);
                 let op_waits = self.looks.end(&game);

@@ -13,7 +13,7 @@ use crate::{
     core::library::{BuildKey, BuildRow, GameRow, Library, LocalState, Progress},
     io::catalog::Catalog,
     runtime::{installs::Installation, view::PeerFacts},
-    types::{EntryState, GameId, PeerId, PeerName},
+    types::{EntryState, GameId, LibraryNo, PeerId, PeerName},
 };
 
 /// Names listed with a build; the faces say how many more there are.
@@ -48,6 +48,7 @@ pub(super) struct Sources<'a> {
     pub(super) playing: &'a BTreeMap<GameId, Playing>,
     pub(super) played: &'a Played,
     pub(super) names: &'a BTreeMap<PeerId, PeerName>,
+    pub(super) places: &'a BTreeMap<GameId, LibraryNo>,
 }
 
 impl Rows {
@@ -174,6 +175,7 @@ fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
         last_played: from.played.last(game),
         about: from.catalog.games.get(game).map(|listed| listed.about()).unwrap_or_default(),
         builds: row.builds.iter().take(BUILDS_MAX).map(|build| build_view(game, build, from)).collect(),
+        library: from.places.get(game).map_or(0, |place| place.0),
         ..GameView::default()
     };
     if let Some(build) = shown {

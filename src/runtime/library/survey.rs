@@ -17,8 +17,11 @@ use super::{
     looks::UNSETTLED,
 };
 use crate::{
-    api::{EventKind, Level},
-    core::library::{Facts, LocalChange, LocalState, Progress},
+    api::{EventKind, Level, LibraryView},
+    core::{
+        library::{Facts, LocalChange, LocalState, Progress},
+        room::{self, Choice},
+    },
     io::{
         clock,
         disk::{Oddity, Survey},
@@ -119,15 +122,34 @@ impl Actor {
                 self.note(Level::Error, trouble.clone());
             }
         }
-        let trouble = states.iter().find_map(|state| state.trouble.clone());
-        self.shown.send_if_modified(|shown| {
-            let is_new = shown.trouble != trouble;
-            shown.trouble = trouble;
-            is_new
-        });
         self.libraries_at = states.iter().any(|state| !state.is_known).then_some(now + TROUBLE);
         self.libraries = states;
         self.on_listing(games, oddities, now);
+        self.show_libraries();
+    }
+
+    /// Shows how the libraries are and what is free.
+    pub(super) fn show_libraries(&self) {
+        let paths = self.desk.libraries.paths().enumerate();
+        let views = paths.map(|(number, path)| {
+            let (state, space) = (self.libraries.get(number), self.spaces.get(number));
+            LibraryView {
+                path: path.display().to_string(),
+                games: self.places.values().filter(|place| usize::from(place.0) == number).count() as u32,
+                free: space.filter(|_| state.is_some_and(|state| state.is_known)).map(|space| space.free),
+                min_free: space.map_or(0, |space| space.min_free),
+                trouble: state.and_then(|state| state.trouble.clone()),
+            }
+        });
+        let libraries: Vec<LibraryView> = views.collect();
+        let new_games = room::choose(&self.spaces, 0, |_| 0).map(Choice::library);
+        let free = new_games.and_then(|library| self.spaces.get(usize::from(library.0))).map(|space| space.usable());
+        let trouble = libraries.iter().find_map(|library| library.trouble.clone());
+        self.shown.send_if_modified(|shown| {
+            let is_new = (&shown.libraries, shown.free, &shown.trouble) != (&libraries, free, &trouble);
+            (shown.libraries, shown.free, shown.trouble) = (libraries, free, trouble);
+            is_new
+        });
     }
 
     /// Looks whether a library that is not there came back.
@@ -168,6 +190,8 @@ impl Actor {
         let before = self.core.local_games().map(|(game, _)| game);
         let gone = before.filter(|game| self.places.get(*game).is_none_or(is_known));
         let games: BTreeSet<GameId> = listed.keys().chain(gone).cloned().collect();
+        let moved = listed.iter().filter(|(game, number)| self.places.get(*game) != Some(*number));
+        self.rows.mark(moved.map(|(game, _)| game.clone()).collect(), BTreeSet::new());
         self.places.retain(|_, number| !is_known(number));
         self.places.extend(listed);
         let is_start = matches!(self.stage, Stage::FirstLooks(_));

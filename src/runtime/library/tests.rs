@@ -72,8 +72,8 @@ impl Bench {
             pool: folder.hashing.clone(),
             shelf: shelf.clone(),
             files: OpenFiles::default(),
-            libraries: Libraries::only(&settings.library),
-            index: Arc::new(Index::open(&settings.places.state.join("index"), &settings.library).0.with_exact_times()),
+            libraries: Libraries::only(settings.library()),
+            index: Arc::new(Index::open(&settings.places.state.join("index"), settings.library()).0.with_exact_times()),
             doubts: watch::Sender::new(None),
             settings,
         };

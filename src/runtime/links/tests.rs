@@ -54,7 +54,7 @@ fn seat_at(ip: [u8; 4], name: &str, identity: &Identity) -> Seat {
     let (shown, shows) = view::cells();
     let one = NonZeroUsize::MIN;
     let (teller, events) = tokio::sync::broadcast::channel(64);
-    let (index, _) = Index::open(&settings.places.state.join("index.redb"), &settings.library);
+    let (index, _) = Index::open(&settings.places.state.join("index.redb"), settings.library());
     let context = Context {
         me: identity.peer_id(),
         nonce: random::instance_nonce(),

@@ -34,8 +34,8 @@ impl Transfers {
             let message = format!("{title} is just being cancelled; try again in a moment");
             return answer(Some(reply), Err(CommandError::new(ErrorCode::Refused, message)));
         };
-        let wish = entry.wish.clone();
-        self.admit(wish, false).await;
+        let (wish, library) = (entry.wish.clone(), entry.library);
+        self.admit(wish, library, false).await;
         answer(Some(reply), Ok(done(format!("{title} goes on."))));
     }
 

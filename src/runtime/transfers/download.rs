@@ -154,7 +154,9 @@ impl<'a> Running<'a> {
                 self.core.handle_input(Input::Resume, now);
             }
             Order::Hold(queue::Wait::DiskFull { .. }) => self.core.handle_input(Input::DiskFull, now),
-            Order::Hold(queue::Wait::Turn { .. } | queue::Wait::Paused) => self.core.handle_input(Input::Pause, now),
+            Order::Hold(queue::Wait::Turn { .. } | queue::Wait::NoLibrary | queue::Wait::Paused) => {
+                self.core.handle_input(Input::Pause, now);
+            }
             // It waits for a source by itself, and goes on listening.
             Order::Hold(queue::Wait::NoSource) | Order::Stop(_) => {}
         }

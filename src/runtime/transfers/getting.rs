@@ -36,7 +36,7 @@ use crate::{
         tasks::PoolError,
         traffic::Meter,
     },
-    types::{ChunkSet, EntryState, Manifest, PeerId, PeerName},
+    types::{ChunkSet, EntryState, LibraryNo, Manifest, PeerId, PeerName},
 };
 
 /// How long a step waits for something to change before it is tried again: a disk that was full, or
@@ -80,6 +80,8 @@ pub(super) enum End {
 pub(super) struct Getting {
     pub(super) context: Context,
     pub(super) wish: Wish,
+    /// Where the game is built unless it is somewhere already.
+    pub(super) library: LibraryNo,
     pub(super) shared: Shared,
     pub(super) orders: watch::Receiver<Order>,
     pub(super) sources: watch::Receiver<Arc<Vec<SourceLink>>>,
@@ -290,7 +292,7 @@ impl Getting {
                 Order::Stop(keep) => return Err(End::Stopped(keep)),
                 // It holds no place: who looks for sources may go on looking.
                 Order::Hold(Wait::NoSource) => return Ok(()),
-                Order::Hold(Wait::Turn { .. } | Wait::DiskFull { .. } | Wait::Paused) => {}
+                Order::Hold(Wait::Turn { .. } | Wait::DiskFull { .. } | Wait::NoLibrary | Wait::Paused) => {}
             }
             self.changed_order().await?;
         }

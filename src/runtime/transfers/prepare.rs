@@ -22,7 +22,7 @@ use crate::{
         installs::{self, InstallError},
         tasks::PoolError,
     },
-    types::{ChunkHash, FileNo, GameId, Manifest, PeerId},
+    types::{ChunkHash, FileNo, GameId, LibraryNo, Manifest, PeerId},
     wire::{self, fetch::HASHES_MAX},
 };
 
@@ -83,11 +83,16 @@ impl Getting {
         }
     }
 
-    /// The folder of the game, made if need be.
+    /// The folder of the game, made in the library it was given if there is none in another one.
     pub(super) async fn root(&mut self) -> Result<Arc<GameRoot>, End> {
-        let (libraries, game) = (Arc::clone(&self.context.libraries), self.wish.game.clone());
-        let opened = self.work(move || open_root(&libraries, &game)).await?;
-        opened.map(Arc::new).map_err(|error| End::Failed(error.to_string()))
+        let (libraries, game, library) = (Arc::clone(&self.context.libraries), self.wish.game.clone(), self.library);
+        let opened = self.work(move || open_root(&libraries, &game, library)).await?;
+        let (number, root) = opened.map_err(|error| End::Failed(error.to_string()))?;
+        if number != self.library {
+            self.library = number;
+            self.notify(Notice::Placed(number)).await;
+        }
+        Ok(Arc::new(root))
     }
 
     /// The open download, with the files of the build that is here and that stay where they are.
@@ -209,14 +214,14 @@ impl From<PoolError> for End {
     }
 }
 
-fn open_root(libraries: &Libraries, game: &GameId) -> Result<GameRoot, InstallError> {
-    let root = match (libraries.open_root(game), libraries.each().next()) {
-        (Err(error), Some((_, library))) if error.is_missing() => library.create_root(game),
-        (opened, _) => opened,
-    }?;
+fn open_root(libraries: &Libraries, game: &GameId, number: LibraryNo) -> Result<(LibraryNo, GameRoot), InstallError> {
+    let (number, root) = match (libraries.find(game), libraries.get(number)) {
+        (Err(error), Some(library)) if error.is_missing() => (number, library.create_root(game)?),
+        (found, _) => found.map(|found| (found.number, found.root))?,
+    };
     // An error may have cut off a commit of this run: what it moved is no longer where a download looks for it.
     installs::finish_commit(&root, &mut Memory::none())?;
-    Ok(root)
+    Ok((number, root))
 }
 
 fn watch(cancelled: &tokio_util::sync::CancellationToken) -> impl FnMut(u64) -> ControlFlow<()> + '_ {

@@ -1,6 +1,6 @@
 //! A transfer as the faces show it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use crate::{
     api::{DISK_FULL, SourceView, StateWord, TransferView},
@@ -8,7 +8,7 @@ use crate::{
         download::{self, Download},
         queue,
     },
-    types::PeerId,
+    types::{LibraryNo, PeerId, clean},
 };
 
 /// The sources that matter: those that gave something or may give. `given` counts also for those that left.
@@ -51,12 +51,13 @@ pub(super) fn percent(done: u64, size: u64) -> u8 {
 }
 
 /// What the queue lets a transfer wait for, in the words of the faces.
-pub(super) fn wait_in_queue(wait: queue::Wait) -> (StateWord, String) {
+pub(super) fn wait_in_queue(wait: queue::Wait, libraries: &[&Path]) -> (StateWord, String) {
     match wait {
         queue::Wait::Turn { ahead: 0 } => (StateWord::Waiting, "its turn comes next".to_owned()),
         queue::Wait::Turn { ahead } => (StateWord::Waiting, format!("{ahead} before it")),
         queue::Wait::NoSource => (StateWord::Waiting, "no peer has the rest".to_owned()),
-        queue::Wait::DiskFull { short } => (StateWord::Waiting, disk_full(short)),
+        queue::Wait::DiskFull { library, short } => (StateWord::Waiting, disk_full(short, library, libraries)),
+        queue::Wait::NoLibrary => (StateWord::Waiting, "its library is not there, or cannot be written to".to_owned()),
         queue::Wait::Paused => (StateWord::Paused, "by you".to_owned()),
     }
 }
@@ -79,8 +80,13 @@ pub(super) fn state(state: download::State) -> (StateWord, &'static str) {
     }
 }
 
-fn disk_full(short: u64) -> String {
-    format!("{DISK_FULL}, {} short", humansize::format_size(short, humansize::DECIMAL))
+/// Which disk, only where there are several.
+fn disk_full(short: u64, library: LibraryNo, libraries: &[&Path]) -> String {
+    let short = humansize::format_size(short, humansize::DECIMAL);
+    match libraries.get(usize::from(library.0)).filter(|_| libraries.len() > 1) {
+        Some(path) => format!("{DISK_FULL}, {short} short in {}", clean(&path.display().to_string(), 200)),
+        None => format!("{DISK_FULL}, {short} short"),
+    }
 }
 
 /// A view of a transfer of which nothing is known yet.

@@ -61,7 +61,7 @@ impl Machine {
         let home = dir.path().join("home");
         fs::create_dir_all(&home).unwrap();
         let settings = Settings::fresh(&home, dir.path().join("games")).unwrap();
-        fs::create_dir_all(&settings.library).unwrap();
+        fs::create_dir_all(settings.library()).unwrap();
         fs::create_dir_all(&settings.places.state).unwrap();
         let identity = Identity::ephemeral();
         let (endpoint, incoming) = Endpoint::bind(&identity, Listen::At("127.0.0.1:0".parse().unwrap())).unwrap();
@@ -70,9 +70,9 @@ impl Machine {
         let (sender, events) = broadcast::channel(1_024);
         let size = |n| NonZeroUsize::new(n).unwrap();
         let (tasks, _) = Tasks::new();
-        let (index, _) = Index::open(&settings.places.state.join("index.redb"), &settings.library);
+        let (index, _) = Index::open(&settings.places.state.join("index.redb"), settings.library());
         let (doubts, _) = watch::channel(None);
-        let libraries = Libraries::only(&settings.library);
+        let libraries = Libraries::only(settings.library());
         let context = Context {
             settings: Arc::new(settings),
             me: identity.peer_id(),
@@ -103,7 +103,7 @@ impl Machine {
     }
 
     fn root(&self) -> PathBuf {
-        self.context.settings.library.join(GAME)
+        self.context.settings.library().join(GAME)
     }
 
     /// Makes a game of `files` and puts it on the shelf, as the library does.
@@ -174,6 +174,7 @@ impl Machine {
         let manifest = &scanned.held.manifest;
         let content = scanned.held.content;
         let wanted = Wanted {
+            library: None,
             game: manifest.game().clone(),
             title: "The Game".into(),
             version: manifest.version().clone(),

@@ -13,13 +13,14 @@ const SHOWN_CHARS: usize = 60;
 
 /// The folders of games.
 pub(super) fn path(model: &mut Model) -> Vec<Effect> {
-    let folder = model.snapshot.me.library.trim_end_matches('/');
+    let snapshot = &model.snapshot;
+    let path = |library: u8, game: &str| format!("{}/{game}", snapshot.library_path(library).trim_end_matches('/'));
     let paths: Result<Vec<String>, String> = match model.screen {
         Screen::Transfers => games::transfers(model)
-            .map(|found| found.iter().map(|transfer| format!("{folder}/{}", transfer.game)).collect()),
+            .map(|found| found.iter().map(|transfer| path(transfer.library, &transfer.game)).collect()),
         Screen::Space => Ok(model.space.chosen().iter().map(|item| item.path.clone()).collect()),
         Screen::Library | Screen::Peers | Screen::Links | Screen::Log => {
-            games::games_here(model).map(|found| found.iter().map(|game| format!("{folder}/{}", game.id)).collect())
+            games::games_here(model).map(|found| found.iter().map(|game| path(game.library, &game.id)).collect())
         }
     };
     copy(model, paths)

@@ -1,0 +1,119 @@
+//! Several libraries: where a new game goes, what stays free, one that is not there, a game in two of them.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::{
+    HERE, game, guest_of, host_of,
+    process::{Seat, wait_until},
+    text, transfer, wait_for_game, wait_for_state,
+};
+
+/// More than any disk has.
+const ALL: &str = "900000 TB";
+
+/// A seat whose config names folders beside its home, each with what is to stay free in it. They are made unless
+/// their name says that they are away.
+fn seat_with(libraries: &[(&str, &str)]) -> Seat {
+    let seat = Seat::by_default();
+    let mut config = String::new();
+    for (name, min_free) in libraries {
+        let folder = seat.around().join(name);
+        if !name.starts_with("away") {
+            fs::create_dir(&folder).unwrap();
+        }
+        config += &format!("[[library]]\npath = \"{}\"\nmin_free = \"{min_free}\"\n", text(&folder));
+    }
+    fs::create_dir_all(seat.home()).unwrap();
+    fs::write(seat.home().join("config.toml"), config).unwrap();
+    seat
+}
+
+fn libraries(seat: &Seat) -> Vec<Value> {
+    seat.asks(&["status"])["totals"]["libraries"].as_array().unwrap().clone()
+}
+
+#[test]
+fn a_new_game_goes_to_the_first_library_with_room_and_an_update_stays_where_it_is() {
+    let host = host_of(&[("quux", &[("a", 3_000_000)])]);
+    let mut guest = seat_with(&[("full", ALL), ("roomy", "1 MB")]);
+    guest.serve(&["--peer", &host.addr().to_string()]);
+    wait_for_game(&guest, "quux");
+    guest.does(&["get", "quux"]);
+    assert!(guest.around().join("roomy/quux/a").is_file());
+    assert!(!guest.around().join("full/quux").exists());
+    wait_until("it is shown where it is", || game(&guest, "quux")["library"] == 1);
+    assert_eq!(libraries(&guest)[1]["games"], 1);
+    let shown = guest.does(&["status"]).stdout;
+    assert!(shown.contains("roomy: 1 game, ") && shown.contains("of which 1 MB stay free"), "{shown}");
+    let (code, _) = guest.stop();
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn where_nothing_has_room_a_transfer_waits_and_says_how_much_is_lacking_where() {
+    let host = host_of(&[("quux", &[("a", 3_000_000)])]);
+    let mut guest = seat_with(&[("one", ALL), ("two", ALL)]);
+    guest.serve(&["--peer", &host.addr().to_string()]);
+    wait_for_game(&guest, "quux");
+    guest.does(&["get", "quux", "--no-wait"]);
+    wait_until("it waits", || transfer(&guest, "quux")["state"] == "waiting");
+    let reason = transfer(&guest, "quux")["reason"].as_str().unwrap().to_owned();
+    assert!(reason.starts_with("disk full, ") && reason.ends_with("/one"), "{reason}");
+    assert!(!guest.around().join("one/quux").exists());
+}
+
+#[test]
+fn what_would_not_stay_free_is_not_installed() {
+    let mut seat = seat_with(&[("only", "1 MB")]);
+    super::add(&seat, "quux", "1.0", 1, &[("a", 3_000)]);
+    let config = fs::read_to_string(seat.home().join("config.toml")).unwrap().replace("1 MB", ALL);
+    fs::write(seat.home().join("config.toml"), config).unwrap();
+    seat.serve(&[]);
+    wait_for_state(&seat, "quux", HERE);
+    let refused = seat.run(&["install", "quux"]);
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("are to stay so"), "{refused:#?}");
+}
+
+#[test]
+fn a_library_that_is_not_there_is_waited_for_and_the_others_work() {
+    let mut seat = seat_with(&[("away", "0 B"), ("here", "0 B")]);
+    super::add(&seat, "quux", "1.0", 1, &[("a", 3_000)]);
+    seat.serve(&[]);
+    wait_for_state(&seat, "quux", HERE);
+    assert_eq!(game(&seat, "quux")["library"], 1);
+    let trouble = libraries(&seat)[0]["trouble"].as_str().unwrap().to_owned();
+    assert!(trouble.contains("does not exist"), "{trouble}");
+    let staging = seat.around().join("disk");
+    fs::create_dir_all(staging.join("zoo")).unwrap();
+    fs::write(staging.join("zoo/version.ini"), "7\n").unwrap();
+    fs::write(staging.join("zoo/a"), "a").unwrap();
+    fs::rename(&staging, seat.around().join("away")).unwrap();
+    wait_for_state(&seat, "zoo", HERE);
+    assert_eq!(libraries(&seat)[0]["trouble"], Value::Null);
+    seat.assert_well();
+}
+
+#[test]
+fn of_two_games_of_one_name_the_first_counts_and_the_other_is_told() {
+    let mut seat = seat_with(&[("one", "0 B"), ("two", "0 B")]);
+    for (library, version) in [("one", "1"), ("two", "2")] {
+        let root = seat.around().join(library).join("quux");
+        fs::create_dir(&root).unwrap();
+        fs::write(root.join("version.ini"), version).unwrap();
+        fs::write(root.join("a"), version).unwrap();
+    }
+    seat.serve(&[]);
+    wait_for_state(&seat, "quux", HERE);
+    assert_eq!((&game(&seat, "quux")["version"], &game(&seat, "quux")["library"]), (&"1".into(), &0.into()));
+    assert!(seat.log().contains("which is the one that counts; remove or rename the folder in"), "{}", seat.log());
+    let refused = seat.run(&["add", text(&seat.around().join("two/quux"))]);
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("rename the folder"), "{refused:#?}");
+    let guest = guest_of(&seat);
+    wait_for_game(&guest, "quux");
+    guest.does(&["get", "quux"]);
+    assert_eq!(fs::read_to_string(guest.game("quux").join("a")).unwrap(), "1");
+}
