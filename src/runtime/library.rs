@@ -35,7 +35,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::{
     changes::Op,
@@ -133,6 +133,8 @@ struct Actor {
     opener: Opener,
     /// The games there were at the start: others are forgotten when these have been looked at.
     forget: Option<BTreeSet<GameId>>,
+    /// Transfers that wait for the first look at a game.
+    first_look_asked: BTreeMap<GameId, Vec<oneshot::Sender<()>>>,
     /// What not to take from the index at the next look.
     distrust: BTreeMap<GameId, Distrust>,
     /// Changes that wait for a look to be cut short.
@@ -200,6 +202,7 @@ impl Actor {
             spaces: Vec::new(),
             places: BTreeMap::new(),
             looks: Looks::new(folder.hashing_threads),
+            first_look_asked: BTreeMap::new(),
             distrust: BTreeMap::new(),
             waiting: BTreeMap::new(),
             meters: BTreeMap::new(),
@@ -399,6 +402,7 @@ impl Actor {
                     self.to_transfers.send(TransfersInput::Holders { content, holders });
                 }
             }
+            LibraryInput::Looked { game, reply } => self.on_asked_for_look(game, reply),
             LibraryInput::Unfollow { content } => drop(self.follows.remove(&content)),
             LibraryInput::Get { request, reply } => self.get(&request, reply),
             LibraryInput::Add { path, id, version, title, take, reply } => {
@@ -719,6 +723,7 @@ fn is_command(input: &LibraryInput) -> bool {
         | LibraryInput::NotGrowing { .. }
         | LibraryInput::Committed { .. }
         | LibraryInput::ThenInstall { .. }
+        | LibraryInput::Looked { .. }
         | LibraryInput::Follow { .. }
         | LibraryInput::Unfollow { .. } => false,
     }

@@ -146,6 +146,8 @@ struct Wish {
     content: ContentId,
     size: u64,
     after: AfterGet,
+    /// Whether it was in its root when it was asked for: then that it still is says nothing.
+    repair: bool,
 }
 
 /// A transfer as the actor knows it.
@@ -296,7 +298,8 @@ impl Transfers {
 
     async fn on_enqueue(&mut self, wanted: Wanted) {
         let Wanted { game, title, version, content, size, library, after, reply } = wanted;
-        let wish = Wish { game, title, version, content, size, after };
+        let repair = matches!(self.place_of(&game, content).await, Some((_, true)));
+        let wish = Wish { game, title, version, content, size, after, repair };
         let other = self.entries.values().find(|entry| entry.wish.game == wish.game && entry.wish.content != content);
         if let Some(other) = other.filter(|other| other.failed.is_none()) {
             let message = format!(
@@ -381,8 +384,8 @@ impl Transfers {
             match transfer.wish() {
                 // The run ended before it could say so here. To commit it again would undo what the
                 // user did to its files since.
-                Some(wish) => match self.place_of(&wish).await {
-                    Some((_, true)) => self.follow_up(&wish).await,
+                Some(wish) => match self.place_of(&wish.game, wish.content).await {
+                    Some((_, true)) if !wish.repair => self.follow_up(&wish).await,
                     Some(_) | None if self.entries.contains_key(&wish.content) => {}
                     place => self.admit(wish, place.map(|(library, _)| library), transfer.paused).await,
                 },
@@ -394,8 +397,8 @@ impl Transfers {
     }
 
     /// The library the game is in, and whether the build is in place already, whatever became of its files since.
-    async fn place_of(&self, wish: &Wish) -> Option<(LibraryNo, bool)> {
-        let (libraries, game, content) = (Arc::clone(&self.context.libraries), wish.game.clone(), wish.content);
+    async fn place_of(&self, game: &GameId, content: ContentId) -> Option<(LibraryNo, bool)> {
+        let (libraries, game) = (Arc::clone(&self.context.libraries), game.clone());
         let look = move || {
             let Found { number, root, .. } = libraries.find(&game).ok()?;
             let is_committed = || {

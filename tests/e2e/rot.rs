@@ -77,6 +77,33 @@ fn verify_names_what_is_bad_and_repair_fetches_only_that() {
 }
 
 #[test]
+fn a_repair_goes_on_after_a_restart_and_fetches_only_what_is_bad() {
+    let host = host_of(&[("quux", &[("a.bin", 16 * CHUNK), ("b.bin", 8 * CHUNK)])]);
+    let peer = host.addr().to_string();
+    let mut guest = super::guest_of(&host);
+    super::wait_for_game(&guest, "quux");
+    guest.does(&["get", "quux"]);
+    let sent =
+        || -> u64 { super::rows(&host.asks(&["peers"]), "peers").iter().filter_map(|peer| peer["up"].as_u64()).sum() };
+    wait_until("what was sent is counted", || sent() >= 24 * CHUNK as u64);
+    for chunk in 0..8 {
+        flip(&guest.game("quux").join("b.bin"), chunk * CHUNK + 77);
+    }
+    guest.does(&["limit", "--down", "1 MiB/s"]);
+    let mut repair = guest.start(&["verify", "quux", "--repair"]);
+    let some = |seat: &Seat| super::transfer(seat, "quux")["sources"][0]["bytes"].as_u64() > Some(0);
+    wait_until("some of it was mended", || some(&guest));
+    guest.kill();
+    wait_for(&mut repair, super::process::PATIENCE).expect("it ends with the runtime it asked");
+    guest.serve(&["--peer", &peer]);
+    wait_until("it is as it was", || files_below(&guest.game("quux")) == files_below(&host.game("quux")));
+    guest.does(&["verify", "quux"]);
+    // What was under way when it was killed comes twice.
+    assert!(sent() <= (24 + 8 + 8) * CHUNK as u64, "{} bytes were sent for 8 bad chunks", sent());
+    guest.assert_well();
+}
+
+#[test]
 fn a_saved_game_or_a_mod_forks_nothing() {
     let mut host = host_of(&[("quux", &[("a.bin", 2 * CHUNK), ("settings.cfg", 300)])]);
     super::wait_for_state(&host, "quux", HERE);

@@ -126,3 +126,36 @@ fn an_update_installs_what_was_installed_and_lists_what_is_the_players() {
     let missing = guest.run(&["update", "nothing-here"]);
     assert_eq!(missing.code, Some(3), "{missing:?}");
 }
+
+#[test]
+fn an_update_that_is_cut_off_fetches_after_a_restart_only_what_differs() {
+    let mut host = host_of(&[]);
+    let source = host.game("quux");
+    super::process::make_game(&source, 1, &[("a.bin", 16 * CHUNK), ("b.bin", 6 * CHUNK)]);
+    fs::write(source.join("version.ini"), "1.0\n").unwrap();
+    host.does(&["add", text(&source)]);
+    let mut guest = guest_of(&host);
+    wait_for_game(&guest, "quux");
+    guest.does(&["trust", host.peer()]);
+    guest.does(&["get", "quux"]);
+    fs::write(source.join("b.bin"), super::process::bytes_of(77, 6 * CHUNK)).unwrap();
+    fs::write(source.join("version.ini"), "1.1\n").unwrap();
+    host.does(&["add", text(&source)]);
+    super::wait_until("the new build is known", || game(&guest, "quux")["update"]["version"] == "1.1");
+    guest.does(&["limit", "--down", "1 MiB/s"]);
+    let mut update = guest.start(&["update"]);
+    let came = |seat: &Seat| super::transfer(seat, "quux")["sources"][0]["bytes"].as_u64() > Some(0);
+    super::wait_until("some of it has come", || came(&guest));
+    guest.kill();
+    super::process::wait_for(&mut update, super::process::PATIENCE).expect("it ends with the runtime it asked");
+    let sent =
+        || -> u64 { super::rows(&host.asks(&["peers"]), "peers").iter().filter_map(|peer| peer["up"].as_u64()).sum() };
+    let before = sent();
+    guest.serve(&["--peer", &host.addr().to_string()]);
+    super::wait_until("it is here", || {
+        game(&guest, "quux")["version"] == "1.1" && game(&guest, "quux")["state"] == "downloaded"
+    });
+    assert_eq!(super::process::files_below(&guest.game("quux")), super::process::files_below(&source));
+    assert!(sent() - before <= 7 * CHUNK as u64, "{} bytes came again", sent() - before);
+    host.assert_well();
+}

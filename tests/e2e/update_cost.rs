@@ -17,6 +17,11 @@ use super::{
 /// What a test has time for: a debug build verifies some 100 MB a second.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(900);
 
+/// Longer than a picture of the links is old.
+const SETTLED: std::time::Duration = std::time::Duration::from_millis(1_500);
+/// Bytes that keep links alive meanwhile.
+const NOISE: u64 = 8 << 10;
+
 /// Of every hundred, so many may be moved, and written where whole files are unchanged.
 const PERCENT_MAX: u64 = 3;
 
@@ -62,7 +67,16 @@ struct Counted {
 
 impl Counted {
     fn of(seat: &Seat) -> Self {
-        let received = rows(&seat.asks(&["links"]), "links").iter().filter_map(|link| link["bytes_in"].as_u64()).sum();
+        let count = || -> u64 {
+            rows(&seat.asks(&["links"]), "links").iter().filter_map(|link| link["bytes_in"].as_u64()).sum()
+        };
+        // What is shown of links is a moment old: it is believed when it does not move any more.
+        let mut received = count();
+        super::wait_until("the counters stand", || {
+            std::thread::sleep(SETTLED);
+            let now = count();
+            std::mem::replace(&mut received, now) + NOISE >= now
+        });
         let io = fs::read_to_string(format!("/proc/{}/io", seat.pid())).unwrap();
         let field = |name: &str| {
             let line = io.lines().find_map(|line| line.strip_prefix(name)).unwrap();

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::oneshot;
+
 use super::{
     Actor, Stage,
     found::{Found, Same},
@@ -112,6 +114,8 @@ impl Actor {
             }
         }
         self.first_looks_done();
+        let asked: Vec<GameId> = self.first_look_asked.keys().cloned().collect();
+        asked.iter().for_each(|game| self.answer_looked(game));
     }
 
     pub(super) fn on_listed(&mut self, survey: Survey, now: Instant) {
@@ -218,6 +222,28 @@ impl Actor {
         if let Stage::FirstLooks(games) = &mut self.stage {
             games.remove(game);
             self.first_looks_done();
+        }
+        self.answer_looked(game);
+    }
+
+    /// What a transfer goes on with after a restart is what this look puts on the shelf: without it everything would be
+    /// fetched anew.
+    pub(super) fn on_asked_for_look(&mut self, game: GameId, reply: oneshot::Sender<()>) {
+        self.first_look_asked.entry(game.clone()).or_default().push(reply);
+        self.answer_looked(&game);
+    }
+
+    fn answer_looked(&mut self, game: &GameId) {
+        let is_known = match &self.stage {
+            Stage::Recovering { .. } => false,
+            Stage::FirstLooks(games) => !games.contains(game),
+            Stage::Known { .. } => true,
+        };
+        if is_known {
+            for reply in self.first_look_asked.remove(game).into_iter().flatten() {
+                // A transfer that was cancelled meanwhile no longer waits.
+                let _ = reply.send(());
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -126,6 +126,7 @@ impl Getting {
         let whole = self.manifest(&root).await?;
         self.notify(Notice::Needs(whole.0.size())).await;
         self.gate().await?;
+        self.first_look().await?;
         // Looked up now: a repair puts the same build on the shelf as one that grows.
         let old = self.old().await;
         let incoming = self.open(&root, &whole, old.as_ref()).await?;
@@ -152,6 +153,15 @@ impl Getting {
                 opened.shelved.drop_chunk(chunk);
             }
         }
+    }
+
+    /// Waits until the library knows what is in the root; right after a start it may still be reading.
+    async fn first_look(&mut self) -> Result<(), End> {
+        self.show(StateWord::Checking, "looking at what is here");
+        let (reply, answer) = oneshot::channel();
+        self.tell_library(LibraryInput::Looked { game: self.wish.game.clone(), reply }).await;
+        // The library ends before us only when the runtime does.
+        self.attend(answer).await?.map_err(|_| End::Cancelled)
     }
 
     async fn old(&self) -> Option<Old> {

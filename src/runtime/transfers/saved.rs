@@ -27,11 +27,13 @@ pub(super) struct Saved {
     pub(super) paused: bool,
     #[serde(default)]
     after: AfterGet,
+    #[serde(default)]
+    repair: bool,
 }
 
 impl Saved {
     pub(super) fn of(wish: &Wish, paused: bool) -> Self {
-        let Wish { game, title, version, content, size, after } = wish;
+        let Wish { game, title, version, content, size, after, repair } = wish;
         Self {
             game: game.as_str().to_owned(),
             title: title.clone(),
@@ -40,6 +42,7 @@ impl Saved {
             size: *size,
             paused,
             after: *after,
+            repair: *repair,
         }
     }
 
@@ -52,6 +55,7 @@ impl Saved {
             content: self.content.parse().ok()?,
             size: self.size,
             after: self.after,
+            repair: self.repair,
         })
     }
 }

@@ -52,6 +52,17 @@ struct Machine {
     links: mpsc::Receiver<LinksInput>,
 }
 
+/// Says at once that a game was looked at, and passes on everything else.
+async fn answer_looks(mut asked: mpsc::Receiver<LibraryInput>, told: mpsc::Sender<LibraryInput>) {
+    while let Some(input) = asked.recv().await {
+        if let LibraryInput::Looked { reply, .. } = input {
+            reply.send(()).unwrap();
+        } else {
+            told.send(input).await.unwrap();
+        }
+    }
+}
+
 impl Machine {
     fn start() -> Self {
         Self::start_in(temp_dir())
@@ -88,7 +99,12 @@ impl Machine {
             doubts,
         };
         let (_, no_library) = mpsc::channel(1);
-        let library = std::mem::replace(&mut outlets.library, no_library);
+        let asked = std::mem::replace(&mut outlets.library, no_library);
+        let (told, library) = mpsc::channel(input::INPUTS_QUEUED_MAX);
+        let cancelled = context.tasks.cancelled().clone();
+        context.tasks.spawn("the library's answers", async move {
+            cancelled.run_until_cancelled(answer_looks(asked, told)).await;
+        });
         let (_, no_links) = mpsc::channel(1);
         let links = std::mem::replace(&mut outlets.links, no_links);
         let (_, no_serving) = mpsc::channel(1);
