@@ -281,6 +281,8 @@ pub(super) enum Order {
     /// hold from its start. A peer keeps to its own limit and to that of everybody together.
     Limit {
         /// Id, the first characters of it, or name; by default everybody together
+        // By its name the global flag: here it says whom to limit, because this command dials nobody.
+        #[arg(id = "peers", long = "peer", value_name = "PEER")]
         peer: Option<String>,
         /// The most to send: `20 MB/s`, at least 1 MiB/s, or `off`
         #[arg(long, value_name = "RATE", required_unless_present = "down")]
@@ -293,15 +295,23 @@ pub(super) enum Order {
     ///
     /// Holds until it is switched off or the potluck that runs here ends.
     Quiet {
-        /// Send as before
-        #[arg(long)]
-        off: bool,
+        /// Only a trickle, or as before
+        switch: Switch,
     },
     /// Dial an address, HOST:PORT
     Connect {
         /// The address
         addr: String,
     },
+}
+
+/// Whether something is to be so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Switch {
+    /// From now on
+    On,
+    /// No longer
+    Off,
 }
 
 /// How long to look at the room.
@@ -391,8 +401,16 @@ impl Args {
             listen: self.listen.clone(),
             name: self.name.clone(),
             no_mdns: self.no_mdns,
-            peers: self.peers.clone(),
+            peers: self.addresses().to_vec(),
             mirror,
+        }
+    }
+
+    /// What `--peer` says to dial; with `limit` it names a peer.
+    fn addresses(&self) -> &[String] {
+        match &self.verb {
+            Some(Verb::Order(Order::Limit { .. })) => &[],
+            _other_verbs_may_dial => &self.peers,
         }
     }
 
@@ -409,7 +427,7 @@ impl Args {
             ("--listen", self.listen.is_some()),
             ("--name", self.name.is_some()),
             ("--no-mdns", self.no_mdns),
-            ("--peer", !self.peers.is_empty()),
+            ("--peer", !self.addresses().is_empty()),
         ];
         given.into_iter().filter_map(|(flag, given)| given.then_some(flag)).collect()
     }

@@ -1,7 +1,14 @@
 //! Commands that are one order to the runtime and one sentence back: pause, resume, cancel, pin,
 //! unpin, trust, block, limit, quiet, connect.
 
-use super::{Console, Exit, args::Order, exit::Failure, get::busy, session::Session, words};
+use super::{
+    Console, Exit,
+    args::{Order, Switch},
+    exit::Failure,
+    get::busy,
+    session::Session,
+    words,
+};
 use crate::{
     api::{Command, Reply},
     config,
@@ -20,7 +27,7 @@ pub(super) fn command(order: Order) -> Result<Command, Failure> {
         Order::Trust { peer } => Command::Trust { peer, trust: true },
         Order::Block { peer } => Command::Block { peer, block: true },
         Order::Limit { peer, up, down } => Command::Limit { peer, up, down },
-        Order::Quiet { off } => Command::Quiet { on: !off },
+        Order::Quiet { switch } => Command::Quiet { on: switch == Switch::On },
         Order::Connect { addr } => Command::Connect { addr: config::dial_address(&addr).map_err(Failure::usage)? },
     })
 }

@@ -40,11 +40,15 @@ fn the_definition_is_sound() {
         "potluck manifest a --b3sum",
         "potluck pin a 1.2",
         "potluck connect 10.0.0.1",
+        "potluck limit --up 5MB/s",
+        "potluck limit --peer nas --down off",
+        "potluck quiet on",
+        "potluck quiet off",
         "potluck completions bash",
     ] {
         assert!(parse(words(good)).is_ok(), "{good}");
     }
-    for bad in ["potluck get", "potluck nothing", "potluck --port 3", "potluck demo --peers 99", "potluck pin a"] {
+    for bad in ["potluck get", "potluck nothing", "potluck --port 3", "potluck demo --peers 99", "potluck pin a", "potluck quiet"] {
         assert_eq!(parse(words(bad)).unwrap_err().exit_code(), 2, "{bad}");
     }
 }

@@ -52,7 +52,7 @@ fn limits_hold_within_five_percent_and_change_in_the_middle() {
 
     // The first is slowed by the host, the second slows itself; together they stay below the host's limit.
     host.does(&["limit", "--up", "20 MB/s"]);
-    host.does(&["limit", first.peer(), "--up", "2 MiB/s"]);
+    host.does(&["limit", "--peer", first.peer(), "--up", "2 MiB/s"]);
     second.does(&["limit", "--down", "5 MB/s"]);
     let own = rates(&host, &both, Duration::from_secs(10));
     assert_close(own[0], 2.0 * 1_048_576.0);
@@ -65,7 +65,7 @@ fn limits_hold_within_five_percent_and_change_in_the_middle() {
     for guest in both {
         assert_ne!(transfer(guest, "quux"), Value::Null, "it was over before it was measured");
     }
-    host.does(&["limit", first.peer(), "--up", "off"]);
+    host.does(&["limit", "--peer", first.peer(), "--up", "off"]);
     host.does(&["limit", "--up", "off"]);
     second.does(&["limit", "--down", "off"]);
     for guest in both {
@@ -80,7 +80,7 @@ fn a_limit_that_makes_no_sense_is_refused() {
         (&["limit"][..], 2, "--up"),
         (&["limit", "--up", "900 kB/s"], 2, "1 MiB/s"),
         (&["limit", "--up", "fast"], 2, "a rate is"),
-        (&["limit", "nobody", "--up", "5 MB/s"], 3, "nobody"),
+        (&["limit", "--peer", "nobody", "--up", "5 MB/s"], 3, "nobody"),
     ] {
         let ended = host.run(words);
         assert_eq!(ended.code, Some(code), "{words:?}: {ended:#?}");

@@ -26,8 +26,11 @@ const CALLS_MAX: usize = 16;
 
 /// Before the first try to attach again; before the n-th it is n² times as long.
 const TRY_PAUSE: Duration = Duration::from_millis(10);
-/// A try on one machine costs nothing, and somebody may sit before the screen and wait.
-const TRY_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Past that it only gets later that somebody sees the next runtime.
+const TRY_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// By so much of itself, in percent, a pause is longer or shorter, so that many faces of one runtime
+/// do not come back in the same moment.
+const SPREAD_PERCENT: u32 = 20;
 
 /// A handle on a runtime in another process, and what keeps it going.
 pub struct Attached {
@@ -272,18 +275,28 @@ impl Session {
 }
 
 /// Begins a stream as soon as somebody listens again. Soon after an end, as in a restart, it tries
-/// often, later seldom; on one machine it needs no chance to keep the many from coming at once.
+/// often, later seldom. A stream counts as begun with its first event, so that one that broke before
+/// is tried again more and more seldom too.
 async fn try_again(path: &Path) -> Opened {
     let mut tries: u32 = 0;
     loop {
         tries = tries.saturating_add(1);
-        sleep(TRY_PAUSE.saturating_mul(tries.saturating_mul(tries)).min(TRY_PAUSE_MAX)).await;
+        sleep(pause_before(tries, std::process::id())).await;
         match open(path).await {
             Ok(opened) => return opened,
             Err(error) if error.is_nobody() => {}
             Err(error) => tracing::debug!("could not attach again: {error}"),
         }
     }
+}
+
+/// The pause before a try. `face` is a number no other process has, which is all the chance needed here.
+fn pause_before(tries: u32, face: u32) -> Duration {
+    let pause = TRY_PAUSE.saturating_mul(tries.saturating_mul(tries)).min(TRY_PAUSE_MAX);
+    // The high half of a product with an odd number without pattern: neighbours are far apart.
+    let mixed = u64::from(face ^ tries.rotate_left(16)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let percent = 100 - SPREAD_PERCENT + (mixed % u64::from(2 * SPREAD_PERCENT + 1)) as u32;
+    pause * percent / 100
 }
 
 async fn carry(path: PathBuf, call: Call) {
@@ -301,4 +314,19 @@ fn read<T: serde::de::DeserializeOwned>(frame: &Frame) -> Option<T> {
     serde_json::from_str(&frame.data)
         .inspect_err(|error| tracing::debug!("skipped a {} that could not be read: {error}", frame.name))
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_half_a_minute_and_differ_between_faces() {
+        for (tries, about_ms) in [(1, 10), (2, 40), (10, 1_000), (54, 29_160), (55, 30_000), (u32::MAX, 30_000)] {
+            let pauses: Vec<u128> = (1..500).map(|face| pause_before(tries, face).as_millis()).collect();
+            let (least, most) = (*pauses.iter().min().unwrap(), *pauses.iter().max().unwrap());
+            assert!(least >= about_ms * 8 / 10 && most <= about_ms * 12 / 10, "{tries}: {least} to {most} ms");
+            assert!(most - least >= about_ms * 3 / 10, "{tries}: {least} to {most} ms");
+        }
+    }
 }
