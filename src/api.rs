@@ -4,8 +4,10 @@
 
 mod command;
 mod event;
+mod figures;
 mod handle;
 mod snapshot;
+mod status;
 
 pub use command::{
     Added, AfterGet, CHUNKS_NAMES_MAX, Candidate, ChunksView, Command, CommandError, CompareView, ConfirmView,
@@ -14,8 +16,10 @@ pub use command::{
     SOURCE_CELLS_MAX, SPACE_ITEMS_MAX, SourceChunks, SpaceItem, SpaceView, VerifyReport, WithoutView,
 };
 pub use event::{Event, EventKind, Level};
+pub use figures::{Figures, Queue};
 pub use handle::{COMMANDS_QUEUED_MAX, Call, EVENTS_KEPT_MAX, Events, Handle, HandleEnd, Missed, Stopped, channel};
 pub use snapshot::{
     BuildView, DISK_FULL, GameView, LibraryView, LinkPath, LinkView, MAP_CELLS_MAX, MapCell, MeView, Part, PeerView,
-    Phase, Snapshot, SourceView, StateWord, Totals, TransferView, UpdateView,
+    Snapshot, SourceView, StateWord, Totals, TransferView, UpdateView,
 };
+pub use status::{Phase, Reason, Status};

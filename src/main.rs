@@ -201,6 +201,7 @@ fn launch_error(error: &StartError) -> LaunchError {
         | StartError::Catalog(_)
         | StartError::Bind { .. }
         | StartError::Thread { .. }
-        | StartError::Ended { .. } => LaunchError::Failed { message },
+        | StartError::Ended { .. }
+        | StartError::Canceled => LaunchError::Failed { message },
     }
 }

@@ -3,6 +3,7 @@
 
 mod buffers;
 mod context;
+mod counters;
 pub mod discovery;
 pub mod driver;
 pub mod error;
@@ -20,4 +21,4 @@ mod view;
 
 pub use error::StartError;
 
-pub use driver::{Runtime, start};
+pub use driver::{Prepared, Runtime, prepare, start};

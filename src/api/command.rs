@@ -5,7 +5,7 @@ use std::{path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::MapCell;
+use super::{Figures, MapCell};
 use crate::types::{Rate, RateError};
 
 /// What a face may ask for.
@@ -165,6 +165,15 @@ pub enum Command {
     },
     /// Look at the whole library again.
     Rescan,
+    /// What is counted; answered with [`Reply::Figures`].
+    Figures,
+    /// The settings in effect and where each came from; answered with [`Reply::Config`].
+    Config,
+    /// Change what goes to the log, until the runtime ends.
+    LogLevel {
+        /// A level, or directives as `tracing` takes them.
+        level: String,
+    },
     /// End the runtime, as SIGTERM would.
     Stop,
 }
@@ -364,6 +373,13 @@ pub enum Reply {
     Compared(CompareView),
     /// What takes space.
     Space(SpaceView),
+    /// What is counted.
+    Figures(Figures),
+    /// The settings in effect.
+    Config {
+        /// As `potluck config --json` prints them.
+        config: serde_json::Value,
+    },
 }
 
 /// What takes space here and could go.

@@ -60,9 +60,13 @@ pub enum EventKind {
         peer: String,
         /// Its address.
         addr: String,
+        /// What lies between.
+        path: super::LinkPath,
         /// Number of the link in this run.
         link: u64,
     },
+    /// The runtime is in another phase now.
+    Phase(super::Status),
     /// A game of the library is new, changed or gone.
     Library {
         /// GameId.

@@ -2,7 +2,10 @@
 //! are queued and answered; the snapshot is the newest one; events are bounded, and whoever falls
 //! behind is told how many it missed.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -29,6 +32,7 @@ pub struct Handle {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Weak, so that subscribers see the end when the runtime drops its own.
     events: broadcast::WeakSender<Event>,
+    dropped: Arc<AtomicU64>,
 }
 
 /// The end of whoever answers: the runtime, or a client of the control socket.
@@ -40,6 +44,8 @@ pub struct HandleEnd {
     pub snapshots: watch::Sender<Arc<Snapshot>>,
     /// Where events go.
     pub events: broadcast::Sender<Event>,
+    /// Events that slow faces did not get, all faces together.
+    pub dropped: Arc<AtomicU64>,
 }
 
 /// Both ends.
@@ -48,8 +54,9 @@ pub fn channel(first: Snapshot) -> (Handle, HandleEnd) {
     let (commands, commands_end) = mpsc::channel(COMMANDS_QUEUED_MAX);
     let (snapshots_end, snapshots) = watch::channel(Arc::new(first));
     let (events, _) = broadcast::channel(EVENTS_KEPT_MAX);
-    let handle = Handle { commands, snapshots, events: events.downgrade() };
-    (handle, HandleEnd { commands: commands_end, snapshots: snapshots_end, events })
+    let dropped = Arc::new(AtomicU64::new(0));
+    let handle = Handle { commands, snapshots, events: events.downgrade(), dropped: Arc::clone(&dropped) };
+    (handle, HandleEnd { commands: commands_end, snapshots: snapshots_end, events, dropped })
 }
 
 impl Handle {
@@ -77,7 +84,8 @@ impl Handle {
     #[must_use]
     pub fn events(&self) -> Events {
         // Where the runtime has ended, a channel whose only sender is dropped at once says so.
-        Events(self.events.upgrade().map_or_else(|| broadcast::channel(1).1, |events| events.subscribe()))
+        let events = self.events.upgrade().map_or_else(|| broadcast::channel(1).1, |events| events.subscribe());
+        Events { events, dropped: Arc::clone(&self.dropped) }
     }
 
     /// Whether the runtime has ended.
@@ -89,14 +97,20 @@ impl Handle {
 
 /// Events in order.
 #[derive(Debug)]
-pub struct Events(broadcast::Receiver<Event>);
+pub struct Events {
+    events: broadcast::Receiver<Event>,
+    dropped: Arc<AtomicU64>,
+}
 
 impl Events {
     /// The next event, or how many were dropped because this face was slow.
     pub async fn next(&mut self) -> Result<Result<Event, Missed>, Stopped> {
-        match self.0.recv().await {
+        match self.events.recv().await {
             Ok(event) => Ok(Ok(event)),
-            Err(broadcast::error::RecvError::Lagged(count)) => Ok(Err(Missed { count })),
+            Err(broadcast::error::RecvError::Lagged(count)) => {
+                self.dropped.fetch_add(count, Ordering::Relaxed);
+                Ok(Err(Missed { count }))
+            }
             Err(broadcast::error::RecvError::Closed) => Err(Stopped),
         }
     }
@@ -113,3 +127,114 @@ pub struct Missed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the runtime has ended")]
 pub struct Stopped;
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::Barrier,
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+    use crate::api::{EventKind, Level};
+
+    const PRODUCERS: usize = 200;
+    const EVENTS_EACH: usize = 1_000;
+
+    fn note(producer: usize, number: usize) -> Event {
+        let text = format!("{producer} {number}");
+        Event { at_ms: 0, level: Level::Info, text, kind: EventKind::Note }
+    }
+
+    fn number_of(event: &Event) -> (usize, usize) {
+        let (producer, number) = event.text.split_once(' ').expect("a note of this test");
+        (producer.parse().expect("a number"), number.parse().expect("a number"))
+    }
+
+    /// Takes events until the runtime has ended: how many came, and how many were dropped. What comes of
+    /// each producer comes in order.
+    fn follow(mut events: Events) -> (usize, u64) {
+        let (mut came, mut dropped, mut last) = (0, 0, [None; PRODUCERS]);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            while let Ok(next) = events.next().await {
+                match next {
+                    Ok(event) => {
+                        let (producer, number) = number_of(&event);
+                        assert!(last[producer] < Some(number), "{producer}: {number} after {:?}", last[producer]);
+                        last[producer] = Some(number);
+                        came += 1;
+                    }
+                    Err(missed) => dropped += missed.count,
+                }
+            }
+        });
+        (came, dropped)
+    }
+
+    fn resident_kb() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line of memory");
+        line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+    }
+
+    /// All events of all producers, with a pause between bursts or not; how long it took.
+    fn produce(end: &HandleEnd) -> Duration {
+        let start = Barrier::new(PRODUCERS + 1);
+        thread::scope(|scope| {
+            for producer in 0..PRODUCERS {
+                let (start, events) = (&start, end.events.clone());
+                scope.spawn(move || {
+                    start.wait();
+                    for number in 0..EVENTS_EACH {
+                        // Nobody to tell is no failure.
+                        let _ = events.send(note(producer, number));
+                    }
+                });
+            }
+            start.wait();
+            Instant::now()
+        })
+        .elapsed()
+    }
+
+    #[test]
+    #[expect(clippy::print_stderr, reason = "figures")]
+    fn order_is_kept_and_a_wedged_face_delays_nobody() {
+        let (handle, end) = channel(Snapshot::default());
+        let before = resident_kb();
+        let wedged = handle.events();
+        let faces: Vec<_> = (0..3).map(|_| handle.events()).collect();
+        let readers: Vec<_> = faces.into_iter().map(|events| thread::spawn(|| follow(events))).collect();
+        let took = produce(&end);
+        let after = resident_kb();
+        let all = (PRODUCERS * EVENTS_EACH) as u64;
+        drop(end);
+        for reader in readers {
+            let (came, dropped) = reader.join().expect("in order");
+            assert_eq!(came as u64 + dropped, all, "every event came or is counted");
+        }
+        // The one that never read has the newest, in order, and the count of the rest.
+        let (came, dropped) = follow(wedged);
+        assert_eq!((came, dropped), (EVENTS_KEPT_MAX, all - EVENTS_KEPT_MAX as u64));
+        let grown = after.saturating_sub(before);
+        eprintln!("{all} events of {PRODUCERS} producers in {took:?}; memory grew by {grown} kB");
+        // 200 stacks and 1,024 events; the events alone would be over 30 MB.
+        assert!(grown < 16_000, "{grown} kB");
+        assert!(took < Duration::from_secs(20), "{took:?}");
+    }
+
+    #[test]
+    fn a_face_that_keeps_up_misses_nothing() {
+        let (handle, end) = channel(Snapshot::default());
+        let mut events = handle.events();
+        let _wedged = handle.events();
+        for number in 0..10 * EVENTS_KEPT_MAX {
+            end.events.send(note(0, number)).expect("two listen");
+            let next = futures::FutureExt::now_or_never(events.next()).expect("at once");
+            assert_eq!(next, Ok(Ok(note(0, number))));
+        }
+        assert_eq!(end.dropped.load(Ordering::Relaxed), 0);
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::AfterGet;
+use super::{AfterGet, Phase, Reason, Status};
 
 /// Cells of a chunk map; more than a wide screen has, however large the game.
 pub const MAP_CELLS_MAX: usize = 1_024;
@@ -89,6 +89,20 @@ impl Snapshot {
         self.totals.libraries.get(usize::from(place)).map_or(&self.me.library, |library| &library.path)
     }
 
+    /// What a look from outside shows first: the status, this machine, and how much of everything there is.
+    #[must_use]
+    pub fn overview(&self) -> serde_json::Value {
+        serde_json::json!({
+            "status": self.me.status(),
+            "me": self.me,
+            "totals": self.totals,
+            "games": self.games.len(),
+            "transfers": self.transfers.len(),
+            "peers": self.peers.len(),
+            "links": self.links.len(),
+        })
+    }
+
     /// The transfer of a game, if there is one.
     #[must_use]
     pub fn transfer_of(&self, game: &str) -> Option<&TransferView> {
@@ -165,27 +179,6 @@ impl StateWord {
     }
 }
 
-/// What the runtime is doing as a whole. Stable words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Not started.
-    #[default]
-    Idle,
-    /// Opening the listener.
-    Binding,
-    /// Looking at the library.
-    Scanning,
-    /// Telling the room.
-    Announcing,
-    /// At work.
-    Serving,
-    /// Saying goodbye.
-    Stopping,
-    /// Ended by a failure.
-    Error,
-}
-
 /// This machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MeView {
@@ -205,6 +198,15 @@ pub struct MeView {
     pub version: String,
     /// What it is doing.
     pub phase: Phase,
+    /// Since when it is doing that, Unix milliseconds.
+    #[serde(default)]
+    pub phase_since_ms: u64,
+    /// Why it failed, for people.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// Why it failed, for programs.
+    #[serde(default)]
+    pub reason: Option<Reason>,
     /// Start of the runtime, Unix milliseconds.
     pub since_ms: u64,
     /// Whether it looks for peers by mDNS.
@@ -217,6 +219,21 @@ pub struct MeView {
     /// Whether it does not answer: shown by who is attached to it, never said by itself.
     #[serde(skip)]
     pub away: bool,
+}
+
+impl MeView {
+    /// What the runtime is doing, by itself.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            phase: self.phase,
+            error: self.error.clone(),
+            reason: self.reason,
+            active: self.phase == Phase::Serving,
+            since_ms: self.phase_since_ms,
+            addresses: self.listen.clone(),
+        }
+    }
 }
 
 /// A game of the room or of this machine.

@@ -73,6 +73,9 @@ pub(super) fn report(reply: &Reply, console: &mut Console) -> Result<(), Failure
             console.say(&format!("It has {} more games and lacks {}.", compared.more, compared.lacks))
         }
         Reply::Space(space) => console.say(&format!("{} things here could go.", space.items.len())),
+        // Asked for by programs: people have `status` and `config`.
+        Reply::Figures(figures) => console.document(figures),
+        Reply::Config { config } => console.document(config),
         Reply::Map(map) => console.say(&format!("{} has {} chunks.", map.game, map.chunks)),
     }
 }

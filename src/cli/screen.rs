@@ -65,7 +65,7 @@ async fn stay(session: &Session, launcher: &impl Launcher) -> Result<Exit, Failu
     tokio::select! {
         biased;
         () = interrupt.wait() => {}
-        _phase = ended(session.handle.clone()) => {}
+        _me = ended(session.handle.clone()) => {}
     }
     Ok(Exit::Done)
 }

@@ -1,5 +1,7 @@
 //! `serve`: the runtime without a screen, until it is told to end.
 
+use std::sync::Arc;
+
 use tokio::time::{Duration, Instant, sleep};
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
     session::{HELD_TIME, Interrupt, Session, say_where_games_go},
 };
 use crate::{
-    api::{Handle, Phase},
+    api::{Handle, MeView},
     config::Settings,
 };
 
@@ -31,14 +33,9 @@ pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: 
         tokio::select! {
             biased;
             () = interrupt.wait() => Ok(Exit::Done),
-            phase = ended(session.handle.clone()) => match phase {
-                Phase::Error => Err(Failure::new(Exit::Failed, "potluck had to end; its log says why")),
-                Phase::Idle
-                | Phase::Binding
-                | Phase::Scanning
-                | Phase::Announcing
-                | Phase::Serving
-                | Phase::Stopping => Ok(Exit::Done),
+            me = ended(session.handle.clone()) => match me.error.clone() {
+                Some(error) => Err(Failure::new(Exit::Failed, format!("{error}; the log says more"))),
+                None => Ok(Exit::Done),
             },
         }
     };
@@ -55,8 +52,8 @@ async fn start(settings: &Settings, launcher: &impl Launcher) -> Result<Running,
     }
 }
 
-/// Waits until the runtime has ended by itself; what it was doing last.
-pub(super) async fn ended(mut handle: Handle) -> Phase {
+/// Waits until the runtime has ended by itself; what it said last.
+pub(super) async fn ended(mut handle: Handle) -> Arc<MeView> {
     while handle.changed().await.is_ok() {}
-    handle.snapshot().me.phase
+    Arc::clone(&handle.snapshot().me)
 }

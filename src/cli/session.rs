@@ -292,7 +292,7 @@ fn is_stopping(snapshot: &Snapshot) -> bool {
 }
 
 fn is_scanning(snapshot: &Snapshot) -> bool {
-    matches!(snapshot.me.phase, Phase::Idle | Phase::Binding | Phase::Scanning | Phase::Announcing)
+    snapshot.me.phase.is_starting()
 }
 
 /// SIGINT and SIGTERM, from the moment this is made.

@@ -24,13 +24,7 @@ pub(super) async fn status(settings: &Settings, console: &mut Console) -> Result
         Err(error) => return Err(error.into()),
     };
     if console.json {
-        console.document(&json!({
-            "me": snapshot.me,
-            "totals": snapshot.totals,
-            "games": snapshot.games.len(),
-            "transfers": snapshot.transfers.len(),
-            "peers": snapshot.peers.len(),
-        }))?;
+        console.document(&snapshot.overview())?;
     } else {
         for line in lines(&snapshot) {
             console.say(&line)?;
@@ -44,11 +38,17 @@ const NOBODY: &str = "no potluck is running here; `potluck serve` or the screen 
 fn lines(snapshot: &Snapshot) -> Vec<String> {
     let (me, totals) = (&snapshot.me, &snapshot.totals);
     let phase = match me.phase {
-        Phase::Idle | Phase::Binding => "is starting",
-        Phase::Scanning => "is looking at its library",
-        Phase::Announcing | Phase::Serving => "serves",
-        Phase::Stopping => "is stopping",
-        Phase::Error => "has failed; its log says why",
+        Phase::Scanning => "is looking at its library".to_owned(),
+        Phase::Idle
+        | Phase::Binding
+        | Phase::MappingPort
+        | Phase::DetectingAddress
+        | Phase::Registering
+        | Phase::Announcing
+        | Phase::Verifying => "is starting".to_owned(),
+        Phase::Serving => "serves".to_owned(),
+        Phase::Stopping => "is stopping".to_owned(),
+        Phase::Error => format!("has failed: {}", me.error.as_deref().unwrap_or("its log says why")),
     };
     let rate = |bps| if bps == 0 { "0 B/s".to_owned() } else { words::rate(bps) };
     let mut lines = vec![

@@ -48,7 +48,14 @@ fn the_definition_is_sound() {
     ] {
         assert!(parse(words(good)).is_ok(), "{good}");
     }
-    for bad in ["potluck get", "potluck nothing", "potluck --port 3", "potluck demo --peers 99", "potluck pin a", "potluck quiet"] {
+    for bad in [
+        "potluck get",
+        "potluck nothing",
+        "potluck --port 3",
+        "potluck demo --peers 99",
+        "potluck pin a",
+        "potluck quiet",
+    ] {
         assert_eq!(parse(words(bad)).unwrap_err().exit_code(), 2, "{bad}");
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::{
+    counters::Counters,
     input::Inputs,
     shelf::Shelf,
     tasks::{Pool, Tasks},
@@ -45,4 +46,6 @@ pub(crate) struct Context {
     pub(crate) index: Arc<Index>,
     /// The last peer whose link died in silence: discovery asks whether its announcement still holds.
     pub(crate) doubts: watch::Sender<Option<PeerId>>,
+    /// What is counted for who watches from outside.
+    pub(crate) counters: Counters,
 }

@@ -1,99 +1,123 @@
 //! Starts the runtime on a thread of its own, carries commands of the faces to the actors, joins what
-//! the actors show into one snapshot, and stops everything in order. Decides nothing about games,
-//! peers or transfers.
+//! the actors show into one snapshot, and stops everything in order. One owner from the first step to
+//! the last: a start and a stop never meet. Decides nothing about games, peers or transfers.
 
 mod compose;
+mod grounds;
+mod life;
 mod limiting;
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
+#[cfg(test)]
+mod tests;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use std::{sync::Arc, time::Duration};
 
-use self::limiting::Limited;
+use tokio::sync::{mpsc, oneshot};
+
+use self::{
+    grounds::{Down, Grounds},
+    life::Life,
+    limiting::Limited,
+};
 use super::{
     context::Context,
-    discovery,
     error::StartError,
-    input::{self, Inputs, LibraryInput, LinksInput, Outlets, TransfersInput},
-    library, links, serving,
-    shelf::Shelf,
-    tasks::{self, Failure, Policy, Pool, Tasks, Then},
-    transfers,
-    view::{self, Shows, Teller},
+    input::{self, Inputs, LibraryInput, LinksInput, TransfersInput},
+    tasks::{self, Failure, Tasks, Then},
+    view::Shows,
 };
 use crate::{
-    api::{self, AfterGet, Call, Command, EventKind, Handle, HandleEnd, Level, MeView, Phase, Reply, Snapshot, Totals},
-    config::{LibraryFolder, Origin, Settings},
-    io::{
-        clock,
-        disk::{Libraries, LibraryError, Place},
-        identity::Identity,
-        index::Index,
-        interfaces::Interfaces,
-        lock::{LockError, LockFile},
-        quic::{Endpoint, Incoming, Listen},
-        random,
-        store::OpenFiles,
+    api::{
+        self, Call, Command, CommandError, ErrorCode, EventKind, Figures, Handle, Level, Phase, Queue, Reason, Reply,
+        Snapshot, Totals,
     },
+    config::{self, Settings},
+    logging,
 };
 
 /// Snapshots a second at most: what an eye can follow, and little work with 10,000 games.
 const SNAPSHOT_PAUSE: Duration = Duration::from_millis(66);
-/// How long the actors have to say goodbye and to save; with the rest of a stop below 2 s.
-const STOP_GRACE: Duration = Duration::from_millis(1_500);
-/// How often restartable services are started again, and after what pause.
-const RESTART: Policy = Policy::Restart { after: Duration::from_secs(2), times: 100 };
-/// Jobs waiting for a disk thread; whoever has one more waits.
-const POOL_QUEUE_MAX: usize = 256;
 
-/// A running runtime. Dropping it without [`Self::stop`] stops it too, but does not wait.
+/// A runtime that has not begun: whoever wants every change of its phase listens from here.
+pub struct Prepared {
+    settings: Arc<Settings>,
+    life: Life,
+}
+
+/// A runtime on its thread. Dropping it without [`Self::stop`] stops it too, but does not wait.
 #[derive(Debug)]
 pub struct Runtime {
     tasks: Tasks,
-    ended: oneshot::Receiver<()>,
+    started: Option<oneshot::Receiver<Result<(), StartError>>>,
+    ended: oneshot::Receiver<Down>,
+    log: std::path::PathBuf,
 }
 
 /// Starts a runtime and returns once it listens. `Handle` ends are for the faces.
 pub async fn start(settings: Settings) -> Result<(Handle, Runtime), StartError> {
-    let settings = Arc::new(settings);
-    let places = &settings.places;
-    for folder in [&places.state, &places.config] {
-        std::fs::create_dir_all(folder).map_err(|source| StartError::Folder { path: folder.clone(), source })?;
-    }
-    let home_lock = lock(&places.state.join("lock"), |pid| StartError::HomeHeld { home: places.state.clone(), pid })?;
-    let libraries = Arc::new(open_libraries(&settings)?);
-    let folder = library::Folder::prepare(&settings)?;
-    let identity = Identity::load_or_create(&places.state.join("key"))?;
-    let (first, started) = oneshot::channel();
-    let (end_sender, ended) = oneshot::channel();
-    let (tasks, failures) = Tasks::new();
-    let thread = Thread {
-        settings: Arc::clone(&settings),
-        libraries: Arc::clone(&libraries),
-        folder,
-        identity,
-        tasks: tasks.clone(),
-        failures,
+    let (handle, prepared) = prepare(settings);
+    let mut runtime = prepared.begin()?;
+    runtime.started().await?;
+    Ok((handle, runtime))
+}
+
+/// A runtime that can be listened to and has not begun.
+#[must_use]
+pub fn prepare(settings: Settings) -> (Handle, Prepared) {
+    let me = life::unborn(&settings);
+    let limited = Limited::new(settings.up_limit, settings.down_limit);
+    let first = Snapshot {
+        me: Arc::new(me.clone()),
+        totals: Arc::new(limited.shown_in(Totals::default())),
+        ..Snapshot::default()
     };
-    tasks::start_thread("potluck-runtime", move || {
-        thread.run(first);
-        // Held for as long as the runtime lives; released by the kernel when the process dies.
-        libraries.release();
-        drop(home_lock);
-        // Nobody waits when the face is gone, and that is fine.
-        let _ = end_sender.send(());
-    })
-    .map_err(|source| StartError::Thread { source })?;
-    let handle = started.await.map_err(|_| StartError::Ended { log: settings.places.log.clone() })??;
-    Ok((handle, Runtime { tasks, ended }))
+    let (handle, end) = api::channel(first);
+    (handle, Prepared { settings: Arc::new(settings), life: Life::new(me, end) })
+}
+
+impl Prepared {
+    /// Begins on a thread of its own.
+    pub fn begin(self) -> Result<Runtime, StartError> {
+        let Self { settings, life } = self;
+        let (first, started) = oneshot::channel();
+        let (end_sender, ended) = oneshot::channel();
+        let (tasks, failures) = Tasks::new();
+        let log = settings.places.log.clone();
+        let thread = Thread { settings, life, tasks: tasks.clone(), failures };
+        tasks::start_thread("potluck-runtime", move || {
+            let down = thread.run(first);
+            // Nobody waits when the face is gone, and that is fine.
+            let _ = end_sender.send(down);
+        })
+        .map_err(|source| StartError::Thread { source })?;
+        Ok(Runtime { tasks, started: Some(started), ended, log })
+    }
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("me", &self.life.me).finish_non_exhaustive()
+    }
 }
 
 impl Runtime {
-    /// Says goodbye to everybody, saves, and returns when every task has ended.
+    /// Waits until it listens, or has failed and given back all it had taken. Whoever stops waiting
+    /// stops the start.
+    pub async fn started(&mut self) -> Result<(), StartError> {
+        let Some(started) = self.started.take() else { return Ok(()) };
+        started.await.unwrap_or_else(|_| Err(StartError::Ended { log: self.log.clone() }))
+    }
+
+    /// Says goodbye to everybody, saves, and returns when every task has ended. A start under way is
+    /// waited for until it notices.
     pub async fn stop(self) {
+        self.wind_down().await;
+    }
+
+    async fn wind_down(self) -> Down {
         self.tasks.cancelled().cancel();
         // An error says that the thread is gone, which is what is waited for.
-        let _ = self.ended.await;
+        self.ended.await.unwrap_or_default()
     }
 
     /// Waits until the runtime has ended by itself or by [`Command::Stop`].
@@ -103,171 +127,66 @@ impl Runtime {
     }
 }
 
-/// The default library is made when it is missing; one that was named may be a disk that is not
-/// mounted, and is not.
-fn open_libraries(settings: &Settings) -> Result<Libraries, StartError> {
-    let make = *settings.origin("library") == Origin::Default;
-    let place =
-        |library: &LibraryFolder| Place { path: library.path.clone(), min_free: library.min_free.as_bytes(), make };
-    Libraries::open(settings.libraries.iter().map(place).collect()).map_err(|error| match error {
-        LibraryError::Held { .. } => StartError::LibraryHeld(error),
-        LibraryError::Missing { .. }
-        | LibraryError::NotAFolder { .. }
-        | LibraryError::Unreadable { .. }
-        | LibraryError::NotCreated { .. }
-        | LibraryError::Lock { .. }
-        | LibraryError::Disk(_) => StartError::Library(error),
-    })
-}
-
-fn lock(path: &Path, held: impl FnOnce(u32) -> StartError) -> Result<LockFile, StartError> {
-    LockFile::acquire(path).map_err(|error| match error {
-        LockError::Held { pid, .. } => held(pid),
-        LockError::Io { path, source } => StartError::Lock { path, source },
-    })
-}
-
 /// What the runtime's thread begins with.
 struct Thread {
     settings: Arc<Settings>,
-    libraries: Arc<Libraries>,
-    folder: library::Folder,
-    identity: Identity,
+    life: Life,
     tasks: Tasks,
     failures: mpsc::Receiver<Failure>,
 }
 
 impl Thread {
     /// Runs the whole runtime; `first` is told when it listens, or why it does not.
-    fn run(self, first: oneshot::Sender<Result<Handle, StartError>>) {
+    fn run(mut self, first: oneshot::Sender<Result<(), StartError>>) -> Down {
         let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match built {
             Ok(tokio) => tokio.block_on(self.serve(first)),
-            // Nobody waits when the face is gone, and that is fine.
-            Err(source) => drop(first.send(Err(StartError::Thread { source }))),
+            Err(source) => {
+                let error = StartError::Thread { source };
+                self.life.fail(error.reason(), error.to_string());
+                // Nobody waits when the face is gone, and that is fine.
+                let _ = first.send(Err(error));
+                Down::default()
+            }
         }
     }
 
-    async fn serve(mut self, first: oneshot::Sender<Result<Handle, StartError>>) {
-        let started = Started::new(&self.settings, &self.libraries, &self.identity, &self.tasks);
-        let (started, handle) = match started {
-            Ok(started) => started,
+    async fn serve(self, first: oneshot::Sender<Result<(), StartError>>) -> Down {
+        let Self { settings, mut life, tasks, mut failures } = self;
+        let mut grounds = Grounds::new(Arc::clone(&settings), tasks.clone());
+        life.enter(Phase::Binding);
+        let wanted = || !tasks.cancelled().is_cancelled() && !first.is_closed();
+        let (context, shows) = match grounds.take_all(&mut life, wanted) {
+            Ok(taken) => taken,
             Err(error) => {
-                self.tasks.cancelled().cancel();
-                return drop(first.send(Err(error)));
+                tasks.cancelled().cancel();
+                let down = grounds.give_back().await;
+                // The last word, when everything can be had again.
+                life.fail(error.reason(), error.to_string());
+                // Nobody waits when the face is gone, and that is fine.
+                let _ = first.send(Err(error));
+                return down;
             }
         };
-        let mut driver = started.spawn_actors(self.folder);
-        if first.send(Ok(handle)).is_err() {
-            self.tasks.cancelled().cancel();
+        if first.send(Ok(())).is_err() {
+            tasks.cancelled().cancel();
         }
-        driver.run(&mut self.failures).await;
-        driver.stop().await;
-    }
-}
-
-/// Everything bound and opened, nothing running yet.
-struct Started {
-    context: Context,
-    outlets: Outlets,
-    endpoint: Endpoint,
-    incoming: Incoming,
-    end: HandleEnd,
-    me: MeView,
-    limited: Limited,
-}
-
-impl Started {
-    fn new(
-        settings: &Arc<Settings>,
-        libraries: &Arc<Libraries>,
-        identity: &Identity,
-        tasks: &Tasks,
-    ) -> Result<(Self, Handle), StartError> {
-        let listen = settings.listen.map_or(Listen::Anywhere, Listen::At);
-        let (endpoint, incoming) =
-            Endpoint::bind(identity, listen).map_err(|source| StartError::Bind { listen: settings.listen, source })?;
-        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        let queue = NonZeroUsize::new(POOL_QUEUE_MAX).expect("the queue's length is not zero");
-        let pool = Pool::start("potluck-disk", threads, queue).map_err(|source| StartError::Thread { source })?;
-        let (inputs, outlets) = input::channels();
-        let me = MeView {
-            peer: identity.peer_id().to_string(),
-            name: settings.name.clone(),
-            listen: listen_text(&endpoint),
-            library: settings.library().display().to_string(),
-            home: settings.places.state.display().to_string(),
-            pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            phase: Phase::Scanning,
-            since_ms: clock::unix_ms(),
-            mdns: settings.mdns,
-            demo: settings.demo,
-            after_get: if settings.install_after_get { AfterGet::Install } else { AfterGet::Nothing },
-            away: false,
-        };
         let limited = Limited::new(settings.up_limit, settings.down_limit);
-        let first = Snapshot {
-            me: Arc::new(me.clone()),
-            totals: Arc::new(limited.shown_in(Totals::default())),
-            ..Snapshot::default()
-        };
-        let (handle, end) = api::channel(first);
-        let teller = Teller::new(end.events.clone());
-        let (index, trouble) = Index::open(&settings.places.state.join("index.redb"), settings.library());
-        if let Some(trouble) = trouble {
-            teller.tell(Level::Warning, EventKind::Note, trouble.to_string());
-        }
-        let context = Context {
-            settings: Arc::clone(settings),
-            me: identity.peer_id(),
-            nonce: random::instance_nonce(),
-            inputs,
-            teller,
-            tasks: tasks.clone(),
-            pool,
-            shelf: Shelf::default(),
-            files: OpenFiles::default(),
-            libraries: Arc::clone(libraries),
-            index: Arc::new(index),
-            doubts: watch::Sender::new(None),
-        };
-        Ok((Self { context, outlets, endpoint, incoming, end, me, limited }, handle))
+        let mut driver = Driver { context, life, limited, shows, restarts: 0, failure: None, stopped: None };
+        driver.run(&mut failures).await;
+        driver.stop(grounds).await
     }
-
-    fn spawn_actors(self, folder: library::Folder) -> Driver {
-        let Self { context, outlets, endpoint, incoming, end, me, limited } = self;
-        let (shown, shows) = view::cells();
-        let port = endpoint.local_addr().port();
-        let tasks = &context.tasks;
-        once(tasks, "library", library::run(context.clone(), folder, outlets.library, shown.library));
-        once(tasks, "transfers", transfers::run(context.clone(), outlets.transfers, shown.transfers));
-        once(tasks, "serving", serving::run(context.clone(), outlets.serving, shown.serving));
-        once(tasks, "links", links::run(context.clone(), endpoint, incoming, outlets.links, shown.links));
-        if context.settings.mdns {
-            let context = context.clone();
-            tasks.supervise("discovery", RESTART, move |cancel| discovery::run(context.clone(), port, cancel));
-        }
-        Driver { context, end, me, limited, shows, stopped: None }
-    }
-}
-
-/// Runs an actor that cannot be made a second time, because it owns its inbox.
-fn once<E: std::fmt::Display + Send + 'static>(
-    tasks: &Tasks,
-    name: &'static str,
-    actor: impl Future<Output = Result<(), E>> + Send + 'static,
-) {
-    let mut actor = Some(actor);
-    tasks.supervise(name, Policy::Required, move |_| actor.take().expect("a required service is made once"));
 }
 
 struct Driver {
     context: Context,
-    end: HandleEnd,
-    me: MeView,
+    life: Life,
     limited: Limited,
     shows: Shows,
+    /// Services that were started again.
+    restarts: u64,
+    /// Why it has to end.
+    failure: Option<String>,
     /// Answered when everything has stopped.
     stopped: Option<input::ReplyTo>,
 }
@@ -282,7 +201,7 @@ impl Driver {
                 biased;
                 () = cancelled.cancelled() => break,
                 Some(failure) = failures.recv() => self.failed(&failure),
-                Some(call) = self.end.commands.recv() => self.carry(call).await,
+                Some(call) = self.life.end.commands.recv() => self.carry(call).await,
                 changed = any_changed(&mut self.shows) => {
                     if !changed {
                         break;
@@ -300,34 +219,34 @@ impl Driver {
 
     /// A service that ended is told to every face.
     fn failed(&mut self, failure: &Failure) {
+        let teller = &self.life.teller;
         match failure.then {
             Then::Restarting => {
-                self.context.teller.tell(Level::Warning, EventKind::Note, format!("{failure}; it starts again"));
+                self.restarts += 1;
+                teller.tell(Level::Warning, EventKind::Note, format!("{failure}; it starts again"));
             }
             Then::GivenUp => {
-                self.context.teller.tell(
-                    Level::Error,
-                    EventKind::Note,
-                    format!("{failure}; the rest goes on without it"),
-                );
+                teller.tell(Level::Error, EventKind::Note, format!("{failure}; the rest goes on without it"));
             }
             Then::RuntimeFailed => {
-                self.me.phase = Phase::Error;
-                self.show();
                 let kind = EventKind::RuntimeFailed { service: failure.name.to_owned() };
-                self.context.teller.tell(Level::Error, kind, format!("{failure}; potluck has to end"));
+                let text = format!("{failure}; potluck has to end");
+                teller.tell(Level::Error, kind, text.clone());
+                self.failure.get_or_insert(text);
             }
         }
     }
 
     fn show(&mut self) {
-        if self.me.phase == Phase::Scanning && self.shows.library.borrow().scanned {
-            self.me.phase = Phase::Serving;
+        if self.life.me.phase == Phase::Scanning && self.shows.library.borrow().scanned {
+            // The room is told by the links as they come, and nobody waits for that.
+            self.life.enter(Phase::Announcing);
+            self.life.enter(Phase::Serving);
         }
-        let before = self.end.snapshots.borrow().clone();
-        let next = compose::snapshot(&before, &self.me, &self.limited, &mut self.shows);
+        let before = self.life.end.snapshots.borrow().clone();
+        let next = compose::snapshot(&before, &self.life.me, &self.limited, &mut self.shows);
         if !next.parts_since(&before).is_empty() {
-            self.end.snapshots.send_replace(Arc::new(next));
+            self.life.publish(next);
         }
     }
 
@@ -369,6 +288,11 @@ impl Driver {
             Command::Block { peer, block } => links_input(inputs, LinksInput::Block { peer, block, reply }).await,
             Command::Limit { peer, up, down } => self.limit(peer.as_deref(), (up, down), reply).await,
             Command::Quiet { on } => self.quiet(on, reply).await,
+            Command::Figures => answer(reply, Ok(Reply::Figures(self.figures()))),
+            Command::Config => {
+                answer(reply, Ok(Reply::Config { config: config::effective_json(&self.context.settings) }))
+            }
+            Command::LogLevel { level } => answer(reply, log_level(&level)),
             Command::Stop => {
                 self.stopped = Some(reply);
                 self.context.tasks.cancelled().cancel();
@@ -381,21 +305,73 @@ impl Driver {
         }
     }
 
-    /// Goodbye, save, end; then the last snapshot and the answer to `Stop`.
-    async fn stop(mut self) {
-        if self.me.phase != Phase::Error {
-            self.me.phase = Phase::Stopping;
+    /// Goodbye, save, end; then the last word, and the answer to `Stop`.
+    async fn stop(self, grounds: Grounds) -> Down {
+        let Self { context, mut life, shows, failure, stopped, .. } = self;
+        life.enter(Phase::Stopping);
+        context.tasks.cancelled().cancel();
+        // Nothing of what is given back is held here.
+        drop((context, shows));
+        let down = grounds.give_back().await;
+        match failure {
+            Some(failure) => life.fail(Reason::ServiceFailed, failure),
+            None => life.enter(Phase::Idle),
         }
-        self.show();
-        if let Err(unfinished) = self.context.tasks.shutdown(STOP_GRACE).await {
-            tracing::error!("at the end: {unfinished}");
+        if let Some(reply) = stopped {
+            answer(reply, Ok(Reply::Done { message: "potluck has stopped.".to_owned() }));
         }
-        self.context.pool.shutdown().await;
-        if let Some(reply) = self.stopped.take() {
-            // A face that no longer waits dropped its end.
-            let _ = reply.send(Ok(Reply::Done { message: "potluck has stopped.".to_owned() }));
+        down
+    }
+
+    fn figures(&self) -> Figures {
+        let Context { counters, inputs, pool, tasks, .. } = &self.context;
+        let commands = &self.life.end.commands;
+        let queues = [
+            ("commands", commands.len(), commands.max_capacity()),
+            waiting("links", &inputs.links),
+            waiting("library", &inputs.library),
+            waiting("transfers", &inputs.transfers),
+            waiting("serving", &inputs.serving),
+            ("disk", pool.waiting(), grounds::POOL_QUEUE_MAX),
+        ];
+        let queue = |(name, depth, max): (&str, usize, usize)| Queue {
+            name: name.to_owned(),
+            depth: depth as u64,
+            max: max as u64,
+        };
+        Figures {
+            bytes_in: counters.bytes_in.read(),
+            bytes_out: counters.bytes_out.read(),
+            chunks_in: counters.chunks_in.read(),
+            chunks_out: counters.chunks_out.read(),
+            bad_chunks_in: counters.bad_chunks_in.read(),
+            bad_chunks_here: counters.bad_chunks_here.read(),
+            installs_done: counters.installs_done.read(),
+            installs_failed: counters.installs_failed.read(),
+            restarts: self.restarts,
+            queues: queues.map(queue).into(),
+            events_dropped: self.life.end.dropped.load(std::sync::atomic::Ordering::Relaxed),
+            log_dropped: logging::dropped(),
+            tasks: tasks.count() as u64,
         }
     }
+}
+
+/// What waits for an actor, by its name.
+fn waiting<T>(name: &'static str, inbox: &mpsc::Sender<T>) -> (&'static str, usize, usize) {
+    (name, inbox.max_capacity() - inbox.capacity(), inbox.max_capacity())
+}
+
+/// Always true: the command was delivered.
+fn answer(reply: input::ReplyTo, result: Result<Reply, CommandError>) -> bool {
+    // A face that no longer waits dropped its end.
+    let _ = reply.send(result);
+    true
+}
+
+fn log_level(level: &str) -> Result<Reply, CommandError> {
+    logging::set_level(level).map_err(|error| CommandError::new(ErrorCode::Usage, error.to_string()))?;
+    Ok(Reply::Done { message: format!("The log has `{level}` from now on.") })
 }
 
 async fn library_input(inputs: &Inputs, input: LibraryInput) -> bool {
@@ -419,19 +395,4 @@ async fn any_changed(shows: &mut Shows) -> bool {
         changed = shows.serving.changed() => changed,
     };
     changed.is_ok()
-}
-
-/// The listener as people type it: with the address others most likely reach it at.
-fn listen_text(endpoint: &Endpoint) -> Vec<String> {
-    let local = endpoint.local_addr();
-    if !local.ip().is_unspecified() {
-        return vec![local.to_string()];
-    }
-    // Without a list of interfaces the port is still right.
-    let primary = Interfaces::read().ok().and_then(|interfaces| interfaces.primary());
-    let mut addrs: Vec<String> = primary.map(|ip| SocketAddr::new(ip, local.port()).to_string()).into_iter().collect();
-    if addrs.is_empty() {
-        addrs.push(local.to_string());
-    }
-    addrs
 }

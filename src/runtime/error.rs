@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use crate::api::Reason;
+
 /// Why the runtime could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -65,4 +67,26 @@ pub enum StartError {
         /// The log folder.
         log: PathBuf,
     },
+    /// It was told to stop meanwhile.
+    #[error("potluck was told to stop while it was starting")]
+    Canceled,
+}
+
+impl StartError {
+    /// The same for programs.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::HomeHeld { .. } => Reason::HomeHeld,
+            Self::LibraryHeld(_) => Reason::LibraryHeld,
+            Self::Lock { .. } => Reason::Lock,
+            Self::Folder { .. } => Reason::Folder,
+            Self::Identity(_) => Reason::Identity,
+            Self::Library(_) => Reason::Library,
+            Self::Catalog(_) => Reason::Catalog,
+            Self::Bind { .. } => Reason::Bind,
+            Self::Thread { .. } | Self::Ended { .. } => Reason::Threads,
+            Self::Canceled => Reason::Canceled,
+        }
+    }
 }

@@ -686,10 +686,14 @@ impl Actor {
         self.context.teller.tell(level, kind, shown::trouble_text(trouble));
     }
 
+    /// From the moment a stop is asked for nothing is told: every link ends then, and hundreds of ends
+    /// at once would say nothing but that.
     fn tell_connection(&self, state: i8, link: LinkNo, held: &Held) {
+        let Some(standing) = held.standing.filter(|_| !self.context.tasks.cancelled().is_cancelled()) else { return };
         let (peer, addr) = (held.connection.peer(), held.connection.remote_addr());
         let text = format!("link {} {} {addr}", link.0, if state > 0 { "to" } else { "ended:" });
-        let kind = EventKind::Connection { state, peer: peer.to_string(), addr: addr.to_string(), link: link.0 };
+        let (peer, addr, path) = (peer.to_string(), addr.to_string(), standing.path);
+        let kind = EventKind::Connection { state, peer, addr, path, link: link.0 };
         self.context.teller.tell(Level::Debug, kind, text);
     }
 
@@ -731,7 +735,7 @@ impl Actor {
                 }
             }
         };
-        // Whoever did not answer by then is let go of all the same: every `+1` has its `-1`.
+        // Whoever did not answer by then is let go of all the same.
         let _ = tokio::time::timeout(GOODBYE_TIME, all_gone).await;
         while let Some(link) = self.links.keys().next().copied() {
             self.close(link, code::DONE);

@@ -146,6 +146,7 @@ impl Serving {
     fn new(context: Context, told: mpsc::Sender<Told>) -> Self {
         let mut limits = Limits::unlimited();
         limits.set_everybody(context.settings.up_limit, clock::now());
+        let meter = Meter::adding_to(&context.counters.bytes_out);
         Self {
             context,
             told,
@@ -154,7 +155,7 @@ impl Serving {
             next_request: 0,
             limits: Arc::new(Mutex::new(limits)),
             buffers: Buffers::new(BUFFERS),
-            meter: Meter::default(),
+            meter,
             checks: 0,
         }
     }
@@ -230,6 +231,7 @@ impl Serving {
             buffers: self.buffers.clone(),
             limits: Arc::clone(&self.limits),
             meter: self.meter.clone(),
+            chunks_out: self.context.counters.chunks_out.clone(),
             pool: self.context.pool.clone(),
             library: self.context.inputs.library.clone(),
             cancelled: self.context.tasks.cancelled().clone(),
@@ -377,6 +379,7 @@ impl Serving {
 
     async fn on_own_chunk_bad(&mut self, content: ContentId, chunk: ChunkNo) {
         let Some(shelved) = self.context.shelf.get(content) else { return };
+        self.context.counters.bad_chunks_here.one();
         shelved.drop_chunk(chunk);
         self.refresh(content, &shelved);
         let manifest = shelved.manifest();

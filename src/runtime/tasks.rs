@@ -116,6 +116,12 @@ impl Tasks {
         &self.cancel
     }
 
+    /// How many run.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.tracker.len()
+    }
+
     /// Runs `task` to its end. It must end by itself soon after [`Self::cancelled`]; a panic is
     /// reported and costs nobody else anything.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
@@ -242,21 +248,36 @@ mod tests {
         assert_eq!(tasks.shutdown(GRACE).await, Ok(()));
     }
 
-    #[tokio::test]
-    async fn a_panic_is_caught_and_restarts_are_counted() {
+    /// Runs a service that panics at every start: what is reported, how often it was started, and whether
+    /// the rest has to end.
+    async fn panicking(policy: Policy, reports: usize) -> (Vec<Then>, u32, bool) {
         let (tasks, mut failures) = Tasks::new();
         let starts = Arc::new(AtomicU32::new(0));
         let counter = Arc::clone(&starts);
-        tasks.supervise("mdns", Policy::Restart { after: GRACE, times: 2 }, move |_| {
+        tasks.supervise("service", policy, move |_| {
             counter.fetch_add(1, Ordering::Relaxed);
             async { if true { panic!("bug") } else { Ok::<(), String>(()) } }
         });
-        for then in [Then::Restarting, Then::Restarting, Then::GivenUp] {
+        let mut thens = Vec::new();
+        for _ in 0..reports {
             let failure = failures.recv().await.expect("reported");
-            assert_eq!((failure.cause, failure.then), (Cause::Panicked { message: "bug".into() }, then));
+            assert_eq!(failure.cause, Cause::Panicked { message: "bug".into() });
+            thens.push(failure.then);
         }
-        assert_eq!(starts.load(Ordering::Relaxed), 3);
-        assert!(!tasks.cancelled().is_cancelled());
+        tokio::task::yield_now().await;
+        let ends = tasks.cancelled().is_cancelled();
+        assert_eq!(tasks.shutdown(GRACE).await, Ok(()));
+        assert!(failures.try_recv().is_err(), "reported once each");
+        (thens, starts.load(Ordering::Relaxed), ends)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_caught_and_costs_what_the_policy_says() {
+        assert_eq!(panicking(Policy::Required, 1).await, (vec![Then::RuntimeFailed], 1, true));
+        let twice = Policy::Restart { after: GRACE, times: 2 };
+        let reports = vec![Then::Restarting, Then::Restarting, Then::GivenUp];
+        assert_eq!(panicking(twice, 3).await, (reports, 3, false));
+        assert_eq!(panicking(Policy::BestEffort, 1).await, (vec![Then::GivenUp], 1, false));
     }
 
     #[tokio::test]

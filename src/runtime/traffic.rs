@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::view::Traffic;
+use super::{counters::Counter, view::Traffic};
 use crate::types::PeerId;
 
 /// How often rates are worked out.
@@ -18,7 +18,11 @@ const PEERS_MAX: usize = 2_048;
 
 /// The bytes of each peer in one direction. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Meter(Arc<Mutex<BTreeMap<PeerId, Count>>>);
+pub(crate) struct Meter {
+    peers: Arc<Mutex<BTreeMap<PeerId, Count>>>,
+    /// Also of those that are forgotten.
+    all: Counter,
+}
 
 #[derive(Debug, Default)]
 struct Count {
@@ -28,8 +32,14 @@ struct Count {
 }
 
 impl Meter {
+    /// Adds to `all`, too.
+    pub(crate) fn adding_to(all: &Counter) -> Self {
+        Self { all: all.clone(), ..Self::default() }
+    }
+
     /// Bytes went.
     pub(crate) fn add(&self, peer: PeerId, bytes: u64) {
+        self.all.add(bytes);
         self.lock().entry(peer).or_default().bytes += bytes;
     }
 
@@ -54,7 +64,7 @@ impl Meter {
 
     /// Sums between which a panic could fall are not kept here, so a poisoned lock is usable.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<PeerId, Count>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -239,7 +239,7 @@ impl Transfers {
         let shared = Shared {
             buffers: Buffers::new(BUFFERS),
             limits: Arc::new(Mutex::new(limits)),
-            meter: Meter::default(),
+            meter: Meter::adding_to(&context.counters.bytes_in),
             files: context.files.clone(),
             in_flight_max: IN_FLIGHT_MAX / settings.max_active.max(1) as u64,
         };

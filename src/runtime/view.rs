@@ -8,6 +8,7 @@ use tokio::sync::{broadcast, watch};
 use crate::{
     api::{Event, EventKind, GameView, Level, LibraryView, LinkView, PeerView, TransferView},
     io::clock,
+    logging,
     types::PeerId,
 };
 
@@ -104,11 +105,15 @@ impl Teller {
     /// `text` is one sentence for people, made of cleaned parts.
     pub(crate) fn tell(&self, level: Level, kind: EventKind, text: impl Into<String>) {
         let text = text.into();
+        let logged = logging::without_addresses(&text);
         match level {
             Level::Debug => tracing::debug!("{text}"),
-            Level::Info | Level::Done => tracing::info!("{text}"),
-            Level::Warning => tracing::warn!("{text}"),
-            Level::Error => tracing::error!("{text}"),
+            Level::Info | Level::Done => tracing::info!("{logged}"),
+            Level::Warning => tracing::warn!("{logged}"),
+            Level::Error => tracing::error!("{logged}"),
+        }
+        if level != Level::Debug && logged != text {
+            tracing::debug!("{text}");
         }
         // Without a face nobody listens, and that is no failure.
         let _ = self.0.send(Event { at_ms: clock::unix_ms(), level, text, kind });

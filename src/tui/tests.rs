@@ -189,7 +189,8 @@ fn linked(mut seat: Seat) -> Seat {
         (16, -1, "id-of-nobody", "10.0.4.90:47800"),
         (9, -1, "b7m2xq4eqqqq", "10.0.3.9:47800"),
     ] {
-        let kind = EventKind::Connection { state, peer: peer.into(), addr: addr.into(), link };
+        let kind =
+            EventKind::Connection { state, peer: peer.into(), addr: addr.into(), path: Default::default(), link };
         let at_ms = seat.model.now.unix_ms - 1_000 * (20 - link);
         seat.tell(Msg::Event(Event { at_ms, level: Level::Debug, text: String::new(), kind }));
     }

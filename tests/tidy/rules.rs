@@ -11,7 +11,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("core", &["types"]),
     ("api", &["types"]),
     ("io", &["types", "wire"]),
-    ("runtime", &["api", "core", "io", "wire", "types", "config"]),
+    ("runtime", &["api", "core", "io", "wire", "types", "config", "logging"]),
     ("control", &["api", "types"]),
     ("tui", &["api", "types", "widgets"]),
     ("cli", &["api", "control", "types", "config"]),

@@ -91,7 +91,9 @@ impl Want {
             | Reply::Map(_)
             | Reply::Without(_)
             | Reply::Compared(_)
-            | Reply::Space(_) => {
+            | Reply::Space(_)
+            | Reply::Figures(_)
+            | Reply::Config { .. } => {
                 return Err(Failure::new(
                     Exit::Failed,
                     "potluck answered something else than was asked; are both of one version?",
@@ -167,6 +169,7 @@ impl Want {
             | EventKind::Transfer { .. }
             | EventKind::BadChunk { .. }
             | EventKind::RuntimeFailed { .. }
+            | EventKind::Phase(_)
             | EventKind::Note => {}
         }
     }

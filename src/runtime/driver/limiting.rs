@@ -202,7 +202,7 @@ impl Driver {
 
     /// The peers that faces see.
     fn names(&self) -> BTreeMap<PeerId, PeerName> {
-        let snapshot = self.end.snapshots.borrow();
+        let snapshot = self.life.end.snapshots.borrow();
         let peers = snapshot.peers.iter();
         peers.filter_map(|peer| Some((peer.id.parse().ok()?, PeerName::new(&peer.name)))).collect()
     }

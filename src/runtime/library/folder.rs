@@ -46,4 +46,9 @@ impl Folder {
             Pool::start("potluck-hash", count, HASHING_QUEUE).map_err(|source| StartError::Thread { source })?;
         Ok(Self { catalog, open_max, hashing, hashing_threads: count.get(), quiet: QUIET })
     }
+
+    /// Ends its threads; for one that no library ever ran on.
+    pub(crate) async fn close(self) {
+        self.hashing.shutdown().await;
+    }
 }

@@ -162,6 +162,8 @@ impl Actor {
         if !self.context.tasks.cancelled().is_cancelled() {
             self.owe_no_install(game);
         }
+        let counters = &self.context.counters;
+        if result.is_ok() { &counters.installs_done } else { &counters.installs_failed }.one();
         answer_if(reply, result);
     }
 

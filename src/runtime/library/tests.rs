@@ -75,6 +75,7 @@ impl Bench {
             libraries: Libraries::only(settings.library()),
             index: Arc::new(Index::open(&settings.places.state.join("index"), settings.library()).0.with_exact_times()),
             doubts: watch::Sender::new(None),
+            counters: Default::default(),
             settings,
         };
         let (cell, shown) = watch::channel(LibraryShown::default());

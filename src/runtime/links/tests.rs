@@ -53,7 +53,7 @@ fn seat_at(ip: [u8; 4], name: &str, identity: &Identity) -> Seat {
     let (inputs, Outlets { links, library, transfers, serving }) = input::channels();
     let (shown, shows) = view::cells();
     let one = NonZeroUsize::MIN;
-    let (teller, events) = tokio::sync::broadcast::channel(64);
+    let (teller, events) = tokio::sync::broadcast::channel(1_024);
     let (index, _) = Index::open(&settings.places.state.join("index.redb"), settings.library());
     let context = Context {
         me: identity.peer_id(),
@@ -67,6 +67,7 @@ fn seat_at(ip: [u8; 4], name: &str, identity: &Identity) -> Seat {
         libraries: Arc::new(Libraries::default()),
         index: Arc::new(index),
         doubts: watch::Sender::new(None),
+        counters: Default::default(),
         settings: Arc::new(settings),
     };
     let listen = Listen::At(SocketAddr::from((ip, 0)));
@@ -157,8 +158,8 @@ async fn two_seats_see_each_other_ask_and_part() {
     assert_eq!(host.context.tasks.shutdown(Duration::from_millis(1_500)).await, Ok(()));
     assert!(matches!(guest.heard().await, LibraryInput::PeerDown { peer } if peer == host.context.me));
     assert!(std::net::UdpSocket::bind(host.address).is_ok(), "the port is free again");
-    // Every link that was told of is told to be gone, also by the one who leaves.
-    assert_eq!(host.connections(), [1, -1]);
+    // Who leaves says nothing of the ends that follow from it.
+    assert_eq!(host.connections(), [1]);
     assert_eq!(guest.connections(), [1, -1]);
 }
 
@@ -227,7 +228,11 @@ struct Rogue {
 
 impl Rogue {
     fn new() -> Self {
-        let listen = Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)));
+        Self::at([127, 0, 0, 1])
+    }
+
+    fn at(ip: [u8; 4]) -> Self {
+        let listen = Listen::At(SocketAddr::from((ip, 0)));
         let (endpoint, incoming) = Endpoint::bind(&Identity::ephemeral(), listen).expect("bound");
         Self { endpoint, _incoming: incoming }
     }
@@ -326,4 +331,33 @@ async fn a_thousand_connections_at_once_hurt_nobody() {
     late.connect(&host).await.expect("there is room for another machine at once");
     late.up().await;
     assert_eq!(host.up().await.0, late.context.me, "and nobody else came or went");
+}
+
+#[tokio::test]
+async fn as_many_links_as_there_may_be_end_at_a_stop_without_a_word() {
+    const PEERS: u8 = 63;
+    const LINKS_EACH: usize = 4;
+    let mut host = Seat::fresh("host");
+    let mut held = Vec::new();
+    for number in 1..=PEERS {
+        let (rogue, hello) = (Rogue::at([127, 0, 1, number]), hello(PROTO));
+        let mut links = Vec::new();
+        for _ in 0..LINKS_EACH {
+            let (connection, streams, (mut receive, send)) = rogue.open(&host, &hello).await;
+            let ack: Control = frames::read(&mut receive).await.expect("answered");
+            assert!(matches!(ack, Control::HelloAck(_)));
+            links.push((connection, streams, receive, send));
+        }
+        host.up().await;
+        held.push((rogue, links));
+    }
+    let all = usize::from(PEERS) * LINKS_EACH;
+    assert_eq!(host.connections(), vec![1; all]);
+    // Those that end before the stop are told of, and those that end with it are not.
+    drop(held.pop());
+    // Its session goes from link to link until there is none.
+    while !matches!(host.heard().await, LibraryInput::PeerDown { .. }) {}
+    assert_eq!(host.connections(), vec![-1; LINKS_EACH]);
+    assert_eq!(host.context.tasks.shutdown(Duration::from_millis(1_500)).await, Ok(()));
+    assert_eq!(host.connections(), Vec::<i8>::new());
 }

@@ -23,6 +23,7 @@ use crate::{
     io::{clock, store::ReadError},
     runtime::{
         buffers::{Buffer, Buffers},
+        counters::Counter,
         input::LibraryInput,
         shelf::{Files, Shelved},
         tasks::Pool,
@@ -61,6 +62,7 @@ pub(super) struct Sending {
     pub(super) buffers: Buffers,
     pub(super) limits: Arc<Mutex<Limits>>,
     pub(super) meter: Meter,
+    pub(super) chunks_out: Counter,
     pub(super) pool: Pool,
     pub(super) library: mpsc::Sender<LibraryInput>,
     pub(super) cancelled: CancellationToken,
@@ -164,9 +166,11 @@ impl Sending {
     }
 
     async fn read(&self, buffer: Buffer, chunks: &[ChunkNo]) -> Result<Buffer, Broken> {
-        let (files, chunks) = (self.shelved.files(), chunks.to_vec());
+        let (files, chunks, count) = (self.shelved.files(), chunks.to_vec(), chunks.len());
         let read = self.pool.run(move || read_all(&files, &chunks, buffer)).await;
-        read.map_err(|_| Broken::Over)?.map_err(|(error, chunk)| Broken::Unreadable(error, chunk))
+        let read = read.map_err(|_| Broken::Over)?.map_err(|(error, chunk)| Broken::Unreadable(error, chunk))?;
+        self.chunks_out.add(count as u64);
+        Ok(read)
     }
 
     /// Says so to whom it concerns, and gives the code for the peer.

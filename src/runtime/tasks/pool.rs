@@ -86,6 +86,13 @@ impl Pool {
         Ok(receiver)
     }
 
+    /// How many jobs wait for a thread.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let jobs = self.shared.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs.as_ref().map_or(0, |jobs| jobs.max_capacity() - jobs.capacity())
+    }
+
     /// Takes no more jobs, lets those that wait run, and returns when every thread has ended.
     pub async fn shutdown(&self) {
         self.shared.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -241,11 +241,13 @@ impl<'a> Running<'a> {
                 if new {
                     *self.given.entry(peer).or_default() += u64::from(self.chunks.lens[chunk.index()]);
                 }
+                getting.context.counters.chunks_in.one();
                 self.bad.remove(chunk);
                 self.opened.shelved.add(chunk);
                 self.core.handle_input(Input::ChunkVerified { request, chunk }, now);
             }
             Err(WriteError::WrongHash { .. }) => {
+                getting.context.counters.bad_chunks_in.one();
                 self.bad.insert(chunk);
                 self.core.handle_input(Input::ChunkBad { request, chunk }, now);
             }

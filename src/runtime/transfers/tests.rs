@@ -97,6 +97,7 @@ impl Machine {
             libraries,
             index: Arc::new(index),
             doubts,
+            counters: Default::default(),
         };
         let (_, no_library) = mpsc::channel(1);
         let asked = std::mem::replace(&mut outlets.library, no_library);

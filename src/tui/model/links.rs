@@ -54,7 +54,7 @@ impl Connections {
 
     /// Takes an event; says whether it was about a link.
     pub(crate) fn push(&mut self, event: &Event) -> bool {
-        let EventKind::Connection { state, peer, addr, link } = &event.kind else { return false };
+        let EventKind::Connection { state, peer, addr, link, .. } = &event.kind else { return false };
         let of_peer = self.standing.entry(peer.clone()).or_default();
         let made = *state > 0;
         if made {
@@ -114,7 +114,13 @@ mod tests {
     use crate::api::Level;
 
     fn event(state: i8, peer: &str, link: u64) -> Event {
-        let kind = EventKind::Connection { state, peer: peer.to_owned(), addr: "10.0.0.1:1".to_owned(), link };
+        let kind = EventKind::Connection {
+            state,
+            peer: peer.to_owned(),
+            addr: "10.0.0.1:1".to_owned(),
+            path: Default::default(),
+            link,
+        };
         Event { at_ms: link, level: Level::Debug, text: String::new(), kind }
     }
 

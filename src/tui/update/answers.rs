@@ -39,7 +39,12 @@ fn of_reply(model: &mut Model, command: &Command, subject: &str, reply: Reply) -
             (Level::Done, format!("{title} runs {place}, process {pid}. Its output goes to {log}."))
         }
         // The panes take their own answers.
-        Reply::Map(_) | Reply::Without(_) | Reply::Compared(_) | Reply::Space(_) => (Level::Info, String::new()),
+        Reply::Map(_)
+        | Reply::Without(_)
+        | Reply::Compared(_)
+        | Reply::Space(_)
+        | Reply::Figures(_)
+        | Reply::Config { .. } => (Level::Info, String::new()),
     }
 }
 

@@ -21,19 +21,16 @@ pub(super) fn library(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         lines.push((trouble.clone(), Role::Error));
         lines.push((String::new(), Role::Text));
     }
-    match me.phase {
-        Phase::Idle | Phase::Binding | Phase::Scanning => {
-            lines.push((format!("Looking at {} …", me.library), Role::Text));
-        }
-        Phase::Announcing | Phase::Serving | Phase::Stopping | Phase::Error => {
-            lines.push(("No games here yet.".to_owned(), Role::Title));
-            lines.push((String::new(), Role::Text));
-            lines.push((format!("Your games go to {}, one folder each.", me.library), Role::Text));
-            lines.push((
-                format!("Press {} and type a folder to put a game in, or wait for the room.", way(Action::AddFolder)),
-                Role::Text,
-            ));
-        }
+    if me.phase.is_starting() && me.phase != Phase::Announcing {
+        lines.push((format!("Looking at {} …", me.library), Role::Text));
+    } else {
+        lines.push(("No games here yet.".to_owned(), Role::Title));
+        lines.push((String::new(), Role::Text));
+        lines.push((format!("Your games go to {}, one folder each.", me.library), Role::Text));
+        lines.push((
+            format!("Press {} and type a folder to put a game in, or wait for the room.", way(Action::AddFolder)),
+            Role::Text,
+        ));
     }
     lines.push((String::new(), Role::Text));
     lines.extend(room(model));
