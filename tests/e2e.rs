@@ -9,6 +9,8 @@
 mod bad_input;
 #[path = "e2e/commands.rs"]
 mod commands;
+#[path = "e2e/control.rs"]
+mod control;
 #[path = "e2e/homes.rs"]
 mod homes;
 #[path = "e2e/install.rs"]

@@ -2,6 +2,7 @@
 //! future drives all connections, so that it needs nobody to spawn for it. Decides nothing.
 
 mod events;
+mod metrics;
 
 use std::{pin::pin, time::Duration};
 
@@ -20,10 +21,14 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt as _, net::UnixStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::socket::{ControlSocket, SocketError};
+use super::socket::{Caller, ControlSocket, SocketError};
 use crate::api::{Command, CommandError, ErrorCode, Handle, Reply};
 
 /// Connections at a time: some screens, and scripts that forgot to close theirs.
@@ -39,20 +44,34 @@ const END_TIME: Duration = Duration::from_millis(300);
 pub async fn serve(socket: ControlSocket, handle: Handle, cancel: CancellationToken) -> Result<(), SocketError> {
     let router = router(Shared { handle, cancel: cancel.clone() });
     let mut connections = FuturesUnordered::new();
+    let mut leaving = FuturesUnordered::new();
     let mut outcome = Ok(());
     loop {
-        tokio::select! {
+        let (stream, caller) = tokio::select! {
             biased;
             () = cancel.cancelled() => break,
-            Some(()) = connections.next(), if !connections.is_empty() => {}
+            Some(()) = connections.next(), if !connections.is_empty() => continue,
+            Some(()) = leaving.next(), if !leaving.is_empty() => continue,
             accepted = socket.accept() => match accepted {
-                Ok(stream) if connections.len() >= CONNECTIONS_MAX => turn_away(stream).await,
-                Ok(stream) => connections.push(converse(stream, router.clone(), cancel.clone())),
+                Ok(accepted) => accepted,
                 Err(error) => {
                     outcome = Err(error);
                     break;
                 }
             },
+        };
+        let status = match caller {
+            Caller::Ours if connections.len() < CONNECTIONS_MAX => {
+                connections.push(converse(stream, router.clone(), cancel.clone()));
+                continue;
+            }
+            Caller::Ours => BUSY,
+            Caller::Foreign => FORBIDDEN,
+            Caller::Unknown => UNAUTHORIZED,
+        };
+        // Beyond that they are closed without a word.
+        if leaving.len() < CONNECTIONS_MAX {
+            leaving.push(turn_away(stream, status));
         }
     }
     // The file goes first: who looks for a runtime from now on shall not find this one.
@@ -79,10 +98,26 @@ async fn converse(stream: UnixStream, router: Router, cancel: CancellationToken)
     }
 }
 
-async fn turn_away(mut stream: UnixStream) {
-    const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-    // A fresh connection's buffer takes it at once, and who does not read it is turned away too.
-    let _ = timeout(END_TIME, stream.write_all(ANSWER)).await;
+/// Too many at a time.
+const BUSY: &str = "503 Service Unavailable";
+/// Another user.
+const FORBIDDEN: &str = "403 Forbidden";
+/// A user the kernel does not name.
+const UNAUTHORIZED: &str = "401 Unauthorized";
+
+/// Answers whatever is asked, and waits a moment for the other end to close: one that is closed before it
+/// has written sees no answer.
+async fn turn_away(mut stream: UnixStream, status: &str) {
+    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let say = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        let mut asked = [0; 1_024];
+        while stream.read(&mut asked).await? > 0 {}
+        Ok::<(), std::io::Error>(())
+    };
+    // Who does not take it is turned away too.
+    let _ = timeout(END_TIME, say).await;
 }
 
 #[derive(Clone)]
@@ -101,10 +136,18 @@ fn router(shared: Shared) -> Router {
             "/v1/transfers",
             get(|State(shared): State<Shared>| async move { json(&shared.handle.snapshot().transfers) }),
         )
+        .route("/v1/config", get(config))
+        .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
         .route("/v1/snapshot", get(|State(shared): State<Shared>| async move { json(&*shared.handle.snapshot()) }))
         .route(
             "/v1/events",
-            get(|State(shared): State<Shared>| async move { events::stream(shared.handle, shared.cancel) }),
+            get(|State(shared): State<Shared>, uri: Uri| async move {
+                match events::Wanted::of(uri.query()) {
+                    Ok(wanted) => events::stream(shared.handle, shared.cancel, wanted),
+                    Err(message) => failure(StatusCode::BAD_REQUEST, &CommandError::new(ErrorCode::Usage, message)),
+                }
+            }),
         )
         .route("/v1/commands", post(command))
         .fallback(|uri: Uri| async move { unknown(&uri) })
@@ -113,15 +156,46 @@ fn router(shared: Shared) -> Router {
 }
 
 async fn status(State(shared): State<Shared>) -> Response {
-    let snapshot = shared.handle.snapshot();
-    json(&json!({
-        "me": snapshot.me,
-        "totals": snapshot.totals,
-        "games": snapshot.games.len(),
-        "transfers": snapshot.transfers.len(),
-        "peers": snapshot.peers.len(),
-        "links": snapshot.links.len(),
-    }))
+    json(&shared.handle.snapshot().overview())
+}
+
+async fn config(State(shared): State<Shared>) -> Response {
+    match ask(&shared, Command::Config).await {
+        Ok(Reply::Config { config }) => json(&config),
+        Ok(other) => strange(&other),
+        Err(error) => failure(status_of(error.code), &error),
+    }
+}
+
+/// 200 only when it serves: what looks at this sends nobody here before that.
+async fn health(State(shared): State<Shared>) -> Response {
+    let status = shared.handle.snapshot().me.status();
+    let code = if status.active { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, json(&status)).into_response()
+}
+
+async fn metrics(State(shared): State<Shared>) -> Response {
+    match ask(&shared, Command::Figures).await {
+        Ok(Reply::Figures(figures)) => {
+            let text = metrics::text(&shared.handle.snapshot(), &figures);
+            ([("content-type", metrics::CONTENT_TYPE)], text).into_response()
+        }
+        Ok(other) => strange(&other),
+        Err(error) => failure(status_of(error.code), &error),
+    }
+}
+
+/// A question the runtime answers at once, or is too busy for.
+async fn ask(shared: &Shared, command: Command) -> Result<Reply, CommandError> {
+    let busy = |_| CommandError::new(ErrorCode::WouldWait, "the runtime does not answer; try again");
+    timeout(READ_TIME, shared.handle.call(command)).await.map_err(busy)?
+}
+
+/// Only a bug answers a question with another question's answer.
+fn strange(reply: &Reply) -> Response {
+    let message = format!("the runtime answered something else: {reply:?}");
+    let error = CommandError::new(ErrorCode::Failed, crate::types::clean(&message, 200));
+    failure(StatusCode::INTERNAL_SERVER_ERROR, &error)
 }
 
 async fn command(State(shared): State<Shared>, body: Body) -> Response {

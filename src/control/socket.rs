@@ -37,6 +37,17 @@ pub struct ControlSocket {
     _lock: File,
 }
 
+/// Who is at the other end, as the kernel says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// The user who runs potluck.
+    Ours,
+    /// Somebody else.
+    Foreign,
+    /// The kernel does not say.
+    Unknown,
+}
+
 /// Why there is no control socket.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
@@ -105,15 +116,17 @@ impl ControlSocket {
         Ok(Self { listener, path: path.to_owned(), inode, _lock: lock })
     }
 
-    /// The next connection of this very user; others are refused here and never seen.
-    pub async fn accept(&self) -> Result<UnixStream, SocketError> {
-        loop {
-            let (stream, _) = self.listener.accept().await.map_err(failed("accept on", &self.path))?;
-            match check_peer(&stream, &self.path) {
-                Ok(()) => return Ok(stream),
-                Err(error) => tracing::warn!("refused a connection to the control socket: {error}"),
+    /// The next connection, and whether it is this very user's.
+    pub async fn accept(&self) -> Result<(UnixStream, Caller), SocketError> {
+        let (stream, _) = self.listener.accept().await.map_err(failed("accept on", &self.path))?;
+        let caller = match check_peer(&stream, &self.path) {
+            Ok(()) => Caller::Ours,
+            Err(error) => {
+                tracing::warn!("refused a connection to the control socket: {error}");
+                if matches!(error, SocketError::ForeignPeer { .. }) { Caller::Foreign } else { Caller::Unknown }
             }
-        }
+        };
+        Ok((stream, caller))
     }
 
     /// Where it lies.

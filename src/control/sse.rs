@@ -1,14 +1,14 @@
 //! The names of the events on the stream, which server and client share, and reading such a stream
 //! piece by piece.
 
-/// The whole state; the first event of a stream, and the one after `missed`.
+/// The whole state; the first event of a stream, and the one after `dropped`.
 pub(super) const SNAPSHOT: &str = "snapshot";
 /// A part of the state that is new.
 pub(super) const PART: &str = "part";
 /// A fact.
 pub(super) const EVENT: &str = "event";
 /// How many facts were dropped because the reader was slow.
-pub(super) const MISSED: &str = "missed";
+pub(super) const DROPPED: &str = "dropped";
 
 /// Bytes of one event: a snapshot of 10,000 games with 8 builds each is about a third of that.
 const EVENT_BYTES_MAX: usize = 64 << 20;

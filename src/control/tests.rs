@@ -85,8 +85,8 @@ async fn a_reader_that_is_slow_is_told_what_it_missed_and_gets_the_whole_state()
         party.end().events.send(note(&number.to_string())).unwrap();
     }
     text += &read_until(&mut stream, "event: event").await;
-    let missed = text.find("event: missed").expect("it is told");
-    assert!(text[missed..].contains(r#"data: {"count":7}"#), "{text}");
+    let missed = text.find("event: dropped\nid: 9\n").expect("it is told, and seven numbers are missing");
+    assert!(text[missed..].contains(r#"data: {"dropped":7}"#), "{text}");
     assert!(text[missed..].contains("event: snapshot"), "{text}");
 }
 

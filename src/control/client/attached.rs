@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::{ANSWER_TIME, ClientError, Connection, ask_as_call, handshake, send};
 use crate::{
     api::{self, Call, Event, EventKind, Handle, HandleEnd, Level, MeView, Part, Snapshot, Totals},
-    control::sse::{EVENT, Frame, MISSED, PART, Reader, SNAPSHOT},
+    control::sse::{DROPPED, EVENT, Frame, PART, Reader, SNAPSHOT},
 };
 
 /// Commands under way at a time; the next one waits in the handle's own queue.
@@ -252,9 +252,9 @@ impl Session {
                     self.tell(event);
                 }
             }
-            MISSED => {
+            DROPPED => {
                 if let Some(missed) = read::<MissedData>(frame) {
-                    let text = format!("{} events went by too fast to be shown.", missed.count);
+                    let text = format!("{} events went by too fast to be shown.", missed.dropped);
                     self.tell(Event { at_ms: 0, level: Level::Debug, text, kind: EventKind::Note });
                 }
             }
@@ -307,7 +307,7 @@ async fn carry(path: PathBuf, call: Call) {
 
 #[derive(Deserialize)]
 struct MissedData {
-    count: u64,
+    dropped: u64,
 }
 
 fn read<T: serde::de::DeserializeOwned>(frame: &Frame) -> Option<T> {

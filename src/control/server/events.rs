@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api::{Events, Handle, Snapshot},
-    control::sse::{EVENT, MISSED, PART, SNAPSHOT},
+    control::sse::{DROPPED, EVENT, PART, SNAPSHOT},
 };
 
 /// Changes of state are collected for so long: 5 times a second is what an eye over SSH wants.
@@ -21,25 +21,52 @@ const PARTS_PAUSE: Duration = Duration::from_millis(200);
 /// A comment is sent after so long a silence, so that a dead connection is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// The answer to `GET /v1/events`.
-pub(super) fn stream(handle: Handle, cancel: CancellationToken) -> Response {
-    let keep_alive = sse::KeepAlive::new().interval(KEEP_ALIVE);
-    Sse::new(frames(handle, cancel)).keep_alive(keep_alive).into_response()
+/// What a reader wants to be told after the first snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// What is new of the state, collected.
+    state: bool,
+    /// Every fact, in order.
+    facts: bool,
 }
 
-fn frames(handle: Handle, cancel: CancellationToken) -> impl Stream<Item = Result<sse::Event, Infallible>> {
+impl Wanted {
+    /// By the query of the request; both without one.
+    pub(super) fn of(query: Option<&str>) -> Result<Self, &'static str> {
+        match query {
+            None | Some("") => Ok(Self { state: true, facts: true }),
+            Some("of=state") => Ok(Self { state: true, facts: false }),
+            Some("of=facts") => Ok(Self { state: false, facts: true }),
+            Some(_) => Err("say `of=state` or `of=facts`, or nothing for both"),
+        }
+    }
+}
+
+/// The answer to `GET /v1/events`.
+pub(super) fn stream(handle: Handle, cancel: CancellationToken, wanted: Wanted) -> Response {
+    let keep_alive = sse::KeepAlive::new().interval(KEEP_ALIVE);
+    Sse::new(frames(handle, cancel, wanted)).keep_alive(keep_alive).into_response()
+}
+
+fn frames(
+    handle: Handle,
+    cancel: CancellationToken,
+    wanted: Wanted,
+) -> impl Stream<Item = Result<sse::Event, Infallible>> {
     // Facts from before the snapshot would be told twice; the other way round none is lost.
     let events = handle.events();
     let shown = handle.snapshot();
     let mut pause = interval(PARTS_PAUSE);
     pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut feed = Feed { handle, events, shown, cancel, pause, stale: false, ready: VecDeque::new(), number: 0 };
+    let ready = VecDeque::new();
+    let mut feed = Feed { handle, wanted, events, shown, cancel, pause, stale: false, ready, number: 0 };
     feed.push_snapshot();
     stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (Ok(event), feed)) })
 }
 
 struct Feed {
     handle: Handle,
+    wanted: Wanted,
     events: Events,
     /// What the reader knows.
     shown: Arc<Snapshot>,
@@ -49,7 +76,7 @@ struct Feed {
     stale: bool,
     /// Frames to send; at most the parts of one snapshot.
     ready: VecDeque<sse::Event>,
-    /// Number of the last frame.
+    /// Number of the last frame, those counted that were dropped.
     number: u64,
 }
 
@@ -67,16 +94,18 @@ impl Feed {
                     self.stale = false;
                     self.push_parts();
                 }
-                event = self.events.next() => match event {
+                event = self.events.next(), if self.wanted.facts => match event {
                     Ok(Ok(event)) => self.push(EVENT, &event),
                     Ok(Err(missed)) => {
-                        self.push(MISSED, &json!({ "count": missed.count }));
+                        // Where some are missing, so are their numbers.
+                        self.number += missed.count;
+                        self.push(DROPPED, &json!({ "dropped": missed.count }));
                         self.shown = self.handle.snapshot();
                         self.push_snapshot();
                     }
                     Err(_stopped) => return None,
                 },
-                changed = self.handle.changed(), if !self.stale => match changed {
+                changed = self.handle.changed(), if self.wanted.state && !self.stale => match changed {
                     Ok(_) => self.stale = true,
                     Err(_stopped) => return None,
                 },
