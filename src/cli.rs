@@ -5,6 +5,7 @@
 mod add;
 mod args;
 mod console;
+mod doctor;
 mod documents;
 mod events;
 mod exit;
@@ -39,7 +40,10 @@ pub use console::Console;
 pub use documents::document;
 pub use exit::Exit;
 
-use crate::{api::Handle, config::Settings};
+use crate::{
+    api::{Diagnosis, Handle},
+    config::Settings,
+};
 use args::Verb;
 use exit::Failure;
 
@@ -50,6 +54,9 @@ pub trait Launcher {
 
     /// Starts a party of `peers` made-up guests, or as many as it likes.
     fn demo(&self, settings: Settings, peers: Option<u8>) -> impl Future<Output = Result<Running, LaunchError>>;
+
+    /// Looks at this machine and its network where no runtime runs; takes some seconds.
+    fn examine(&self, settings: &Settings) -> Diagnosis;
 
     /// Asks on the first start where games go: the suggested folder is the settings', `free` the bytes
     /// free there. `None` when the user would rather not start. The error is a sentence for people.
@@ -166,6 +173,7 @@ async fn carry_out(args: Args, launcher: &impl Launcher, console: &mut Console) 
         None => screen::run(&settings, launcher, console).await,
         Some(Verb::Status) => status::status(&settings, console).await,
         Some(Verb::Stop) => status::stop(&settings, console).await,
+        Some(Verb::Doctor) => doctor::run(&settings, launcher, console).await,
         Some(Verb::Events { follow }) => events::run(&settings, follow, console).await,
         Some(Verb::Logs { lines, follow }) => logs::run(&settings, lines, follow, console).await,
         Some(Verb::Serve { .. }) => serve::run(&settings, launcher, console).await,

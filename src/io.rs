@@ -11,6 +11,7 @@ pub mod interfaces;
 pub mod launch;
 pub mod lock;
 pub mod mdns;
+pub mod probe;
 pub mod process;
 pub mod quic;
 pub mod random;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use potluck::{
-    api::Handle,
+    api::{Diagnosis, Handle},
     cli::{self, Console, LaunchError, Launcher, Purpose, Running, ScreenEnd, ScreenOver},
     config::{Color, Glyphs, Settings},
     control::{server, socket::ControlSocket},
@@ -93,6 +93,10 @@ impl Launcher for Program {
             .await
             .map_err(|error| LaunchError::Failed { message: error.to_string() })?;
         Ok(Running { handle, background: Box::pin(std::future::ready(())), stop: Box::pin(demo.stop()) })
+    }
+
+    fn examine(&self, settings: &Settings) -> Diagnosis {
+        runtime::doctor::examine(settings, None)
     }
 
     async fn ask_library(&self, settings: &Settings, free: Option<u64>) -> Result<Option<String>, String> {

@@ -5,6 +5,7 @@ mod buffers;
 mod context;
 mod counters;
 pub mod discovery;
+pub mod doctor;
 pub mod driver;
 pub mod error;
 pub mod extraction;

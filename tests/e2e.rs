@@ -11,6 +11,8 @@ mod bad_input;
 mod commands;
 #[path = "e2e/control.rs"]
 mod control;
+#[path = "e2e/doctor.rs"]
+mod doctor;
 #[path = "e2e/homes.rs"]
 mod homes;
 #[path = "e2e/install.rs"]

@@ -148,3 +148,48 @@ fn four_hosts_feed_one_another() {
         seat.assert_well();
     }
 }
+
+#[test]
+fn the_doctor_sees_a_firewall_and_whom_it_cannot_reach() {
+    let Some(lab) = Lab::up(2) else { return };
+    let mut shut = seat(&lab, 0);
+    shut.serve(&[]);
+    // It looks itself: a link that stands would be as good as an answer.
+    let visitor = seat(&lab, 1);
+    let findings = |seat: &Seat| -> Vec<Value> {
+        let document: Value = serde_json::from_str(&seat.run(&["doctor", "--json"]).stdout).unwrap();
+        document["findings"].as_array().unwrap().clone()
+    };
+    let of = |findings: &[Value], check: &str| -> Vec<Value> {
+        findings.iter().filter(|finding| finding["check"] == check).cloned().collect()
+    };
+    let verdict = |findings: &[Value], check: &str| of(findings, check)[0]["verdict"].as_str().unwrap().to_owned();
+    let open = findings(&visitor);
+    for check in ["peers", "multicast", "reach", "interfaces"] {
+        assert_eq!(verdict(&open, check), "ok", "{open:#?}");
+    }
+
+    let block = format!("udp dport {} drop", shut.addr().port());
+    if let Err(why) = lab.filter(0, &block) {
+        return switch::say(&format!("no packet filter, so no firewall is tested here: {why}"));
+    }
+    let unreached = findings(&visitor);
+    assert_eq!(verdict(&unreached, "peers"), "bad", "{unreached:#?}");
+    let what = of(&unreached, "peers")[0]["what"].as_str().unwrap().to_owned();
+    assert!(what.contains(&shut.addr().to_string()), "{what}");
+
+    lab.filter(0, "udp dport 5353 drop").unwrap();
+    let inside = findings(&shut);
+    assert_eq!(verdict(&inside, "multicast"), "bad", "{inside:#?}");
+    let blocked = of(&inside, "firewall");
+    assert_eq!(blocked.len(), 2, "{blocked:#?}");
+    // The commands it names do mend it.
+    for found in blocked {
+        assert_eq!(found["verdict"], "bad");
+        lab.run(0, found["fix"].as_str().unwrap().strip_prefix("sudo ").unwrap()).unwrap();
+    }
+    assert_eq!(verdict(&findings(&shut), "firewall"), "ok");
+    // Multicast may get lost, as for anybody.
+    wait_until("the visitor reaches it", || verdict(&findings(&visitor), "peers") == "ok");
+    shut.assert_well();
+}

@@ -174,6 +174,9 @@ pub enum Command {
         /// A level, or directives as `tracing` takes them.
         level: String,
     },
+    /// Look at this machine and its network for what keeps a party from working; answered with
+    /// [`Reply::Doctor`] after some seconds.
+    Doctor,
     /// End the runtime, as SIGTERM would.
     Stop,
 }
@@ -371,6 +374,8 @@ pub enum Reply {
     Without(WithoutView),
     /// What a peer has and lacks.
     Compared(CompareView),
+    /// How this machine and its network are.
+    Doctor(Diagnosis),
     /// What takes space.
     Space(SpaceView),
     /// What is counted.
@@ -564,6 +569,42 @@ pub struct Added {
     pub before: Option<String>,
     /// Files new, changed and gone since then.
     pub changed: [u32; 3],
+}
+
+/// What `doctor` found, in the order in which one would look for a fault.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// A thing each.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that `doctor` looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What was looked at: a stable word.
+    pub check: String,
+    /// How it is.
+    pub verdict: Verdict,
+    /// What was found.
+    pub what: String,
+    /// What that means; empty where it is as it should be.
+    pub why: String,
+    /// The command that mends it or shows more; empty where there is none.
+    pub fix: String,
+}
+
+/// How a thing is. What comes later weighs more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// It could not be found out.
+    Unknown,
+    /// It works, but less well than it could.
+    Warn,
+    /// It does not work.
+    Bad,
 }
 
 /// What `verify` found.

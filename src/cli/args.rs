@@ -85,6 +85,11 @@ pub(super) enum Verb {
         #[arg(long)]
         follow: bool,
     },
+    /// Look for what keeps the party from working here, and say what mends it
+    ///
+    /// Ports, multicast, firewall, peers nearby, cables, disks and limits of this machine; it changes
+    /// nothing. Exits with 1 where something does not work.
+    Doctor,
     /// Show a party on this machine, with made-up games
     ///
     /// Slowed to be watchable. Leaves nothing behind.

@@ -76,6 +76,7 @@ pub(super) fn report(reply: &Reply, console: &mut Console) -> Result<(), Failure
         // Asked for by programs: people have `status` and `config`.
         Reply::Figures(figures) => console.document(figures),
         Reply::Config { config } => console.document(config),
+        Reply::Doctor(diagnosis) => super::doctor::say(diagnosis, console),
         Reply::Map(map) => console.say(&format!("{} has {} chunks.", map.game, map.chunks)),
     }
 }

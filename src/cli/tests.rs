@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::{
     api::{
-        self, Added, BuildView, Candidate, Command, CommandError, ErrorCode, Event, EventKind, GameView, HandleEnd,
-        Level, ManifestFile, MeView, PeerView, Phase, Reply, Snapshot, SourceView, StateWord, TransferView,
-        VerifyReport,
+        self, Added, BuildView, Candidate, Command, CommandError, Diagnosis, ErrorCode, Event, EventKind, Finding,
+        GameView, HandleEnd, Level, ManifestFile, MeView, PeerView, Phase, Reply, Snapshot, SourceView, StateWord,
+        TransferView, Verdict, VerifyReport,
     },
     control::{server, socket::ControlSocket},
 };
@@ -103,6 +103,36 @@ async fn queries_are_tables_for_people_and_one_document_for_programs() {
     assert_eq!((&games[0]["state"], &games[0]["percent"]), (&json!("getting"), &json!(43)));
     assert_eq!(party.json("--json peers --wait 0", Exit::Done).await[0]["name"], "nas-01");
     assert_eq!(party.json("transfers --json --wait 0", Exit::Done).await[0]["sources"][0]["bytes"], 7);
+}
+
+fn finding(verdict: Verdict, check: &str, what: &str, why: &str, fix: &str) -> Finding {
+    let [check, what, why, fix] = [check, what, why, fix].map(str::to_owned);
+    Finding { check, verdict, what, why, fix }
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_mends_and_exits_with_one_only_where_something_does_not_work() {
+    let with = |findings| {
+        let party = Party::new(room(), |_, _| panic!("nobody is asked"));
+        Party { diagnosis: Diagnosis { findings }, ..party }
+    };
+    let slow = finding(Verdict::Warn, "link-speed", "eth0 is slow.", "A bad cable.", "sudo ethtool eth0");
+    let shut = finding(Verdict::Bad, "firewall", "It is shut.", "Nobody comes in.", "sudo ufw allow 47800/udp");
+    let dim = finding(Verdict::Unknown, "clock", "Who knows.", "", "date");
+    let text = "warn  link-speed   eth0 is slow.\n                   A bad cable.\n                   \
+                → sudo ethtool eth0\n?     clock        Who knows.\n                   → date\n\
+                It works; 1 could be better.\n";
+    with(vec![slow.clone(), dim]).check("doctor", Exit::Done, text, "").await;
+    let party = with(vec![slow, shut]);
+    let document = party.json("doctor --json", Exit::Failed).await;
+    assert_eq!(
+        (&document["findings"][1]["verdict"], &document["findings"][1]["check"]),
+        (&json!("bad"), &json!("firewall"))
+    );
+    let alone = with(vec![finding(Verdict::Ok, "port", "It is free.", "", "")]);
+    let text = "ok    port         It is free.\nAll is well, as far as it can be seen from here.\n";
+    alone.check("doctor", Exit::Done, text, "").await;
+    assert_eq!(alone.started.get(), 0, "it starts none");
 }
 
 #[tokio::test]
@@ -382,6 +412,8 @@ struct Party {
     started: Cell<u32>,
     /// When the runtime ends by itself.
     ends_after: Option<Duration>,
+    /// What is found where no runtime runs.
+    diagnosis: Diagnosis,
 }
 
 struct Ran {
@@ -397,7 +429,15 @@ impl Party {
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let script = Arc::new(script);
-        Self { folder, first, script, held: Cell::new(0), started: Cell::new(0), ends_after: None }
+        Self {
+            folder,
+            first,
+            script,
+            held: Cell::new(0),
+            started: Cell::new(0),
+            ends_after: None,
+            diagnosis: Diagnosis::default(),
+        }
     }
 
     async fn run(&self, line: &str) -> Ran {
@@ -451,6 +491,10 @@ impl Launcher for Party {
             let _ = tokio::time::timeout(ends_after, answering).await;
         });
         Ok(Running { handle, background: Box::pin(async {}), stop: Box::pin(async {}) })
+    }
+
+    fn examine(&self, _: &Settings) -> Diagnosis {
+        self.diagnosis.clone()
     }
 
     async fn demo(&self, _: Settings, _: Option<u8>) -> Result<Running, LaunchError> {

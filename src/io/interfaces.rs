@@ -28,6 +28,8 @@ const VIRTUAL_PREFIXES: [&str; 16] = [
     "wg",
     "tailscale",
 ];
+/// Those of them that lead to one other end: VPNs.
+const TUNNEL_PREFIXES: [&str; 4] = ["tun", "tap", "wg", "tailscale"];
 /// Ports below are other services' (RFC 6335: system ports); a peer may not aim us at them.
 const TARGET_PORT_MIN: u16 = 1_024;
 
@@ -129,6 +131,63 @@ impl Address {
     }
 }
 
+/// What an interface is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Discovery uses it.
+    Real,
+    /// It leads to one other end.
+    Tunnel,
+    /// It leads into containers and virtual machines.
+    Virtual,
+    /// It has no address, or nothing is plugged in.
+    Down,
+}
+
+/// An interface of this machine, whatever it is to us; loopback is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surveyed {
+    /// Its name.
+    pub name: String,
+    /// What it is to us.
+    pub role: Role,
+    /// Its number and an IPv4 address, where it has them.
+    pub ipv4: Option<(u32, Ipv4Addr)>,
+}
+
+/// Every interface, those without an address included, by name.
+pub fn survey() -> io::Result<Vec<Surveyed>> {
+    let addressed = if_addrs::get_if_addrs()?;
+    let mut names: Vec<String> = addressed.iter().map(|interface| interface.name.clone()).collect();
+    // Those without an address are not in the list of addresses.
+    let all = std::fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+    names.extend(
+        all.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().to_string_lossy().into_owned()),
+    );
+    names.sort();
+    names.dedup();
+    names.retain(|name| name != "lo");
+    Ok(names.into_iter().map(|name| surveyed(name, &addressed)).collect())
+}
+
+fn surveyed(name: String, addressed: &[Interface]) -> Surveyed {
+    let own = || addressed.iter().filter(|interface| interface.name == name);
+    let ipv4 = own().find_map(|interface| match (&interface.addr, interface.index) {
+        (IfAddr::V4(v4), Some(index)) => Some((index, v4.ip)),
+        (IfAddr::V4(_) | IfAddr::V6(_), _) => None,
+    });
+    let role = if own().any(is_real) {
+        Role::Real
+    } else if TUNNEL_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || own().any(Interface::is_p2p) {
+        Role::Tunnel
+    } else if is_virtual_name(&name) {
+        Role::Virtual
+    } else {
+        Role::Down
+    };
+    Surveyed { name, role, ipv4 }
+}
+
 /// Whether discovery uses this interface: up, not loopback, not point to point, and not virtual by
 /// its name. A namespace's `eth0` may be a veth underneath and is real for all who live there.
 #[must_use]
@@ -155,7 +214,9 @@ fn is_local_range(ip: IpAddr) -> bool {
     }
 }
 
-fn is_link_local(ip: IpAddr) -> bool {
+/// Whether an address holds on one cable only.
+#[must_use]
+pub fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => v4.is_link_local(),
         IpAddr::V6(v6) => Ipv6Addr::is_unicast_link_local(&v6),

@@ -12,7 +12,7 @@ use mdns_sd::{
     DaemonStatus, IfKind, IfPredicate, Receiver, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo,
 };
 
-use super::interfaces;
+use super::{clock, interfaces};
 use crate::types::{PeerId, PeerName};
 
 /// What potluck is called in DNS.
@@ -56,12 +56,7 @@ impl Mdns {
     /// Announces the listener at `port` and begins to listen for others. To be called only when that
     /// listener is bound.
     pub fn start(own: PeerId, name: &PeerName, port: u16) -> Result<Self, MdnsError> {
-        let failed = |step| move |source| MdnsError { step, source };
-        let daemon = ServiceDaemon::new().map_err(failed("open the multicast sockets"))?;
-        // The last rule that matches wins: first none, then the real ones.
-        daemon.disable_interface(IfKind::All).map_err(failed("choose interfaces"))?;
-        let real = IfKind::Predicate(IfPredicate::new(interfaces::is_real));
-        daemon.enable_interface(real).map_err(failed("choose interfaces"))?;
+        let daemon = daemon()?;
         let id = own.to_string();
         let txt = [("id", id.as_str()), ("v", TXT_VERSION), ("party", ""), ("name", name.as_str())];
         let host = format!("potluck-{}.local.", own.short());
@@ -80,7 +75,7 @@ impl Mdns {
         loop {
             match self.events.recv_async().await {
                 Ok(ServiceEvent::ServiceResolved(service)) => {
-                    if let Some(heard) = heard(&service, self.own) {
+                    if let Some(heard) = heard(&service, Some(self.own)) {
                         return Ok(heard);
                     }
                 }
@@ -124,6 +119,48 @@ impl Mdns {
     }
 }
 
+/// The peers that announce themselves within `time`, `own` left out, with every address that was heard,
+/// without an announcement of ours. Twice as long where nobody is heard, or without an address to dial: who has
+/// just answered somebody else answers only the next question.
+pub fn look(own: Option<PeerId>, time: Duration) -> Result<BTreeMap<PeerId, (PeerName, Vec<SocketAddr>)>, MdnsError> {
+    let daemon = daemon()?;
+    let events = daemon.browse(SERVICE).map_err(failed("look for others"))?;
+    let started = clock::now();
+    let mut peers: BTreeMap<PeerId, (PeerName, Vec<SocketAddr>)> = BTreeMap::new();
+    let is_partial = |addrs: &Vec<SocketAddr>| addrs.iter().all(|addr| interfaces::is_link_local(addr.ip()));
+    for deadline in [started + time, started + 2 * time] {
+        while let Ok(event) = events.recv_deadline(deadline) {
+            if let ServiceEvent::ServiceResolved(service) = event
+                && let Some(Heard::Peer { peer, name, addrs }) = heard(&service, own)
+            {
+                let (_, known) = peers.entry(peer).or_insert_with(|| (name, Vec::new()));
+                known.extend(addrs);
+            }
+        }
+        if !peers.is_empty() && !peers.values().any(|(_, addrs)| is_partial(addrs)) {
+            break;
+        }
+    }
+    if let Err(error) = daemon.shutdown() {
+        tracing::debug!("mDNS did not end: {error}");
+    }
+    Ok(peers)
+}
+
+/// On the real interfaces only.
+fn daemon() -> Result<ServiceDaemon, MdnsError> {
+    let daemon = ServiceDaemon::new().map_err(failed("open the multicast sockets"))?;
+    // The last rule that matches wins: first none, then the real ones.
+    daemon.disable_interface(IfKind::All).map_err(failed("choose interfaces"))?;
+    let real = IfKind::Predicate(IfPredicate::new(interfaces::is_real));
+    daemon.enable_interface(real).map_err(failed("choose interfaces"))?;
+    Ok(daemon)
+}
+
+fn failed(step: &'static str) -> impl FnOnce(mdns_sd::Error) -> MdnsError {
+    move |source| MdnsError { step, source }
+}
+
 impl std::fmt::Debug for Mdns {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Mdns").field("own", &self.own).finish_non_exhaustive()
@@ -140,8 +177,8 @@ fn peer_of(fullname: &str) -> Option<PeerId> {
 }
 
 /// `None` for our own announcement and for one that names no usable address.
-fn heard(service: &ResolvedService, own: PeerId) -> Option<Heard> {
-    let peer = peer_of(&service.fullname).filter(|peer| *peer != own)?;
+fn heard(service: &ResolvedService, own: Option<PeerId>) -> Option<Heard> {
+    let peer = peer_of(&service.fullname).filter(|peer| Some(*peer) != own)?;
     let name = PeerName::new(service.txt_properties.get_property_val_str("name").unwrap_or_default());
     let mut addrs: BTreeMap<(u8, SocketAddr), ()> = BTreeMap::new();
     for address in &service.addresses {

@@ -24,7 +24,7 @@ pub use self::{
     connection::{Connection, LinkError, Stream, Streams},
     events::LinkStats,
     limits::LINKS_MAX,
-    socket::{DEFAULT_PORT, Listen},
+    socket::{DEFAULT_PORT, KERNEL_BUFFER_BYTES, Listen},
     tls::ALPN,
 };
 use crate::{io::identity::Identity, types::PeerId};

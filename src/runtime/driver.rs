@@ -21,6 +21,7 @@ use self::{
 };
 use super::{
     context::Context,
+    doctor::Doctor,
     error::StartError,
     input::{self, Inputs, LibraryInput, LinksInput, TransfersInput},
     tasks::{self, Failure, Tasks, Then},
@@ -172,7 +173,7 @@ impl Thread {
             tasks.cancelled().cancel();
         }
         let limited = Limited::new(settings.up_limit, settings.down_limit);
-        let mut driver = Driver { context, life, limited, shows, restarts: 0, failure: None, stopped: None };
+        let mut driver = Driver { context, life, limited, shows, restarts: 0, failure: None, doctor: Doctor::default(), stopped: None };
         driver.run(&mut failures).await;
         driver.stop(grounds).await
     }
@@ -187,6 +188,7 @@ struct Driver {
     restarts: u64,
     /// Why it has to end.
     failure: Option<String>,
+    doctor: Doctor,
     /// Answered when everything has stopped.
     stopped: Option<input::ReplyTo>,
 }
@@ -293,6 +295,11 @@ impl Driver {
                 answer(reply, Ok(Reply::Config { config: config::effective_json(&self.context.settings) }))
             }
             Command::LogLevel { level } => answer(reply, log_level(&level)),
+            Command::Doctor => {
+                let live = self.life.end.snapshots.borrow().clone();
+                self.doctor.order(&self.context.settings, live, reply);
+                true
+            }
             Command::Stop => {
                 self.stopped = Some(reply);
                 self.context.tasks.cancelled().cancel();

@@ -86,6 +86,20 @@ impl Lab {
         ip(&["-n", &self.switch(), "link", "set", &format!("port{host}"), "up"]).expect("a lab's cable");
     }
 
+    /// Gives a host a packet filter with one more rule for what comes in.
+    pub(crate) fn filter(&self, host: usize, rule: &str) -> Result<(), String> {
+        self.run(host, "nft add table inet filter")?;
+        self.run(host, "nft add chain inet filter input { type filter hook input priority 0 ; }")?;
+        self.run(host, &format!("nft add rule inet filter input {rule}"))
+    }
+
+    /// Runs a line of words on a host.
+    pub(crate) fn run(&self, host: usize, line: &str) -> Result<(), String> {
+        let name = self.host(host);
+        let words: Vec<&str> = ["netns", "exec", &name].into_iter().chain(line.split_whitespace()).collect();
+        ip(&words)
+    }
+
     /// Takes IPv6 from a host.
     pub(crate) fn without_ipv6(&self, host: usize) {
         for scope in ["all", "default"] {
@@ -118,6 +132,6 @@ fn run(program: &str, words: &[&str]) -> Result<(), String> {
 }
 
 #[expect(clippy::print_stderr, reason = "a test that tests nothing must say so")]
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     eprintln!("{line}");
 }

@@ -92,6 +92,7 @@ impl Want {
             | Reply::Without(_)
             | Reply::Compared(_)
             | Reply::Space(_)
+            | Reply::Doctor(_)
             | Reply::Figures(_)
             | Reply::Config { .. } => {
                 return Err(Failure::new(

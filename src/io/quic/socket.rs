@@ -24,7 +24,7 @@ const MTU_MAX: u16 = 9_000;
 /// What Ethernet carries: anything smaller is found out by loss, anything larger by probing.
 const MTU_FIRST: u16 = 1_500;
 /// Asked of the kernel, which may give less.
-const KERNEL_BUFFER_BYTES: usize = 4 << 20;
+pub const KERNEL_BUFFER_BYTES: usize = 4 << 20;
 /// Ring of packets under way to the kernel: 32 batches.
 const SEND_RING_BYTES: usize = 2 << 20;
 

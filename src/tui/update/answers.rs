@@ -43,6 +43,7 @@ fn of_reply(model: &mut Model, command: &Command, subject: &str, reply: Reply) -
         | Reply::Without(_)
         | Reply::Compared(_)
         | Reply::Space(_)
+        | Reply::Doctor(_)
         | Reply::Figures(_)
         | Reply::Config { .. } => (Level::Info, String::new()),
     }
