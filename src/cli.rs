@@ -20,6 +20,7 @@ mod play;
 mod remove;
 mod screen;
 mod serve;
+mod service;
 mod session;
 mod settings;
 mod space;
@@ -54,6 +55,9 @@ pub trait Launcher {
 
     /// Starts a party of `peers` made-up guests, or as many as it likes.
     fn demo(&self, settings: Settings, peers: Option<u8>) -> impl Future<Output = Result<Running, LaunchError>>;
+
+    /// Tells the service manager that started this process lines like `READY=1`, if one did.
+    fn tell_manager(&self, lines: &str);
 
     /// Looks at this machine and its network where no runtime runs; takes some seconds.
     fn examine(&self, settings: &Settings) -> Diagnosis;
@@ -168,11 +172,13 @@ async fn carry_out(args: Args, launcher: &impl Launcher, console: &mut Console) 
         _other_verbs => {}
     }
     let settings = crate::config::load(&args.flags()).map_err(|error| Failure::usage(error.to_string()))?;
+    let runtime_flags = args.runtime_flags();
     let reach = session::Reach { settings: &settings, launcher, flags_given: args.runtime_flags_given() };
     match args.verb {
         None => screen::run(&settings, launcher, console).await,
         Some(Verb::Status) => status::status(&settings, console).await,
         Some(Verb::Stop) => status::stop(&settings, console).await,
+        Some(Verb::Service(order)) => service::run(&order, &runtime_flags, &settings, console).await,
         Some(Verb::Doctor) => doctor::run(&settings, launcher, console).await,
         Some(Verb::Events { follow }) => events::run(&settings, follow, console).await,
         Some(Verb::Logs { lines, follow }) => logs::run(&settings, lines, follow, console).await,

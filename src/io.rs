@@ -15,6 +15,7 @@ pub mod probe;
 pub mod process;
 pub mod quic;
 pub mod random;
+pub mod readiness;
 pub mod scan;
 pub mod state;
 pub mod store;

@@ -13,7 +13,7 @@ use potluck::{
     config::{Color, Glyphs, Settings},
     control::{server, socket::ControlSocket},
     demo,
-    io::archive::worker,
+    io::{archive::worker, readiness::Readiness},
     job::{self, Front},
     logging::{self, LogGuard},
     runtime::{self, StartError},
@@ -45,7 +45,11 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let program = Program { log: Mutex::default(), front: args.behind().and_then(Front::of) };
+    let program = Program {
+        log: Mutex::default(),
+        front: args.behind().and_then(Front::of),
+        manager: Readiness::from_environment(),
+    };
     let exit = runtime.block_on(cli::run(args, &program, &mut console));
     ExitCode::from(exit.code())
 }
@@ -56,6 +60,8 @@ struct Program {
     log: Mutex<Option<LogGuard>>,
     /// The process the shell waits for in place of this one.
     front: Option<Front>,
+    /// What started this process as a service.
+    manager: Readiness,
 }
 
 impl Launcher for Program {
@@ -93,6 +99,10 @@ impl Launcher for Program {
             .await
             .map_err(|error| LaunchError::Failed { message: error.to_string() })?;
         Ok(Running { handle, background: Box::pin(std::future::ready(())), stop: Box::pin(demo.stop()) })
+    }
+
+    fn tell_manager(&self, lines: &str) {
+        self.manager.tell(lines);
     }
 
     fn examine(&self, settings: &Settings) -> Diagnosis {

@@ -29,6 +29,8 @@ mod play;
 mod process;
 #[path = "e2e/rot.rs"]
 mod rot;
+#[path = "e2e/service.rs"]
+mod service;
 #[path = "e2e/share.rs"]
 mod share;
 #[path = "e2e/sources.rs"]

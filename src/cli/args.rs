@@ -90,6 +90,9 @@ pub(super) enum Verb {
     /// Ports, multicast, firewall, peers nearby, cables, disks and limits of this machine; it changes
     /// nothing. Exits with 1 where something does not work.
     Doctor,
+    /// Run under systemd: with the machine, without a screen, confined to what it needs
+    #[command(subcommand)]
+    Service(ServiceOrder),
     /// Show a party on this machine, with made-up games
     ///
     /// Slowed to be watchable. Leaves nothing behind.
@@ -319,6 +322,51 @@ pub(super) enum Switch {
     Off,
 }
 
+/// What to do about the service. The flags before it become the service's.
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum ServiceOrder {
+    /// Write the unit, and say how it is started
+    Install {
+        /// Under your own manager; the default
+        #[arg(long, conflicts_with = "system")]
+        user: bool,
+        /// Under the machine's manager, as you
+        #[arg(long)]
+        system: bool,
+        /// Print it instead
+        #[arg(long)]
+        print: bool,
+    },
+    /// Remove the unit, and say how what runs is ended
+    Uninstall {
+        /// Under your own manager; the default
+        #[arg(long, conflicts_with = "system")]
+        user: bool,
+        /// Under the machine's manager
+        #[arg(long)]
+        system: bool,
+    },
+    /// Say whether it is installed, up to date, and running
+    ///
+    /// Exits with 3 where it is not installed.
+    Status {
+        /// Under your own manager; the default
+        #[arg(long, conflicts_with = "system")]
+        user: bool,
+        /// Under the machine's manager
+        #[arg(long)]
+        system: bool,
+    },
+}
+
+impl ServiceOrder {
+    pub(super) fn is_system(&self) -> bool {
+        match self {
+            Self::Install { system, .. } | Self::Uninstall { system, .. } | Self::Status { system, .. } => *system,
+        }
+    }
+}
+
 /// How long to look at the room.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct Wait {
@@ -423,6 +471,29 @@ impl Args {
     #[must_use]
     pub fn behind(&self) -> Option<u32> {
         self.behind
+    }
+
+    /// The flags of a runtime like the one that these arguments mean, as words; paths are absolute.
+    pub(super) fn runtime_flags(&self) -> Vec<String> {
+        // What cannot be made absolute or text was refused with the settings.
+        let path = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string();
+        let mut words = Vec::new();
+        let mut push = |flag: &str, value: Option<String>| {
+            if let Some(value) = value {
+                words.extend([flag.to_owned(), value]);
+            }
+        };
+        push("--home", self.home.as_ref().map(path));
+        for library in &self.libraries {
+            push("--library", Some(path(library)));
+        }
+        push("--listen", self.listen.clone());
+        push("--name", self.name.clone());
+        for peer in &self.peers {
+            push("--peer", Some(peer.clone()));
+        }
+        words.extend(self.no_mdns.then(|| "--no-mdns".to_owned()));
+        words
     }
 
     /// Flags that a runtime takes only when it starts.

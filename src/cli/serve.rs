@@ -8,14 +8,17 @@ use super::{
     Console, Exit, LaunchError, Launcher, Purpose, Running,
     exit::Failure,
     session::{HELD_TIME, Interrupt, Session, say_where_games_go},
+    words,
 };
 use crate::{
-    api::{Handle, MeView},
+    api::{Handle, MeView, Snapshot},
     config::Settings,
 };
 
 /// Between two tries while a short command still holds the home.
 const HELD_PAUSE: Duration = Duration::from_millis(100);
+/// Between two words to the service manager.
+const STATUS_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: &mut Console) -> Result<Exit, Failure> {
     // Before the start, so that a signal during it ends the runtime in order.
@@ -30,14 +33,18 @@ pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: 
         let me = session.snapshot().me.clone();
         let addr = me.listen.first().map_or("nowhere", String::as_str);
         console.say(&format!("listening on {addr} as {}", me.peer))?;
-        tokio::select! {
+        launcher.tell_manager(&format!("READY=1\nSTATUS={}\n", status(&session.snapshot())));
+        let ended = tokio::select! {
             biased;
             () = interrupt.wait() => Ok(Exit::Done),
+            () = keep_told(session.handle.clone(), launcher) => Ok(Exit::Done),
             me = ended(session.handle.clone()) => match me.error.clone() {
                 Some(error) => Err(Failure::new(Exit::Failed, format!("{error}; the log says more"))),
                 None => Ok(Exit::Done),
             },
-        }
+        };
+        launcher.tell_manager("STOPPING=1\nSTATUS=ending\n");
+        ended
     };
     Session::own(running, settings).during(serving).await
 }
@@ -50,6 +57,36 @@ async fn start(settings: &Settings, launcher: &impl Launcher) -> Result<Running,
             other => return other,
         }
     }
+}
+
+/// Tells the service manager what changes, for as long as the future is polled.
+async fn keep_told(mut handle: Handle, launcher: &impl Launcher) {
+    let mut told = status(&handle.snapshot());
+    while handle.changed().await.is_ok() {
+        let now = status(&handle.snapshot());
+        if now != told {
+            launcher.tell_manager(&format!("STATUS={now}\n"));
+            told = now;
+        }
+        sleep(STATUS_PAUSE).await;
+    }
+    // How it ended is seen by whoever waits for that.
+    std::future::pending::<()>().await;
+}
+
+/// A line for `systemctl status`.
+fn status(snapshot: &Snapshot) -> String {
+    let (games, peers) = (snapshot.games.len() as u64, u64::from(snapshot.totals.peers));
+    let mut line = format!(
+        "{}; {}, {}",
+        words::phase(snapshot.me.phase),
+        words::count(games, "game"),
+        words::count(peers, "peer")
+    );
+    if !snapshot.transfers.is_empty() {
+        line += &format!(", {}", words::count(snapshot.transfers.len() as u64, "transfer"));
+    }
+    line
 }
 
 /// Waits until the runtime has ended by itself; what it said last.

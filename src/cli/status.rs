@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Console, Exit, exit::Failure, words};
 use crate::{
-    api::{Command, LibraryView, Phase, Snapshot},
+    api::{Command, LibraryView, Snapshot},
     config::Settings,
     control::client::{self, ClientError},
 };
@@ -33,22 +33,13 @@ pub(super) async fn status(settings: &Settings, console: &mut Console) -> Result
     Ok(Exit::Done)
 }
 
-const NOBODY: &str = "no potluck is running here; `potluck serve` or the screen starts one";
+pub(super) const NOBODY: &str = "no potluck is running here; `potluck serve` or the screen starts one";
 
 fn lines(snapshot: &Snapshot) -> Vec<String> {
     let (me, totals) = (&snapshot.me, &snapshot.totals);
-    let phase = match me.phase {
-        Phase::Scanning => "is looking at its library".to_owned(),
-        Phase::Idle
-        | Phase::Binding
-        | Phase::MappingPort
-        | Phase::DetectingAddress
-        | Phase::Registering
-        | Phase::Announcing
-        | Phase::Verifying => "is starting".to_owned(),
-        Phase::Serving => "serves".to_owned(),
-        Phase::Stopping => "is stopping".to_owned(),
-        Phase::Error => format!("has failed: {}", me.error.as_deref().unwrap_or("its log says why")),
+    let phase = match &me.error {
+        Some(error) => format!("has failed: {error}"),
+        None => words::phase(me.phase).to_owned(),
     };
     let rate = |bps| if bps == 0 { "0 B/s".to_owned() } else { words::rate(bps) };
     let mut lines = vec![

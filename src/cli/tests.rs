@@ -1,7 +1,7 @@
 //! Commands against a scripted runtime: what they print and how they exit.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     ffi::OsString,
     fs,
     io::Write,
@@ -384,6 +384,13 @@ async fn serve_says_where_it_listens_and_waits_for_a_short_command() {
     let line = "listening on 10.0.3.17:47800 as mypeerid\n";
     party.check("serve", Exit::Done, line, "").await;
     assert_eq!(party.started.get(), 3);
+    let told = party.told.into_inner();
+    assert_eq!(
+        told.first().map(String::as_str),
+        Some("READY=1\nSTATUS=serves; 2 games, 0 peers, 1 transfer\n"),
+        "{told:?}"
+    );
+    assert_eq!(told.last().map(String::as_str), Some("STOPPING=1\nSTATUS=ending\n"), "{told:?}");
 }
 
 #[tokio::test]
@@ -412,6 +419,8 @@ struct Party {
     started: Cell<u32>,
     /// When the runtime ends by itself.
     ends_after: Option<Duration>,
+    /// What the service manager was told.
+    told: RefCell<Vec<String>>,
     /// What is found where no runtime runs.
     diagnosis: Diagnosis,
 }
@@ -436,6 +445,7 @@ impl Party {
             held: Cell::new(0),
             started: Cell::new(0),
             ends_after: None,
+            told: RefCell::default(),
             diagnosis: Diagnosis::default(),
         }
     }
@@ -491,6 +501,10 @@ impl Launcher for Party {
             let _ = tokio::time::timeout(ends_after, answering).await;
         });
         Ok(Running { handle, background: Box::pin(async {}), stop: Box::pin(async {}) })
+    }
+
+    fn tell_manager(&self, lines: &str) {
+        self.told.borrow_mut().push(lines.to_owned());
     }
 
     fn examine(&self, _: &Settings) -> Diagnosis {

@@ -2,7 +2,7 @@
 
 use humansize::{DECIMAL, FormatSizeOptions, format_size};
 
-use crate::api::{GameView, Snapshot, StateWord, TransferView};
+use crate::api::{GameView, Phase, Snapshot, StateWord, TransferView};
 
 /// `11.4 GB`, `290 MB`: what is below a gigabyte needs no digit behind the point.
 pub(super) fn size(bytes: u64) -> String {
@@ -30,6 +30,23 @@ pub(super) fn ping(micros: u64) -> String {
         0 => String::new(),
         1..10_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
         _ => format!("{} ms", micros / 1_000),
+    }
+}
+
+/// What a runtime does as a whole.
+pub(super) fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Idle
+        | Phase::Binding
+        | Phase::MappingPort
+        | Phase::DetectingAddress
+        | Phase::Registering
+        | Phase::Announcing
+        | Phase::Verifying => "is starting",
+        Phase::Scanning => "is looking at its library",
+        Phase::Serving => "serves",
+        Phase::Stopping => "is stopping",
+        Phase::Error => "has failed; its log says why",
     }
 }
 

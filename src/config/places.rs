@@ -7,6 +7,9 @@ use directories::{ProjectDirs, UserDirs};
 use super::ConfigError;
 use crate::types::PeerName;
 
+/// The control socket's file.
+const SOCKET: &str = "control.sock";
+
 /// Where potluck's own files lie. All absolute; none need exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
@@ -24,25 +27,17 @@ impl Places {
     /// Everything in one folder, which is absolute.
     #[must_use]
     pub fn in_folder(home: &Path) -> Self {
-        Self {
-            config: home.to_owned(),
-            state: home.to_owned(),
-            socket: home.join("control.sock"),
-            log: home.join("logs"),
-        }
+        Self { config: home.to_owned(), state: home.to_owned(), socket: home.join(SOCKET), log: home.join("logs") }
     }
 
     /// The folders of the XDG base directory specification.
     pub(super) fn of_user() -> Result<Self, ConfigError> {
         let dirs = ProjectDirs::from("", "", "potluck").ok_or(ConfigError::NoHome)?;
         let state = dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned();
-        let sockets = dirs.runtime_dir().map_or_else(|| state.clone(), Path::to_owned);
-        Ok(Self {
-            config: dirs.config_dir().to_owned(),
-            socket: sockets.join("control.sock"),
-            log: state.join("logs"),
-            state,
-        })
+        // A service of the machine has no runtime folder: the user's commands look where its socket is.
+        let runtime = dirs.runtime_dir().filter(|_| !state.join(SOCKET).exists());
+        let sockets = runtime.map_or_else(|| state.clone(), Path::to_owned);
+        Ok(Self { config: dirs.config_dir().to_owned(), socket: sockets.join(SOCKET), log: state.join("logs"), state })
     }
 
     /// The config file.

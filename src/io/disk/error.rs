@@ -64,7 +64,9 @@ pub enum Reason {
     #[error("permission denied; check who owns it and its mode")]
     Denied,
     /// The file system is mounted read-only.
-    #[error("the file system is read-only; mount it writable or choose another library with --library")]
+    #[error(
+        "the file system is read-only; mount it writable, choose another library with --library, or where potluck runs as a service let `potluck service install` give it this one"
+    )]
     ReadOnly,
     /// The file system, or the user's quota on it, is full.
     #[error("no space is left on the file system; free some, `potluck remove` works on a full disk")]
