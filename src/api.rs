@@ -10,7 +10,10 @@ mod snapshot;
 mod status;
 
 pub use command::{
-    Added, AfterGet, CHUNKS_NAMES_MAX, Candidate, ChunksView, Command, CommandError, CompareView, ConfirmView, Diagnosis, ErrorCode, Finding, Freeable, GetRequest, LimitError, LimitTo, LimitTooLow, MAP_REPLY_CELLS_MAX, MAP_SOURCES_MAX, ManifestFile, MapRequest, MapView, OWN_FILES_MAX, PlayingView, ProgramView, ROOM_NAMES_MAX, Reply, SOURCE_CELLS_MAX, SPACE_ITEMS_MAX, SourceChunks, SpaceItem, SpaceView, Verdict, VerifyReport, WithoutView,
+    Added, AfterGet, CHUNKS_NAMES_MAX, Candidate, ChunksView, Command, CommandError, CompareView, ConfirmView,
+    Diagnosis, ErrorCode, Finding, Freeable, GetRequest, LimitError, LimitTo, LimitTooLow, MAP_REPLY_CELLS_MAX,
+    MAP_SOURCES_MAX, ManifestFile, MapRequest, MapView, OWN_FILES_MAX, PlayingView, ProgramView, ROOM_NAMES_MAX, Reply,
+    SOURCE_CELLS_MAX, SPACE_ITEMS_MAX, SourceChunks, SpaceItem, SpaceView, Verdict, VerifyReport, WithoutView,
 };
 pub use event::{Event, EventKind, Level};
 pub use figures::{Figures, Queue};

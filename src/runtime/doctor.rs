@@ -3,6 +3,7 @@
 //! calls it as it is.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, Read as _, Seek as _},
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -177,16 +178,20 @@ fn neighbours(live: Option<&Snapshot>) -> Option<Vec<Neighbour>> {
         heard.into_iter().map(|(peer, (name, addrs))| (peer, name, dialled(&addrs))).collect();
     let addrs: Vec<SocketAddr> = peers.iter().flat_map(|(_, _, addrs)| addrs).copied().collect();
     let answered = reach::answering(&addrs, ANSWER_TIME).unwrap_or_default();
-    // A firewall may let one side in only: a link that stands is as good as an answer.
-    let online: Vec<&str> = live.map_or_else(Vec::new, |live| {
-        live.peers.iter().filter(|peer| peer.online).map(|peer| peer.id.as_str()).collect()
-    });
     let of = |(peer, name, addrs): (PeerId, PeerName, Vec<SocketAddr>)| {
-        let stands = online.contains(&peer.to_string().as_str());
-        let answered = addrs.iter().find(|addr| answered.contains(addr)).or(addrs.first().filter(|_| stands)).copied();
-        Neighbour { name: name.as_str().to_owned(), addrs, answered }
+        let answered = addrs.iter().find(|addr| answered.contains(addr)).copied();
+        (peer.to_string(), Neighbour { name: name.as_str().to_owned(), addrs, answered })
     };
-    Some(peers.into_iter().filter(|(_, _, addrs)| !addrs.is_empty()).map(of).collect())
+    let mut neighbours: BTreeMap<String, Neighbour> =
+        peers.into_iter().filter(|(_, _, addrs)| !addrs.is_empty()).map(of).collect();
+    // A firewall may let one side in only, and a single question may be lost: a link that stands is as good as an answer.
+    for peer in live.iter().flat_map(|live| live.peers.iter()).filter(|peer| peer.online) {
+        if let Ok(addr) = peer.addr.parse() {
+            let linked = Neighbour { name: peer.name.clone(), addrs: vec![addr], answered: Some(addr) };
+            neighbours.insert(peer.id.clone(), linked);
+        }
+    }
+    Some(neighbours.into_values().collect())
 }
 
 fn library(path: &Path, live: Option<&Snapshot>) -> Folder {

@@ -129,6 +129,7 @@ pub(crate) enum Action {
     CopyCommand,
     CopyId,
     Palette,
+    Doctor,
     Help,
     Redraw,
     Suspend,
@@ -291,6 +292,7 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     CopyCommand "copy-command" ["yc"], TABLES, Program, "Command", "Copy the command that gets the game, or connects to the peer";
     CopyId "copy-id" ["yi"], TABLES, Program, "Id", "Copy the ContentId of a game, or the PeerId";
     Palette "palette" [":"], EVERYWHERE, Program, "Actions", "Every action by its name";
+    Doctor "doctor" ["D"], EVERYWHERE, Program, "Doctor", "Look for what keeps the party from working here, and what mends it";
     Help "help" ["?", "F1"], EVERYWHERE, Program, "Keys", "The keys";
     Redraw "redraw" ["Ctrl-l"], EVERYWHERE, Program, "Redraw", "Draw the whole screen again";
     Suspend "suspend" ["Ctrl-z"], EVERYWHERE, Program, "Suspend", "Back to the shell; fg returns";

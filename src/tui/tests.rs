@@ -36,8 +36,8 @@ use super::{
     view::view,
 };
 use crate::api::{
-    AfterGet, Command, CommandError, ConfirmView, ErrorCode, Event, EventKind, GetRequest, Level, LimitTo, MeView,
-    Phase, ProgramView, Reply, Snapshot, VerifyReport,
+    AfterGet, Command, CommandError, ConfirmView, Diagnosis, ErrorCode, Event, EventKind, Finding, GetRequest, Level,
+    LimitTo, MeView, Phase, ProgramView, Reply, Snapshot, Verdict, VerifyReport,
 };
 
 /// A model and what it asked for.

@@ -23,7 +23,10 @@ use ratatui::{
 };
 
 use self::canvas::Canvas;
-pub(crate) use self::{details::scroll_max as details_scroll_max, dialog::help_scroll_max};
+pub(crate) use self::{
+    details::scroll_max as details_scroll_max,
+    dialog::{doctor_scroll_max, help_scroll_max},
+};
 use super::{
     action::Screen,
     layout,
@@ -75,6 +78,11 @@ fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) -> Option<Position> {
         Some(Overlay::Help { from }) => {
             chrome::message(&mut canvas, model, chrome.message);
             dialog::help(&mut canvas, model, *from, dialog_area(area));
+            None
+        }
+        Some(Overlay::Doctor { findings, from }) => {
+            chrome::message(&mut canvas, model, chrome.message);
+            dialog::doctor(&mut canvas, findings, *from, dialog_area(area));
             None
         }
         Some(Overlay::Question(question)) => {

@@ -64,7 +64,7 @@ fn of_unread(unread: &Unread, ufw: bool, port: u16) -> Finding {
             Verdict::Unknown,
             "The rules of the firewall may be read only by the administrator.",
             "So it is not known whether one keeps peers out.",
-            "sudo potluck doctor",
+            "sudo HOME=\"$HOME\" potluck doctor",
         ),
         Unread::Failed(why) => Finding::of(
             "firewall",

@@ -1,6 +1,6 @@
 //! What lies over a screen and takes its keys: the help, a question, a line to type.
 
-use crate::api::Command;
+use crate::api::{Command, Finding};
 
 use super::super::keymap::Key;
 
@@ -9,6 +9,13 @@ use super::super::keymap::Key;
 pub(crate) enum Overlay {
     /// The keys, scrolled by so many lines.
     Help {
+        /// Lines above the view.
+        from: usize,
+    },
+    /// What the doctor found, scrolled likewise.
+    Doctor {
+        /// In its order.
+        findings: Vec<Finding>,
         /// Lines above the view.
         from: usize,
     },

@@ -71,3 +71,40 @@ fn the_bell_rings_when_a_game_is_here() {
     let event = Event { at_ms: NOW_MS, level: Level::Done, text: "X is here.".into(), kind };
     assert_eq!(busy(80, 24).tell(Msg::Event(event)), [Effect::DrawSoon, Effect::Bell]);
 }
+
+#[test]
+fn what_the_doctor_found_is_read_and_closed() {
+    let finding = |verdict, what: &str, why: &str, fix: &str| Finding {
+        check: "any".into(),
+        verdict,
+        what: what.into(),
+        why: why.into(),
+        fix: fix.into(),
+    };
+    let mut findings = vec![
+        finding(Verdict::Ok, "potluck listens on UDP port 47800.", "", ""),
+        finding(Verdict::Bad, "The firewall is shut.", "Nobody comes in.", "sudo ufw allow 47800/udp"),
+    ];
+    findings.extend((0..30).map(|n| finding(Verdict::Ok, &format!("Thing {n} is well."), "", "")));
+    let answer = |findings: &[Finding]| Msg::Answer {
+        command: Command::Doctor,
+        subject: String::new(),
+        result: Ok(Reply::Doctor(Diagnosis { findings: findings.to_vec() })),
+    };
+    let mut seat = busy(80, 24).keys(":doctor<Enter>");
+    assert_eq!(seat.asked, [Command::Doctor]);
+    seat.tell(answer(&findings));
+    let picture = seat.picture();
+    let place = |what: &str| picture.find(what).unwrap_or_else(|| panic!("no {what}: {picture}"));
+    assert!(place("The firewall is shut.") < place("potluck listens"), "{picture}");
+    assert!(picture.contains("$ sudo ufw allow 47800/udp") && picture.contains("1 must be mended."), "{picture}");
+    seat = seat.keys("G");
+    assert!(seat.picture().contains("Thing 29 is well."), "{}", seat.picture());
+    seat = seat.keys("<Esc>");
+    assert!(seat.model.overlay.is_none());
+    // While something is typed its keys stay its own.
+    let mut seat = busy(80, 24).keys("/x");
+    seat.tell(answer(&findings));
+    assert!(matches!(seat.model.overlay, Some(Overlay::Prompt(_))));
+    assert!(seat.model.notice.text.contains("1 must be mended."));
+}

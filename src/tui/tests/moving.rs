@@ -128,6 +128,7 @@ fn place(seat: &Seat) -> String {
     let screen = model.screen.name();
     let over = match &model.overlay {
         Some(Overlay::Help { .. }) => "help",
+        Some(Overlay::Doctor { .. }) => "doctor",
         Some(Overlay::Question(_)) => "question",
         Some(Overlay::Palette { .. }) => "palette",
         Some(Overlay::Prompt(prompt)) => match prompt.purpose {

@@ -118,6 +118,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             let prompt = Prompt { purpose: Purpose::Action, line: TypedLine::default(), before: String::new() };
             return open(model, Overlay::Palette { prompt, at: 0 });
         }
+        Action::Doctor => {
+            model.notice.say(Level::Info, "Looking at this machine and its network …", model.now);
+            return calls(model, vec![(Command::Doctor, String::new())]);
+        }
         Action::Help => return open(model, Overlay::Help { from: 0 }),
         Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return vec![Effect::Suspend],

@@ -8,7 +8,9 @@ use super::super::{
     },
     words,
 };
-use crate::api::{Added, Candidate, Command, CommandError, ConfirmView, Level, PlayingView, Reply, VerifyReport};
+use crate::api::{
+    Added, Candidate, Command, CommandError, ConfirmView, Finding, Level, PlayingView, Reply, Verdict, VerifyReport,
+};
 
 /// Names listed in an answer; the rest is counted.
 const NAMES_MAX: usize = 3;
@@ -43,10 +45,24 @@ fn of_reply(model: &mut Model, command: &Command, subject: &str, reply: Reply) -
         | Reply::Without(_)
         | Reply::Compared(_)
         | Reply::Space(_)
-        | Reply::Doctor(_)
         | Reply::Figures(_)
         | Reply::Config { .. } => (Level::Info, String::new()),
+        Reply::Doctor(diagnosis) => of_doctor(model, diagnosis.findings),
     }
+}
+
+/// Over a question or a line that is being typed it would take their keys; the sentence alone is said then.
+fn of_doctor(model: &mut Model, findings: Vec<Finding>) -> (Level, String) {
+    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
+    let said = match (count(Verdict::Bad), count(Verdict::Warn)) {
+        (0, 0) => (Level::Done, "All is well, as far as it can be seen from here.".to_owned()),
+        (0, warn) => (Level::Info, format!("It works; {warn} could be better.")),
+        (bad, _) => (Level::Warning, format!("{bad} must be mended.")),
+    };
+    if model.overlay.is_none() {
+        model.overlay = Some(Overlay::Doctor { findings, from: 0 });
+    }
+    said
 }
 
 fn of_added(added: &Added) -> String {

@@ -15,7 +15,7 @@ use super::{
     act::{act, move_by},
     calls, games, leaving, open, palette, peers,
 };
-use crate::api::{Command, Level};
+use crate::api::{Command, Finding, Level};
 
 /// How long a second Ctrl-c counts as the second.
 const INTERRUPT_MS: u64 = 2_000;
@@ -31,6 +31,7 @@ pub(super) fn on_key(model: &mut Model, key: Key) -> Vec<Effect> {
     if let Some(overlay) = model.overlay.take() {
         return match overlay {
             Overlay::Help { from } => on_help_key(model, key, from),
+            Overlay::Doctor { findings, from } => on_doctor_key(model, key, findings, from),
             Overlay::Question(mut question) => {
                 if let Some(at) = question.answers.iter().position(|answer| answer.key == key) {
                     return answer(model, question.answers.swap_remove(at).does);
@@ -95,8 +96,24 @@ pub(super) fn interrupt(model: &mut Model) -> Vec<Effect> {
 }
 
 fn on_help_key(model: &mut Model, key: Key, from: usize) -> Vec<Effect> {
+    if let Some(to) = scrolled(model, key, from) {
+        model.overlay = Some(Overlay::Help { from: to.min(view::help_scroll_max(model)) });
+    }
+    vec![Effect::DrawNow]
+}
+
+fn on_doctor_key(model: &mut Model, key: Key, findings: Vec<Finding>, from: usize) -> Vec<Effect> {
+    if let Some(to) = scrolled(model, key, from) {
+        let from = to.min(view::doctor_scroll_max(model, &findings));
+        model.overlay = Some(Overlay::Doctor { findings, from });
+    }
+    vec![Effect::DrawNow]
+}
+
+/// Where a key takes what is read; `None` when it closes it.
+fn scrolled(model: &Model, key: Key, from: usize) -> Option<usize> {
     let page = usize::from(model.size.height.saturating_sub(6)).max(1);
-    let to = match model.setting.keymap.find(&[key], model.screen) {
+    Some(match model.setting.keymap.find(&[key], model.screen) {
         Found::Action(Action::Down) => from + 1,
         Found::Action(Action::Up) => from.saturating_sub(1),
         Found::Action(Action::HalfDown) => from + page / 2,
@@ -105,11 +122,9 @@ fn on_help_key(model: &mut Model, key: Key, from: usize) -> Vec<Effect> {
         Found::Action(Action::PageUp) => from.saturating_sub(page),
         Found::Action(Action::Bottom) => usize::MAX / 2,
         Found::Action(Action::Top) | Found::Pending => 0,
-        Found::Action(Action::Back | Action::Help | Action::Quit | Action::Next) => return vec![Effect::DrawNow],
+        Found::Action(Action::Back | Action::Help | Action::Doctor | Action::Quit | Action::Next) => return None,
         Found::Action(_) | Found::Nothing => from,
-    };
-    model.overlay = Some(Overlay::Help { from: to.min(view::help_scroll_max(model)) });
-    vec![Effect::DrawNow]
+    })
 }
 
 fn on_prompt_key(model: &mut Model, key: Key, mut prompt: Prompt) -> Vec<Effect> {

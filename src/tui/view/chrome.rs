@@ -264,7 +264,9 @@ fn current(model: &Model) -> Vec<Shown> {
                 plain("Esc", "Leave"),
             ];
         }
-        Some(Overlay::Help { .. }) => return vec![plain("j k", "Scroll"), plain("Esc", "Close")],
+        Some(Overlay::Help { .. } | Overlay::Doctor { .. }) => {
+            return vec![plain("j k", "Scroll"), plain("Esc", "Close")];
+        }
         Some(Overlay::Question(question)) => {
             let mut hints: Vec<Shown> =
                 question.answers.iter().map(|answer| plain(&answer.key.name(), &answer.label)).collect();

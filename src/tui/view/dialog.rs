@@ -3,6 +3,8 @@
 use potluck_widgets::{Align, Hint, Modal, ModalStyles};
 use ratatui::{layout::Rect, text::Line, widgets::Widget};
 
+use crate::api::{Finding, Verdict};
+
 use super::{
     super::{
         action::{ACTIONS, Group, places},
@@ -32,6 +34,45 @@ pub(crate) fn help_scroll_max(model: &Model) -> usize {
     let choices = [Hint::new("j k", "Scroll"), Hint::new("Esc", "Close")];
     let area = super::dialog_area(Rect::new(0, 0, model.size.width, model.size.height));
     modal(Pen::new(&plain, model.setting.glyphs), "Keys", &lines, &choices).width_max(HELP_WIDTH).scroll_max(area)
+}
+
+pub(super) fn doctor(canvas: &mut Canvas<'_>, findings: &[Finding], from: usize, area: Rect) {
+    let lines = doctor_lines(canvas.pen, findings);
+    let choices = [Hint::new("j k", "Scroll"), Hint::new("Esc", "Close")];
+    modal(canvas.pen, "Doctor", &lines, &choices).width_max(HELP_WIDTH).scroll(from).render(area, canvas.buf);
+}
+
+/// How far what the doctor found can be scrolled.
+pub(crate) fn doctor_scroll_max(model: &Model, findings: &[Finding]) -> usize {
+    let plain = Theme::plain();
+    let pen = Pen::new(&plain, model.setting.glyphs);
+    let lines = doctor_lines(pen, findings);
+    let choices = [Hint::new("j k", "Scroll"), Hint::new("Esc", "Close")];
+    let area = super::dialog_area(Rect::new(0, 0, model.size.width, model.size.height));
+    modal(pen, "Doctor", &lines, &choices).width_max(HELP_WIDTH).scroll_max(area)
+}
+
+/// What does not work first; what it means and the command that mends it below each.
+fn doctor_lines(pen: Pen<'_>, findings: &[Finding]) -> Vec<Line<'static>> {
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by_key(|finding| std::cmp::Reverse(finding.verdict));
+    let mut lines = Vec::new();
+    for finding in sorted {
+        let (word, role) = match finding.verdict {
+            Verdict::Bad => ("BAD ", Role::Error),
+            Verdict::Warn => ("warn", Role::Warning),
+            Verdict::Unknown => ("?   ", Role::Dim),
+            Verdict::Ok => ("ok  ", Role::Dialog),
+        };
+        lines.push(Line::from(vec![pen.span(format!("{word} "), role), pen.span(finding.what.clone(), Role::Dialog)]));
+        if !finding.why.is_empty() {
+            lines.push(Line::from(pen.span(format!("     {}", finding.why), Role::Dim)));
+        }
+        if !finding.fix.is_empty() {
+            lines.push(Line::from(vec![pen.span("     $ ", Role::Dim), pen.span(finding.fix.clone(), Role::Key)]));
+        }
+    }
+    lines
 }
 
 pub(super) fn question(canvas: &mut Canvas<'_>, question: &Question, area: Rect) {
