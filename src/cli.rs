@@ -11,6 +11,7 @@ mod events;
 mod exit;
 mod games;
 mod get;
+mod hand_out;
 mod links;
 mod logs;
 mod manifest;
@@ -34,7 +35,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use futures::future::BoxFuture;
+use std::net::IpAddr;
+
+use futures::{future::BoxFuture, stream::BoxStream};
 
 pub use args::{Args, BEHIND_FLAG, parse};
 pub use console::Console;
@@ -61,6 +64,10 @@ pub trait Launcher {
 
     /// Looks at this machine and its network where no runtime runs; takes some seconds.
     fn examine(&self, settings: &Settings) -> Diagnosis;
+
+    /// Begins to hand this program out at a TCP port, or one soon after it; at one address if `only` names it.
+    /// The error is a sentence for people.
+    fn hand_out(&self, port: u16, only: Option<IpAddr>) -> impl Future<Output = Result<HandOut, String>>;
 
     /// Asks on the first start where games go: the suggested folder is the settings', `free` the bytes
     /// free there. `None` when the user would rather not start. The error is a sentence for people.
@@ -121,6 +128,28 @@ pub enum ScreenOver {
     Demo,
 }
 
+/// This program, for seats that do not have it.
+pub struct HandOut {
+    /// Where it is to be had.
+    pub urls: Vec<String>,
+    /// Its bytes.
+    pub size: u64,
+    /// Its hash, as `b3sum` prints it.
+    pub blake3: String,
+    /// Its hash, as `sha256sum` prints it.
+    pub sha256: String,
+    /// What a machine needs to run it, in words, where that is known.
+    pub needs: Option<String>,
+    /// Whoever has a whole copy now. It is handed out while this is polled, and no longer.
+    pub copies: BoxStream<'static, IpAddr>,
+}
+
+impl std::fmt::Debug for HandOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HandOut").field("urls", &self.urls).finish_non_exhaustive()
+    }
+}
+
 /// A runtime in this process.
 pub struct Running {
     /// A face's end of it.
@@ -179,6 +208,7 @@ async fn carry_out(args: Args, launcher: &impl Launcher, console: &mut Console) 
         Some(Verb::Status) => status::status(&settings, console).await,
         Some(Verb::Stop) => status::stop(&settings, console).await,
         Some(Verb::Service(order)) => service::run(&order, &runtime_flags, &settings, console).await,
+        Some(Verb::HandOut { time, port }) => hand_out::run(time, port, &settings, launcher, console).await,
         Some(Verb::Doctor) => doctor::run(&settings, launcher, console).await,
         Some(Verb::Events { follow }) => events::run(&settings, follow, console).await,
         Some(Verb::Logs { lines, follow }) => logs::run(&settings, lines, follow, console).await,

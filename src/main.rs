@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write as _},
+    net::IpAddr,
     path::Path,
     process::ExitCode,
     sync::Mutex,
@@ -9,7 +10,7 @@ use std::{
 
 use potluck::{
     api::{Diagnosis, Handle},
-    cli::{self, Console, LaunchError, Launcher, Purpose, Running, ScreenEnd, ScreenOver},
+    cli::{self, Console, HandOut, LaunchError, Launcher, Purpose, Running, ScreenEnd, ScreenOver},
     config::{Color, Glyphs, Settings},
     control::{server, socket::ControlSocket},
     demo,
@@ -107,6 +108,20 @@ impl Launcher for Program {
 
     fn examine(&self, settings: &Settings) -> Diagnosis {
         runtime::doctor::examine(settings, None)
+    }
+
+    async fn hand_out(&self, port: u16, only: Option<IpAddr>) -> Result<HandOut, String> {
+        let failed = |error: io::Error| format!("this program cannot be handed out: {error}");
+        let offer = runtime::hand_out::HandOut::start(port, only).await.map_err(failed)?;
+        let urls = offer.urls().map_err(failed)?;
+        if urls.is_empty() {
+            return Err(
+                "no network is connected, so nobody could get this program; `potluck doctor` says more".to_owned()
+            );
+        }
+        let (size, blake3, sha256, needs) = (offer.size(), offer.blake3(), offer.sha256(), offer.needs());
+        let copies = futures::stream::unfold(offer, async |mut offer| Some((offer.next().await, offer)));
+        Ok(HandOut { urls, size, blake3, sha256, needs, copies: Box::pin(copies) })
     }
 
     async fn ask_library(&self, settings: &Settings, free: Option<u64>) -> Result<Option<String>, String> {

@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod driver;
 pub mod error;
 pub mod extraction;
+pub mod hand_out;
 mod input;
 pub mod installs;
 pub mod library;

@@ -1,5 +1,6 @@
 //! Messages, frames and stored records: bytes to `types` and back, with their limits. No I/O.
 
+pub mod elf;
 pub mod extraction;
 pub mod fetch;
 pub mod frame;

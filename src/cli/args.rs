@@ -93,6 +93,18 @@ pub(super) enum Verb {
     /// Run under systemd: with the machine, without a screen, confined to what it needs
     #[command(subcommand)]
     Service(ServiceOrder),
+    /// Give this program to seats that do not have it
+    ///
+    /// Serves this one file, over HTTP, to machines of this network, and prints the line to type there.
+    /// Nothing else is served.
+    HandOut {
+        /// For so long, like 90s, 30m or 2h
+        #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = super::hand_out::time)]
+        time: std::time::Duration,
+        /// At this TCP port, or the next free one
+        #[arg(long, value_name = "PORT", default_value_t = 47_801)]
+        port: u16,
+    },
     /// Show a party on this machine, with made-up games
     ///
     /// Slowed to be watchable. Leaves nothing behind.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use clap::CommandFactory as _;
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -407,6 +408,22 @@ async fn the_screen_needs_a_terminal_and_a_broken_config_names_its_line() {
     assert!(party.run("man").await.out.starts_with(".ie"));
 }
 
+#[tokio::test]
+async fn what_is_handed_out_is_said_with_the_lines_to_type() {
+    let party = Party::new(room(), |_, _| panic!("nobody is asked"));
+    let text = "This potluck (20 MB) is handed out for 2 minutes or until Ctrl-C.\n\
+                It runs on: Linux on x86_64.\n\
+                On the other seat, whichever address it reaches:\n  \
+                curl -fo potluck http://10.0.3.17:47801/potluck && chmod +x potluck\n\
+                There, to see that it is the same (either):\n  \
+                echo '256  potluck' | sha256sum -c\n  echo 'b3  potluck' | b3sum -c\n\
+                10.0.3.17 has it.\nNo longer handed out; 1 copy went out.\n";
+    party.check("hand-out --for 90s --listen 10.0.3.17:1", Exit::Done, text, "").await;
+    let nowhere = "potluck: no network is connected\n";
+    party.check("hand-out", Exit::Failed, "", nowhere).await;
+    assert_eq!(parse(words("potluck hand-out --for 25h")).unwrap_err().exit_code(), 2);
+}
+
 type Script = Arc<dyn Fn(Command, &HandleEnd) -> Result<Reply, CommandError> + Send + Sync>;
 
 /// A runtime whose answers are given, and the home it would hold.
@@ -505,6 +522,18 @@ impl Launcher for Party {
 
     fn tell_manager(&self, lines: &str) {
         self.told.borrow_mut().push(lines.to_owned());
+    }
+
+    async fn hand_out(&self, port: u16, only: Option<IpAddr>) -> Result<HandOut, String> {
+        let Some(only) = only else { return Err("no network is connected".to_owned()) };
+        Ok(HandOut {
+            urls: vec![format!("http://{only}:{port}/potluck")],
+            size: 20_000_000,
+            blake3: "b3".into(),
+            sha256: "256".into(),
+            needs: Some("Linux on x86_64".into()),
+            copies: futures::stream::iter([only]).boxed(),
+        })
     }
 
     fn examine(&self, _: &Settings) -> Diagnosis {

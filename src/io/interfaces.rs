@@ -77,6 +77,15 @@ impl Interfaces {
             .min_by_key(|ip| (is_link_local(*ip), ip.is_ipv6(), !is_local_range(*ip)))
     }
 
+    /// The IPv4 addresses a machine of this network may reach us at.
+    #[must_use]
+    pub fn lan_ipv4(&self) -> Vec<IpAddr> {
+        let mut addresses: Vec<IpAddr> = self.addresses.iter().map(|own| own.ip).filter(IpAddr::is_ipv4).collect();
+        addresses.sort_by_key(|ip| (is_link_local(*ip), !is_local_range(*ip), *ip));
+        addresses.dedup();
+        addresses
+    }
+
     /// Whether `ip` is one of ours.
     #[must_use]
     pub fn is_own(&self, ip: IpAddr) -> bool {
