@@ -56,7 +56,8 @@ A new game goes to the first that has room for it beside what is to stay free; a
 none has room, the download waits and says how much is lacking where. A folder that is not there at the start is reported
 and used as soon as it is there: for a disk that is not always plugged in name a folder *on* it, because its empty mount
 point looks like a library without games. A game lives in one library; where two have a folder of its name, the first
-one counts and the other is reported. `potluck status` shows them all.
+one counts and the other is reported. Put a new folder behind the others: the hashes of files are remembered by the
+name of the first one, and another first one has everything hashed once more. `potluck status` shows them all.
 
 In the environment a list has commas between its items, and a switch is `true` or `false`. `~/` is your home folder;
 in the config file a relative path begins at the file's own folder.

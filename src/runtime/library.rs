@@ -304,9 +304,9 @@ impl Actor {
         }
     }
 
-    /// What is in a library that is not there must not be got once more.
+    /// Whether every library was listed: what is in one that is not there must not be got once more.
     fn are_all_there(&self) -> bool {
-        self.libraries.iter().all(|library| library.is_known)
+        !self.libraries.is_empty() && self.libraries.iter().all(|library| library.is_known)
     }
 
     /// Everything the core and the queue of looks want done now.

@@ -387,7 +387,13 @@ impl Transfers {
                 Some(wish) => match self.place_of(&wish.game, wish.content).await {
                     Some((_, true)) if !wish.repair => self.follow_up(&wish).await,
                     Some(_) | None if self.entries.contains_key(&wish.content) => {}
-                    place => self.admit(wish, place.map(|(library, _)| library), transfer.paused).await,
+                    Some((library, _)) => self.admit(wish, Some(library), transfer.paused).await,
+                    // What is here of it may be in a library that is not there: it waits for that one.
+                    None => {
+                        let was = |folder: &Path| transfer.library.as_deref() == Some(folder);
+                        let place = self.context.libraries.paths().position(was);
+                        self.admit(wish, place.map(|place| LibraryNo(place as u8)), transfer.paused).await;
+                    }
                 },
                 None => tracing::warn!(?transfer, "a transfer of the last run cannot be understood"),
             }
@@ -431,9 +437,7 @@ impl Transfers {
     async fn on_notice(&mut self, content: ContentId, notice: Notice) {
         match notice {
             Notice::Placed(library) => {
-                if let Some(entry) = self.entries.get_mut(&content) {
-                    entry.library = Some(library);
-                }
+                self.place(content, library);
                 self.queue_input(queue::Input::Placed { content, library });
             }
             Notice::Needs(needs) => self.queue_input(queue::Input::Needs { content, needs }),
@@ -501,9 +505,7 @@ impl Transfers {
         while let Some(output) = self.queue.poll_output() {
             match output {
                 Output::Run { content, library } => {
-                    if let Some(entry) = self.entries.get_mut(&content) {
-                        entry.library = Some(library);
-                    }
+                    self.place(content, library);
                     self.order(content, Order::Run);
                 }
                 Output::Hold { content, why } => self.order(content, Order::Hold(why)),
@@ -511,6 +513,13 @@ impl Transfers {
                 Output::Changed => {}
             }
         }
+    }
+
+    /// A transfer is built in this library from now on.
+    fn place(&mut self, content: ContentId, library: LibraryNo) {
+        let Some(entry) = self.entries.get_mut(&content).filter(|entry| entry.library != Some(library)) else { return };
+        entry.library = Some(library);
+        self.save();
     }
 
     fn order(&mut self, content: ContentId, order: Order) {
@@ -623,7 +632,9 @@ impl Transfers {
 
     fn save(&self) {
         let queued = self.queue.iter().filter_map(|(content, _)| self.entries.get(&content));
-        self.saved.save(queued.map(|entry| Saved::of(&entry.wish, entry.paused)).collect());
+        let folder = |library: LibraryNo| self.context.libraries.paths().nth(usize::from(library.0));
+        let saved = |entry: &Entry| Saved::of(&entry.wish, entry.library.and_then(folder), entry.paused);
+        self.saved.save(queued.map(saved).collect());
     }
 }
 

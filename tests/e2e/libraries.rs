@@ -97,6 +97,34 @@ fn a_library_that_is_not_there_is_waited_for_and_the_others_work() {
 }
 
 #[test]
+fn a_transfer_waits_for_its_library_and_goes_on_there() {
+    let mut host = host_of(&[("quux", &[("a", 3_000_000)])]);
+    let mut guest = seat_with(&[("first", "0 B"), ("second", "0 B")]);
+    fs::create_dir(guest.around().join("second/quux")).unwrap();
+    guest.serve(&["--peer", &host.addr().to_string()]);
+    wait_for_game(&guest, "quux");
+    let addr = host.addr().to_string();
+    guest.does(&["limit", "--down", "1 MiB/s"]);
+    guest.does(&["get", "quux", "--no-wait"]);
+    wait_until("it has begun", || guest.around().join("second/quux/.potluck/incoming").is_dir());
+    guest.does(&["pause", "quux"]);
+    let (code, _) = guest.stop();
+    assert_eq!(code, Some(0));
+    let (second, away) = (guest.around().join("second"), guest.around().join("unplugged"));
+    fs::rename(&second, &away).unwrap();
+    guest.serve(&["--peer", &addr]);
+    guest.does(&["resume", "quux"]);
+    wait_until("it waits for its library", || {
+        transfer(&guest, "quux")["reason"].as_str().is_some_and(|reason| reason.contains("is not there"))
+    });
+    assert!(!guest.around().join("first/quux").exists());
+    fs::rename(&away, &second).unwrap();
+    wait_for_state(&guest, "quux", HERE);
+    assert!(second.join("quux/a").is_file());
+    host.assert_well();
+}
+
+#[test]
 fn of_two_games_of_one_name_the_first_counts_and_the_other_is_told() {
     let mut seat = seat_with(&[("one", "0 B"), ("two", "0 B")]);
     for (library, version) in [("one", "1"), ("two", "2")] {

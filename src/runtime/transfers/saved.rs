@@ -1,6 +1,8 @@
 //! The queue as the state folder keeps it, so that the next run goes on. Written by one task, the
 //! newest state after the one before: two writers at once could end with the older one.
 
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -29,10 +31,13 @@ pub(super) struct Saved {
     after: AfterGet,
     #[serde(default)]
     repair: bool,
+    /// The folder of the library it is built in: that may not be there at the next start.
+    #[serde(default)]
+    pub(super) library: Option<PathBuf>,
 }
 
 impl Saved {
-    pub(super) fn of(wish: &Wish, paused: bool) -> Self {
+    pub(super) fn of(wish: &Wish, library: Option<&Path>, paused: bool) -> Self {
         let Wish { game, title, version, content, size, after, repair } = wish;
         Self {
             game: game.as_str().to_owned(),
@@ -43,6 +48,7 @@ impl Saved {
             paused,
             after: *after,
             repair: *repair,
+            library: library.map(Path::to_owned),
         }
     }
 

@@ -165,7 +165,7 @@ fn of_game(model: &Model, game: &GameView) -> Step {
                 Step::Install { games: vec![(game.id.clone(), title)], label: "Install".to_owned() }
             }
             None => {
-                let folder = format!("{}/{}/local", model.snapshot.me.library, game.id);
+                let folder = format!("{}/{}/local", model.snapshot.library_path(game.library), game.id);
                 Step::None(format!("{title} has no launch command in the catalog; its folder is {folder}."))
             }
         },
