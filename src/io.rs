@@ -16,6 +16,7 @@ pub mod process;
 pub mod quic;
 pub mod random;
 pub mod readiness;
+pub mod running;
 pub mod scan;
 pub mod state;
 pub mod store;

@@ -8,7 +8,12 @@ mod payload;
 
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
-pub(crate) use local::{Installation, Installed, LOCAL, install, installation, is_set_up, note_set_up, uninstall};
+#[cfg(test)]
+use local::install;
+pub(crate) use local::{
+    Installation, Installed, LOCAL, Staged, installation, is_set_up, note_set_up, stage, take_place, uninstall,
+    unstage, user_of_local,
+};
 use machine::Machine;
 pub(crate) use payload::Payload;
 
@@ -17,6 +22,7 @@ use crate::{
     io::{
         archive::child::ExtractError,
         disk::{DiskError, Fault, Faults, FileStat, GameRoot, Kind, Library, Reason, Stamp},
+        running::Process,
         scan::{self, Memory, ScanError, hash_path},
         store::{self, Held, Incoming, NotReady, StoredManifest},
     },
@@ -109,6 +115,12 @@ pub(crate) enum InstallError {
     /// An archive of the payload could not be unpacked.
     #[error(transparent)]
     Extract(#[from] ExtractError),
+    /// Somebody plays it.
+    #[error("the game is running{}", by.as_ref().map_or_else(String::new, |by| format!(" ({by})")))]
+    Running {
+        /// Which process, where potluck did not start it.
+        by: Option<Process>,
+    },
     /// The user stopped it.
     #[error("it was stopped")]
     Cancelled,
@@ -129,6 +141,7 @@ impl InstallError {
             | Self::NoRoom { .. }
             | Self::NotOurs(_)
             | Self::Extract(_)
+            | Self::Running { .. }
             | Self::Cancelled
             | Self::GaveUp { .. } => false,
         }

@@ -23,6 +23,7 @@ mod survey;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub(super) use commands::find_peer;
 pub(crate) use folder::Folder;
@@ -51,6 +52,7 @@ use self::{
     remembered::Remembered,
     shows::{Rows, Sources},
     sync::OwnSnapshot,
+    turns::Turns,
 };
 use super::{
     context::Context,
@@ -152,6 +154,7 @@ struct Actor {
     install_failures: BTreeMap<GameId, String>,
     playing: BTreeMap<GameId, Playing>,
     played: Played,
+    turns: Turns,
     links: BTreeMap<PeerId, Link>,
     names: BTreeMap<PeerId, PeerName>,
     /// Who has what transfers want to know of, as they were last told.
@@ -213,6 +216,7 @@ impl Actor {
             install_failures: BTreeMap::new(),
             playing: BTreeMap::new(),
             played,
+            turns: Turns::default(),
             links: BTreeMap::new(),
             names: BTreeMap::new(),
             follows: BTreeMap::new(),

@@ -143,3 +143,59 @@ fn uploads_are_quiet_while_it_runs_and_the_game_outlives_potluck() {
         }
     }
 }
+
+/// Waits until the installation of `quux` waits because of `reason`.
+fn wait_for_reason(seat: &Seat, reason: &str) {
+    let waits = |game: &serde_json::Value| {
+        game["state"] == "waiting" && game["reason"].as_str().is_some_and(|text| text.contains(reason))
+    };
+    wait_until(&format!("it waits: {reason}"), || waits(&super::game(seat, "quux")));
+}
+
+#[test]
+fn a_game_that_runs_is_not_swapped_and_what_waits_goes_on_when_it_ends() {
+    let run = "until test -e done; do sleep 0.1; done; test -x \"$1/bin/setup\" && echo here > saves";
+    let seat = seat_with("true", run, "[\"bin/run\", \"{local}\"]");
+    seat.does(&["install", "quux"]);
+    let player = seat.start(&["play", "quux", "--yes"]);
+    wait_until("it is shown", || super::game(&seat, "quux")["playing_since_ms"].as_u64().is_some());
+    for words in [&["uninstall", "quux"][..], &["remove", "quux", "--yes"]] {
+        let refused = seat.run(words);
+        assert_eq!(refused.code, Some(4), "{refused:?}");
+        assert!(refused.stderr.contains("the game is running"), "{refused:?}");
+    }
+    let installing = seat.start(&["install", "quux"]);
+    wait_for_reason(&seat, "update waits: the game is running");
+    assert!(seat.game("quux").join(".local.installing/bin/run").exists(), "unpacked meanwhile");
+    fs::write(local(&seat).join("done"), "").unwrap();
+    let played = finish(player, PATIENCE);
+    assert_eq!(played.code, Some(0), "its files were there to the end: {played:?}");
+    let installed = finish(installing, PATIENCE);
+    assert_eq!(installed.code, Some(0), "{installed:?}");
+    wait_for_state(&seat, "quux", "ready");
+    assert!(!local(&seat).join("done").exists(), "it is the new one");
+    // What the game wrote while the update waited is there.
+    assert_eq!(read(&seat.game("quux").join(".potluck/replaced/1/local/saves")), "here\n");
+    seat.does(&["remove", "quux", "--yes"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_game_that_somebody_else_started_is_not_swapped_either() {
+    let seat = seat_with("true", "true", "[\"bin/run\"]");
+    seat.does(&["install", "quux"]);
+    let open = fs::File::open(local(&seat).join("bin/run")).unwrap();
+    let mut game = std::process::Command::new("sleep").arg("60").stdin(open).spawn().unwrap();
+    let name = format!("(sleep, process {})", game.id());
+    let refused = seat.run(&["uninstall", "quux"]);
+    let installing = seat.start(&["install", "quux"]);
+    wait_for_reason(&seat, &name);
+    game.kill().unwrap();
+    game.wait().unwrap();
+    assert_eq!(refused.code, Some(4), "{refused:?}");
+    assert!(refused.stderr.contains(&name), "{refused:?}");
+    let installed = finish(installing, PATIENCE);
+    assert_eq!(installed.code, Some(0), "{installed:?}");
+    wait_for_state(&seat, "quux", "ready");
+    seat.does(&["uninstall", "quux"]);
+}

@@ -107,7 +107,8 @@ const BAR_EVERY: Duration = Duration::from_millis(100);
 const LINE_EVERY: Duration = Duration::from_secs(1);
 
 fn show_work(snapshot: &Snapshot, bar: Option<&ProgressBar>, console: &mut Console) {
-    let at_work = |game: &&GameView| matches!(game.state, StateWord::Checking | StateWord::Installing);
+    let at_work =
+        |game: &&GameView| matches!(game.state, StateWord::Checking | StateWord::Installing | StateWord::Waiting);
     let games: Vec<&GameView> = snapshot.games.iter().filter(at_work).collect();
     let line = |game: &&GameView| format!("{}: {}", game.id, words::state(game.state, game.percent, &game.reason));
     let Some(bar) = bar else {

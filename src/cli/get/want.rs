@@ -26,7 +26,7 @@ pub(super) struct Want {
     /// What is to be done when it is here.
     after: AfterGet,
     /// How far its installation is, as it was seen last: percent and what is done.
-    installing: Option<(Option<u8>, String)>,
+    installing: Option<(StateWord, Option<u8>, String)>,
     /// How its installation ended: files of the user's that came along and that are elsewhere now, or why it is as
     /// before.
     installed: Option<Result<OwnFiles, String>>,
@@ -179,8 +179,8 @@ impl Want {
         if let Some(transfer) = self.transfer(snapshot) {
             self.seen = Some(transfer.clone());
         }
-        let game = self.game(snapshot).filter(|game| game.state == StateWord::Installing);
-        self.installing = game.map(|game| (game.percent, game.reason.clone()));
+        let game = self.game(snapshot).filter(|game| matches!(game.state, StateWord::Installing | StateWord::Waiting));
+        self.installing = game.map(|game| (game.state, game.percent, game.reason.clone()));
     }
 
     /// Once a second: believes what has looked so for a while.
@@ -296,8 +296,8 @@ impl Want {
         if self.outcome.is_none() {
             return self.seen.as_ref().map(|seen| (seen.size, seen.done, words::progress(seen)));
         }
-        let (percent, doing) = self.installing.as_ref()?;
-        let state = words::state(StateWord::Installing, *percent, doing);
+        let (word, percent, doing) = self.installing.as_ref()?;
+        let state = words::state(*word, *percent, doing);
         Some((100, u64::from(percent.unwrap_or(0)), state))
     }
 

@@ -8,6 +8,7 @@ use crate::{
     core::install::{self, JournalFound, LocalFolder, LocalFound, Whose},
     io::{
         disk::{Cancelled, DiskError, FileStat, GameRoot, Kind, Reason, copy_file},
+        running::{self, Process},
         scan::Memory,
     },
     types::{ContentId, Manifest, PayloadPath},
@@ -51,22 +52,54 @@ pub(crate) struct Installed {
     pub(crate) set_aside: Vec<String>,
 }
 
-/// Makes `local/` of a payload that is whole; until the very end the old one stays as it is. What lies in it
-/// at the paths `keep` comes along. An error leaves the old game, or says that recovery has to finish.
-pub(crate) fn install(
+/// A game that is unpacked and has not taken its place yet.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    content: ContentId,
+    set_aside: Vec<String>,
+}
+
+/// Unpacks a payload that is whole beside `local/`, which stays as it is. After an error nothing of it is left.
+pub(crate) fn stage(
     root: &GameRoot,
     (content, manifest): (ContentId, &Manifest),
-    keep: &[PayloadPath],
     unpack: &mut dyn Unpack,
+    progress: &mut Progress<'_>,
+) -> Result<Staged, InstallError> {
+    let mut machine = Machine::new(root, None, None, None);
+    let set_aside = recover_root(root, &mut Memory::none())?.into_set_aside();
+    let stage = install::stage(&look(root)?, content)?;
+    let made = machine.run(&stage).map_err(InstallError::from);
+    match made.and_then(|()| unpack.unpack(root, manifest, LocalFolder::Staging.path(), progress)) {
+        Ok(()) => Ok(Staged { content, set_aside }),
+        Err(error) => {
+            unstage(root);
+            Err(error)
+        }
+    }
+}
+
+/// Drops what was unpacked. What cannot be dropped now is dropped at the next start.
+pub(crate) fn unstage(root: &GameRoot) {
+    if let Err(error) = Machine::new(root, None, None, None).run(&install::unstage()) {
+        tracing::warn!(%error, "what was unpacked cannot be deleted");
+    }
+}
+
+/// Makes `local/` of what was unpacked; until the very end the old one stays as it is. What lies in it at the paths `keep`
+/// comes along. An error leaves the old game, or says that recovery has to finish.
+pub(crate) fn take_place(
+    root: &GameRoot,
+    Staged { content, set_aside }: Staged,
+    keep: &[PayloadPath],
     progress: &mut Progress<'_>,
 ) -> Result<Installed, InstallError> {
     let mut machine = Machine::new(root, None, None, None);
-    machine.set_aside = recover_root(root, &mut Memory::none())?.into_set_aside();
-    let found = look(root)?;
-    let stage = install::stage(&found, content)?;
+    machine.set_aside = set_aside;
     let mut kept = Vec::new();
-    let sealed = machine.run(&stage).map_err(InstallError::from).and_then(|()| {
-        unpack.unpack(root, manifest, LocalFolder::Staging.path(), progress)?;
+    let sealed = look(root).map_err(InstallError::from).and_then(|found| {
+        // Somebody may have put a folder of their own there meanwhile.
+        install::stage(&found, content)?;
         machine.unpacked = record(root, LocalFolder::Staging)?;
         if found.local == Whose::Ours {
             kept = carry_over(root, keep, &mut machine.unpacked, progress)?;
@@ -78,10 +111,8 @@ pub(crate) fn install(
     });
     match sealed {
         Err(error) if !is_sealed(root) => {
-            // The first error is the one that matters; what cannot be dropped now is dropped at the next start.
-            if let Err(second) = machine.run(&install::unstage()) {
-                tracing::warn!(%second, "what was unpacked cannot be deleted");
-            }
+            // The first error is the one that matters.
+            unstage(root);
             return Err(error);
         }
         Ok(()) | Err(_) => {}
@@ -90,6 +121,24 @@ pub(crate) fn install(
         machine.set_aside.extend(finish_now(root, error)?);
     }
     Ok(Installed { content, kept, set_aside: machine.set_aside })
+}
+
+/// Both, one after the other.
+#[cfg(test)]
+pub(super) fn install(
+    root: &GameRoot,
+    build: (ContentId, &Manifest),
+    keep: &[PayloadPath],
+    unpack: &mut dyn Unpack,
+    progress: &mut Progress<'_>,
+) -> Result<Installed, InstallError> {
+    let staged = stage(root, build, unpack, progress)?;
+    take_place(root, staged, keep, progress)
+}
+
+/// What uses the installed game, as far as the system tells.
+pub(crate) fn user_of_local(root: &GameRoot) -> Option<Process> {
+    running::user_of(&root.path().join(LOCAL))
 }
 
 fn is_sealed(root: &GameRoot) -> bool {

@@ -11,6 +11,7 @@ use super::{
     adding::{self, AddError, AddOutcome, AddWish, Plan},
     answer,
     commands::{find_ours, refusal},
+    installing,
     jobs::Done,
     look::{Desk, Distrust, Seen, What, look},
     looks::{SETTLE, Take},
@@ -190,8 +191,9 @@ impl Actor {
             }
             Op::Remove { game, reply } => {
                 self.unshelve(&game);
-                let of = game.clone();
+                let (of, turns) = (game.clone(), self.turns.clone());
                 let remove = move || {
+                    let _turn = installing::quiet_turn(&desk, &turns, &of)?;
                     let library = desk.libraries.find(&of)?.library;
                     installs::remove_game(&library, &of, &mut Memory::of_game(&desk.index, &of))
                 };
@@ -292,6 +294,9 @@ impl Actor {
                     left => format!(" {} things of yours are still in its folder.", left.len()),
                 };
                 Ok(Reply::Done { message: format!("{title} is removed. {others}{left}") })
+            }
+            Ok(Err(error @ InstallError::Running { .. })) => {
+                Err(refusal(ErrorCode::Refused, format_args!("{title} cannot be removed: {error}")))
             }
             Ok(Err(error)) => Err(refusal(ErrorCode::Failed, error)),
             Err(error) => Err(refusal(ErrorCode::Failed, error)),

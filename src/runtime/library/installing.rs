@@ -1,7 +1,11 @@
 //! Making a game playable and taking that back, as a face asked for it: one change of the game at a time,
 //! on the pool, shown while it runs. What is done on disk stands in `runtime::installs`.
 
-use std::{ops::ControlFlow, sync::Arc, time::Instant};
+use std::{
+    ops::ControlFlow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +15,7 @@ use super::{
     commands::{find_ours, refusal},
     jobs::Done,
     look::{Desk, Meter},
+    turns::{Turn, Turns},
 };
 use crate::{
     api::{CommandError, ErrorCode, EventKind, Level, OWN_FILES_MAX, Reply},
@@ -21,11 +26,15 @@ use crate::{
     },
     runtime::{
         input::ReplyTo,
-        installs::{self, InstallError, Installation, Installed, Payload},
-        tasks::PoolError,
+        installs::{self, InstallError, Installation, Installed, Payload, Staged},
+        tasks::{Pool, PoolError},
+        view::Teller,
     },
     types::{ContentId, GameId, PayloadPath, Size, Space, clean},
 };
+
+/// How soon it is seen that nobody plays a game any more whose update waits.
+const PLAY_PAUSE: Duration = Duration::from_secs(2);
 
 impl Actor {
     pub(super) fn install(&mut self, name: &str, reply: ReplyTo) {
@@ -106,12 +115,24 @@ impl Actor {
         meter.say("planning".to_owned());
         self.installing.insert(game.clone(), Arc::clone(&meter));
         self.mark_installing();
-        let (desk, of) = (self.desk.clone(), game.clone());
-        self.job(
-            "install a game",
-            move || install(&desk, &of, &keep, &meter, &cancel),
-            move |result| Done::Installed { game, reply, result },
-        );
+        let install = Install {
+            title: self.core.title(&game),
+            game: game.clone(),
+            keep,
+            meter,
+            cancel,
+            desk: self.desk.clone(),
+            turns: self.turns.clone(),
+            // Unpacking takes long, and belongs with what does; asking who plays must not wait for it.
+            pools: (self.folder.hashing.clone(), self.context.pool.clone()),
+            teller: self.context.teller.clone(),
+        };
+        let done = self.done_sender.clone();
+        self.context.tasks.spawn("install a game", async move {
+            let result = install.carry_out().await;
+            // The actor is gone only when the runtime ends.
+            let _ = done.send(Done::Installed { game, reply, result }).await;
+        });
     }
 
     pub(super) fn begin_uninstall(&mut self, game: GameId, reply: ReplyTo) {
@@ -119,8 +140,11 @@ impl Actor {
         meter.say("taking it back".to_owned());
         self.installing.insert(game.clone(), meter);
         self.mark_installing();
-        let (desk, of) = (self.desk.clone(), game.clone());
-        let uninstall = move || installs::uninstall(&desk.libraries.open_root(&of)?);
+        let (desk, turns, of) = (self.desk.clone(), self.turns.clone(), game.clone());
+        let uninstall = move || {
+            let _turn = quiet_turn(&desk, &turns, &of)?;
+            installs::uninstall(&desk.libraries.open_root(&of)?)
+        };
         self.job("uninstall a game", uninstall, move |result| Done::Uninstalled { game, reply, result });
     }
 
@@ -224,7 +248,7 @@ fn answer_if(reply: Option<ReplyTo>, result: Result<Reply, CommandError>) {
 
 fn failed(game: &GameId, error: &InstallError) -> CommandError {
     match error {
-        InstallError::NotOurs(_) | InstallError::NoRoom { .. } => {
+        InstallError::NotOurs(_) | InstallError::NoRoom { .. } | InstallError::Running { .. } => {
             refusal(ErrorCode::Refused, format_args!("{game}: {error}"))
         }
         InstallError::NotReady(_)
@@ -249,25 +273,91 @@ fn aside(set_aside: &[String]) -> String {
     }
 }
 
-fn install(
-    desk: &Desk,
-    game: &GameId,
-    keep: &[PayloadPath],
-    meter: &Meter,
-    cancel: &CancellationToken,
-) -> Result<Installed, InstallError> {
+/// An installation, from unpacking to its end.
+struct Install {
+    game: GameId,
+    title: String,
+    keep: Vec<PayloadPath>,
+    meter: Arc<Meter>,
+    cancel: CancellationToken,
+    desk: Desk,
+    turns: Turns,
+    /// For what takes long, and for what does not.
+    pools: (Pool, Pool),
+    teller: Teller,
+}
+
+impl Install {
+    /// Unpacks at once; takes the place of what is installed when nobody plays it any more. No thread waits for that.
+    async fn carry_out(mut self) -> Result<Result<Installed, InstallError>, PoolError> {
+        let (desk, game) = (self.desk.clone(), self.game.clone());
+        let (meter, cancel) = (Arc::clone(&self.meter), self.cancel.clone());
+        let staged = match self.pools.0.run(move || stage(&desk, &game, &meter, &cancel)).await? {
+            Ok(staged) => staged,
+            Err(error) => return Ok(Err(error)),
+        };
+        let turn = self.quiet_turn().await;
+        let (desk, game, keep) = (self.desk.clone(), self.game.clone(), std::mem::take(&mut self.keep));
+        let (meter, cancel) = (Arc::clone(&self.meter), self.cancel.clone());
+        let end = move || {
+            let root = desk.libraries.open_root(&game)?;
+            let Some(_turn) = turn else {
+                installs::unstage(&root);
+                return Err(InstallError::Cancelled);
+            };
+            installs::take_place(&root, staged, &keep, &mut progress(&meter, &cancel))
+        };
+        self.pools.0.run(end).await
+    }
+
+    /// Waits until nobody plays the game; `None` when it is stopped.
+    async fn quiet_turn(&self) -> Option<Turn> {
+        let mut is_told = false;
+        loop {
+            let (desk, turns, game) = (self.desk.clone(), self.turns.clone(), self.game.clone());
+            let why = match self.pools.1.run(move || quiet_turn(&desk, &turns, &game)).await {
+                Ok(Ok(turn)) => return Some(turn),
+                Ok(Err(error @ InstallError::Running { .. })) => format!("update waits: {error}"),
+                // What cannot be asked now shows itself when the folder is swapped.
+                Ok(Err(_)) => return self.turns.take(&self.game),
+                Err(_stopped) => return None,
+            };
+            if !is_told {
+                self.teller.tell(Level::Info, EventKind::Note, format!("{}: {why}.", self.title));
+                is_told = true;
+            }
+            self.meter.wait(why);
+            self.cancel.run_until_cancelled(tokio::time::sleep(PLAY_PAUSE)).await?;
+        }
+    }
+}
+
+/// Takes the installed files of a game, unless somebody plays it.
+pub(super) fn quiet_turn(desk: &Desk, turns: &Turns, game: &GameId) -> Result<Turn, InstallError> {
+    let turn = turns.take(game).ok_or(InstallError::Running { by: None })?;
+    match installs::user_of_local(&desk.libraries.open_root(game)?) {
+        Some(process) => Err(InstallError::Running { by: Some(process) }),
+        None => Ok(turn),
+    }
+}
+
+fn stage(desk: &Desk, game: &GameId, meter: &Meter, cancel: &CancellationToken) -> Result<Staged, InstallError> {
     let Found { number, library, root } = desk.libraries.find(game)?;
     let stored = store::load_manifest(&root)?.and_then(Result::ok);
     let stored = stored.ok_or_else(|| InstallError::GaveUp { reason: "its manifest cannot be read".to_owned() })?;
     let space = desk.libraries.spaces().get(usize::from(number.0)).copied().unwrap_or_default();
     check_room(space, stored.manifest.size(), &library)?;
     meter.expect(stored.manifest.size());
+    let build = (stored.content, &stored.manifest);
+    installs::stage(&root, build, &mut Payload::default(), &mut progress(meter, cancel))
+}
+
+fn progress<'m>(meter: &'m Meter, cancel: &'m CancellationToken) -> impl FnMut(u64, &str) -> ControlFlow<()> + use<'m> {
     let mut watch = meter.watch(cancel);
-    let progress = &mut |bytes: u64, file: &str| -> ControlFlow<()> {
+    move |bytes, file| {
         meter.say(if file.is_empty() { "taking its place".to_owned() } else { format!("unpacking {file}") });
         watch(bytes)
-    };
-    installs::install(&root, (stored.content, &stored.manifest), keep, &mut Payload::default(), progress)
+    }
 }
 
 /// Whether what is to stay free would: asked only where the user said so, because blocks may be shared, which needs no

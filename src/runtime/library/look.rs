@@ -5,7 +5,7 @@ use std::{
     ops::ControlFlow,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -41,6 +41,7 @@ pub(super) struct Meter {
     done: AtomicU64,
     total: AtomicU64,
     doing: Mutex<String>,
+    waits: AtomicBool,
 }
 
 impl Meter {
@@ -55,7 +56,19 @@ impl Meter {
 
     /// Says what is done just now, for people.
     pub(super) fn say(&self, doing: String) {
+        self.waits.store(false, Ordering::Relaxed);
         *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = doing;
+    }
+
+    /// Says what it waits for, for people.
+    pub(super) fn wait(&self, reason: String) {
+        self.say(reason);
+        self.waits.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing is done until something else happens.
+    pub(super) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
     }
 
     /// What was said last.

@@ -17,6 +17,7 @@ use super::{
     commands::{find_ours, refusal},
     jobs::Done,
     look::Desk,
+    turns::{Turn, Turns},
 };
 use crate::{
     api::{CommandError, ConfirmView, ErrorCode, EventKind, Level, PlayingView, ProgramView, Reply},
@@ -83,6 +84,8 @@ enum PlayError {
     Setup { ended: Ended, log: PathBuf },
     #[error(transparent)]
     Pool(#[from] PoolError),
+    #[error("it is being changed just now; try again then")]
+    Changing,
     #[error("potluck is ending")]
     Stopping,
 }
@@ -90,6 +93,7 @@ enum PlayError {
 impl PlayError {
     fn code(&self) -> ErrorCode {
         match self {
+            Self::Changing => ErrorCode::WouldWait,
             Self::NotInstalled { .. } | Self::NoCommand { .. } => ErrorCode::Refused,
             Self::OddPath { .. }
             | Self::Words(_)
@@ -125,6 +129,7 @@ impl Actor {
             agreed: self.played.agreed().clone(),
             player: self.context.settings.player().to_owned(),
             machine: self.context.settings.name.clone(),
+            turns: self.turns.clone(),
             logs: self.context.settings.places.state.join(LOG_FOLDER),
             desk: self.desk.clone(),
             pool: self.context.pool.clone(),
@@ -200,6 +205,7 @@ struct Wish {
     player: String,
     machine: String,
     logs: PathBuf,
+    turns: Turns,
     desk: Desk,
     pool: Pool,
     cancelled: CancellationToken,
@@ -217,6 +223,8 @@ struct Plan {
 struct Started {
     child: Child,
     log: GameLog,
+    /// Nobody takes its files away meanwhile.
+    turn: Turn,
 }
 
 impl Wish {
@@ -248,6 +256,7 @@ impl Wish {
             let (game, title) = (self.game.to_string(), self.title.clone());
             return Ok(Begun::Ask(ConfirmView { game, title, programs, place }));
         }
+        let turn = self.turns.take(&self.game).ok_or(PlayError::Changing)?;
         let agreed: Vec<String> = plan.runs.iter().map(Run::mark).filter(|mark| !self.agreed.contains(mark)).collect();
         if !agreed.is_empty() {
             self.tell(PlayNews::Agreed(agreed)).await;
@@ -275,7 +284,7 @@ impl Wish {
             place,
         };
         self.tell(PlayNews::Runs { pid, log: path }).await;
-        Ok(Begun::Runs(Started { child, log }, view))
+        Ok(Begun::Runs(Started { child, log, turn }, view))
     }
 
     async fn plan(&self) -> Result<Plan, PlayError> {
@@ -296,7 +305,10 @@ impl Wish {
     }
 
     async fn until_ended(&self, started: Started) -> Option<Ended> {
-        self.wait(started.child, &started.log).await
+        let Started { child, log, turn } = started;
+        let ended = self.wait(child, &log).await;
+        drop(turn);
+        ended
     }
 
     /// Waits for a process; `None` when the runtime ends first, and the process goes on.

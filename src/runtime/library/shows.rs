@@ -150,6 +150,7 @@ fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
     };
     let (state_word, percent, reason) = match from.installing.get(game) {
         None => (state_word, percent, reason),
+        Some(meter) if meter.waits() => (StateWord::Waiting, None, meter.doing()),
         Some(meter) => {
             let (done, total) = meter.read();
             let percent = (total > 0).then(|| self::percent(Progress { done, total }));
