@@ -238,6 +238,9 @@ async fn carry_out(args: Args, launcher: &impl Launcher, console: &mut Console) 
         Some(Verb::Play { game, yes }) => {
             reach.over(console, async |session, console| play::run(session, &game, yes, console).await).await
         }
+        Some(Verb::Uninstall { game, yes }) => {
+            reach.over(console, async |session, console| remove::uninstall(session, &game, yes, console).await).await
+        }
         Some(Verb::Space) => reach.over(console, async |session, console| space::list(session, console).await).await,
         Some(Verb::Free { game, what, yes }) => {
             reach.over(console, async |session, console| space::free(session, &game, what, yes, console).await).await

@@ -190,6 +190,9 @@ pub enum Freeable {
         /// The ContentId.
         content: String,
     },
+    /// What was got of a game that is installed. It stays playable, and is not shared any more; what of it the user
+    /// changed stays.
+    Payload,
     /// The user's own files, which an update or the end of an installation set aside.
     Replaced,
     /// All of the game, as [`Command::Remove`] takes it.

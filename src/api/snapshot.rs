@@ -290,6 +290,14 @@ pub struct GameView {
     pub library: u8,
 }
 
+impl GameView {
+    /// Whether nothing of it is here but what is installed: who uninstalls it has to get it again.
+    #[must_use]
+    pub fn is_installed_only(&self) -> bool {
+        self.installed.is_some() && self.private.as_deref() == Some(INSTALLED_ONLY)
+    }
+}
+
 /// A newer version.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct UpdateView {
@@ -321,6 +329,9 @@ pub struct BuildView {
     /// Names of up to 8 who have it.
     pub holders: Vec<String>,
 }
+
+/// What [`GameView::private`] says of a game that is installed and whose payload was dropped.
+pub const INSTALLED_ONLY: &str = "installed only";
 
 /// How the reason of a transfer begins that waits until there is space.
 pub const DISK_FULL: &str = "disk full";

@@ -177,9 +177,17 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Take back what was installed; what was got stays, and is shared
+    Uninstall {
+        /// Id or title
+        game: String,
+        /// Do not ask, where nothing of the game would be left
+        #[arg(long)]
+        yes: bool,
+    },
     /// List what takes space here and could go, the largest first
     ///
-    /// What is left of cancelled downloads, your own files that an update set aside, and whole games.
+    /// What is left of cancelled downloads, what installed games were installed from, your own files that an update set aside, and whole games.
     Space,
     /// Let something of a game go that takes space
     ///
@@ -235,6 +243,8 @@ pub(super) enum Verb {
 pub(super) enum FreeWhat {
     /// What is left of a download that was cancelled
     Download,
+    /// What was got of a game that is installed: it stays playable, and is not shared any more
+    Payload,
     /// Your own files that an update or the end of an installation set aside
     Replaced,
 }
@@ -257,11 +267,6 @@ pub(super) enum Order {
     /// Unpacks the archives at its top and copies the rest into its folder `local`. What was installed before stays
     /// playable until the new one is whole; what you added or changed in it is kept.
     Install {
-        /// Id or title
-        game: String,
-    },
-    /// Take back what was installed; what was got stays, and is shared
-    Uninstall {
         /// Id or title
         game: String,
     },

@@ -20,7 +20,6 @@ pub(super) fn command(order: Order) -> Result<Command, Failure> {
         Order::Pause { game } => Command::Pause { game },
         Order::Resume { game } => Command::Resume { game },
         Order::Install { game } => Command::Install { game },
-        Order::Uninstall { game } => Command::Uninstall { game },
         Order::Cancel { game, discard } => Command::Cancel { game, discard },
         Order::Pin { game, version } => Command::Pin { game, version },
         Order::Unpin { game } => Command::Unpin { game },
@@ -44,7 +43,7 @@ pub(super) async fn run(session: &Session, order: Command, console: &mut Console
     } else {
         session.scanned().await;
     }
-    let takes_time = matches!(order, Command::Install { .. } | Command::Uninstall { .. });
+    let takes_time = matches!(order, Command::Install { .. });
     let reply = if takes_time { busy(session, order, console).await? } else { session.call(order).await? };
     report(&reply, console)?;
     Ok(Exit::Done)

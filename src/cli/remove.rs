@@ -1,4 +1,4 @@
-//! `remove`: says what is lost and who else has it, asks, and deletes.
+//! `remove`, and `uninstall` where it takes all there is: say what is lost and who else has it, ask, and delete.
 
 use super::{Console, Exit, exit::Failure, get::busy, orders::report, session::Session, words};
 use crate::api::{Candidate, Command, GameView, Snapshot};
@@ -12,6 +12,37 @@ pub(super) async fn run(session: &Session, game: &str, yes: bool, console: &mut 
         return Ok(Exit::Refused);
     }
     let reply = busy(session, Command::Remove { game: game.id.clone() }, console).await?;
+    report(&reply, console)?;
+    Ok(Exit::Done)
+}
+
+/// `uninstall`: asks only where nothing of the game would be left.
+pub(super) async fn uninstall(
+    session: &Session,
+    game: &str,
+    yes: bool,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    session.scanned().await;
+    let is_only = |snapshot: &Snapshot| find(snapshot, game).is_ok_and(GameView::is_installed_only);
+    if is_only(&session.snapshot()) {
+        session.gather().await;
+        let snapshot = session.snapshot();
+        let found = find(&snapshot, game)?;
+        let others = match found.have {
+            0 => "nobody else here has it: it cannot be got back".to_owned(),
+            1 => "1 other here has it".to_owned(),
+            more => format!("{more} others here have it"),
+        };
+        let loss = format!(
+            "Nothing else of {} {} is here, because its payload was dropped: to be played again it must be got again; {others}.",
+            found.title, found.version
+        );
+        if !is_meant(&loss, yes, console)? {
+            return Ok(Exit::Refused);
+        }
+    }
+    let reply = busy(session, Command::Uninstall { game: game.to_owned() }, console).await?;
     report(&reply, console)?;
     Ok(Exit::Done)
 }

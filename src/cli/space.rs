@@ -39,6 +39,7 @@ pub(super) async fn free(
     let is_it = |item: &&SpaceItem| {
         let meant = match &item.what {
             Freeable::Download { .. } => what == FreeWhat::Download,
+            Freeable::Payload => what == FreeWhat::Payload,
             Freeable::Replaced => what == FreeWhat::Replaced,
             Freeable::Game => false,
         };
@@ -69,6 +70,7 @@ async fn ask(session: &Session) -> Result<SpaceView, Failure> {
 fn name(what: &Freeable) -> &'static str {
     match what {
         Freeable::Download { .. } => "download",
+        Freeable::Payload => "payload",
         Freeable::Replaced => "replaced",
         Freeable::Game => "game",
     }
@@ -76,7 +78,7 @@ fn name(what: &Freeable) -> &'static str {
 
 fn others(item: &SpaceItem) -> String {
     match item.what {
-        Freeable::Download { .. } | Freeable::Game => item.others.to_string(),
+        Freeable::Download { .. } | Freeable::Payload | Freeable::Game => item.others.to_string(),
         Freeable::Replaced => String::new(),
     }
 }
@@ -93,6 +95,10 @@ fn loss(item: &SpaceItem) -> String {
         Freeable::Download { .. } => {
             format!("{title} {version}: the {size} of a download would be lost; {others} all of it.")
         }
+        Freeable::Payload => format!(
+            "{title} {version}: {size} would go; it stays playable, is not shared any more and cannot be installed again \
+             before it is got again; {others} all of it."
+        ),
         Freeable::Replaced => format!("{path}: {size} of YOUR OWN files would be lost; nobody else has them."),
         Freeable::Game => format!("{title} {version}: {size} would be lost; {others} all of it."),
     }

@@ -14,6 +14,9 @@
 //!
 //!   removal: MarkRemoval │ crash: recovery goes on removing
 //!            ─ DropDownloads ─ Delete… ─ RemoveFolder… ─ Sync ─ DropManifest ─ … ─ DropMark ─ RemoveRoot
+//!
+//!   dropping: Sync ─ MarkDropping │ crash: recovery goes on dropping
+//!             ─ Sync ─ Delete… ─ RemoveFolder… ─ Sync ─ MarkDropped
 //! ```
 
 mod local;
@@ -22,7 +25,7 @@ mod recovery;
 mod step;
 
 pub use local::{LocalFound, NotOurs, Whose, local_recovery, seal, stage, swap, uninstall, unstage};
-pub use plan::{Commit, commit, removal, to_survey};
+pub use plan::{Commit, commit, drop_payload, removal, to_survey};
 pub use recovery::{Evidence, JournalFound, Recovery, recovery};
 pub use step::{LocalFolder, OnDisk, Step, Survey};
 

@@ -20,8 +20,8 @@ pub use kept::{
     load_incoming_manifest, load_manifest, manifest_bytes, save_hashes, save_manifest,
 };
 pub(crate) use layout::{
-    HASHES, INCOMING, JOURNAL, JOURNAL_BAD, MANIFEST, OWN_FOLDER, PARKED_SENTINEL, REMOVAL_MARK, REPLACED, data_folder,
-    data_path, incoming_folder, incoming_hashes, incoming_manifest,
+    DROPPED_MARK, DROPPING_MARK, HASHES, INCOMING, JOURNAL, JOURNAL_BAD, MANIFEST, OWN_FOLDER, PARKED_SENTINEL,
+    REMOVAL_MARK, REPLACED, data_folder, data_path, incoming_folder, incoming_hashes, incoming_manifest,
 };
 pub use reader::{ReadError, RootReader};
 

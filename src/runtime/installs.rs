@@ -2,12 +2,14 @@
 //! cut off. Plain blocking functions that the library and transfers actors call on the pool; what is
 //! done in which order is planned by `core::install`, and nobody else writes into a root meanwhile.
 
+mod dropping;
 mod local;
 mod machine;
 mod payload;
 
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
+pub(crate) use dropping::drop_payload;
 #[cfg(test)]
 use local::install;
 pub(crate) use local::{
@@ -61,6 +63,8 @@ pub(crate) enum Recovered {
         /// What the user had added or changed in it, by its path in the root now.
         set_aside: Vec<String>,
     },
+    /// The payload of a playable game was dropped to the end.
+    Dropped,
     /// A removal was finished.
     Removed(Removed),
     /// A record could not be followed. The game is as the next scan finds it; nothing was deleted.
@@ -75,7 +79,7 @@ impl Recovered {
     fn into_set_aside(self) -> Vec<String> {
         match self {
             Self::Committed { set_aside } | Self::Local { set_aside } => set_aside,
-            Self::Nothing | Self::Removed(_) | Self::GaveUp { .. } => Vec::new(),
+            Self::Nothing | Self::Dropped | Self::Removed(_) | Self::GaveUp { .. } => Vec::new(),
         }
     }
 }
@@ -237,6 +241,7 @@ fn finish_begun(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) -> Re
         recovered @ (Recovered::Nothing
         | Recovered::Committed { .. }
         | Recovered::Local { .. }
+        | Recovered::Dropped
         | Recovered::Removed(_)) => recovered.into_set_aside(),
     };
     let (manifest, hashes) = (incoming.manifest(), incoming.chunk_hashes());
@@ -307,7 +312,7 @@ fn recover_root(root: &GameRoot, memory: &mut Memory) -> Result<Recovered, Insta
     }
     let Some(aside) = local::recover_local(root, journal == JournalFound::Install)? else { return Ok(payload) };
     Ok(match payload {
-        Recovered::Nothing => Recovered::Local { set_aside: aside },
+        Recovered::Nothing | Recovered::Dropped => Recovered::Local { set_aside: aside },
         Recovered::Committed { mut set_aside } => {
             set_aside.extend(aside);
             Recovered::Committed { set_aside }
@@ -319,7 +324,8 @@ fn recover_root(root: &GameRoot, memory: &mut Memory) -> Result<Recovered, Insta
 fn recover_payload(root: &GameRoot, journal: JournalFound, memory: &mut Memory) -> Result<Recovered, InstallError> {
     let parked = root.find(store::PARKED_SENTINEL)?.is_some();
     let removal = root.find(store::REMOVAL_MARK)?.is_some();
-    if matches!(journal, JournalFound::None | JournalFound::Install) && !parked && !removal {
+    let dropping = root.find(store::DROPPING_MARK)?.is_some();
+    if matches!(journal, JournalFound::None | JournalFound::Install) && !parked && !removal && !dropping {
         return tidy_away(root);
     }
     let stored = store::load_manifest(root)?.and_then(Result::ok);
@@ -328,9 +334,17 @@ fn recover_payload(root: &GameRoot, journal: JournalFound, memory: &mut Memory) 
         JournalFound::None | JournalFound::Install | JournalFound::Remove | JournalFound::Damaged => None,
     };
     let manifest = stored.as_ref().map(|stored| stored.content);
-    let evidence = Evidence { journal, manifest, download_readable: download.is_some(), parked, removal };
+    let playable_only =
+        dropping && matches!(installation(root)?, Installation::Only(content) if Some(content) == manifest);
+    let download_readable = download.is_some();
+    let evidence = Evidence { journal, manifest, download_readable, parked, removal, dropping, playable_only };
     match install::recovery(evidence) {
         Recovery::Nothing => Ok(Recovered::Nothing),
+        Recovery::FinishDropping => {
+            let stored = stored.expect("a payload is only dropped when its manifest can be read");
+            dropping::drop_now(root, &stored.manifest, memory)?;
+            Ok(Recovered::Dropped)
+        }
         Recovery::FinishRemoval => remove_payload(root).map(Recovered::Removed),
         Recovery::Finish(steps) => {
             let new = stored.as_ref().map(|stored| &stored.manifest);

@@ -267,9 +267,10 @@ pub(super) fn of_the_room(command: &Command) -> Reply {
 fn space() -> SpaceView {
     const MB: u64 = 1_000_000;
     let download = || Freeable::Download { content: "4fa1".into() };
-    let rows: [(&str, &str, Freeable, u64, u32); 9] = [
+    let rows: [(&str, &str, Freeable, u64, u32); 10] = [
         ("CS: Source", "1.0.71", Freeable::Game, 9_700 * MB, 60),
         ("0 A.D.", "0.27.1", Freeable::Game, 7_100 * MB, 114),
+        ("CS: Source", "1.0.71", Freeable::Payload, 4_600 * MB, 60),
         ("Battlefield 2", "1.41", download(), 2_900 * MB, 3),
         ("Warcraft III", "1.29.2", Freeable::Game, 1_900 * MB, 100),
         ("Warcraft III", "1.28", download(), 1_100 * MB, 0),
@@ -283,7 +284,7 @@ fn space() -> SpaceView {
         let below = match what {
             Freeable::Download { .. } => "/.potluck/incoming/4fa1",
             Freeable::Replaced => "/.potluck/replaced",
-            Freeable::Game => "",
+            Freeable::Payload | Freeable::Game => "",
         };
         let path = format!("/home/ann/Games/{game}{below}");
         SpaceItem { game, title: title.into(), version: version.into(), what, bytes, path, others }

@@ -80,3 +80,53 @@ fn what_was_set_aside_is_the_users_and_goes_only_by_itself() {
     let none = seat.run(&["free", "mine", "replaced", "--yes"]);
     assert_eq!(none.code, Some(3), "{none:?}");
 }
+
+#[test]
+fn a_game_without_its_payload_is_played_not_shared_and_got_again() {
+    let host = host_of(&[("quux", &[("data/pak0.pk3", 2 * CHUNK), ("bin/run", 10)])]);
+    let mut guest = guest_of(&host);
+    wait_for_game(&guest, "quux");
+    let early = guest.run(&["free", "quux", "payload", "--yes"]);
+    assert_eq!(early.code, Some(3), "nothing of it is here: {early:?}");
+    guest.does(&["get", "quux"]);
+    guest.does(&["install", "quux"]);
+    wait_for_state(&guest, "quux", "ready");
+    assert!(kinds(&guest, "quux").iter().any(|(kind, _)| kind == "payload"));
+    // Changed a moment before: nobody could give that back.
+    write(&guest.game("quux").join("bin/run"), "my own");
+    guest.does(&["free", "quux", "payload", "--yes"]);
+    let root = guest.game("quux");
+    let is_only = |guest: &Seat| {
+        let game = super::game(guest, "quux");
+        game["private"] == "installed only" && game["state"] == "ready" && game["version"] == "1.0"
+    };
+    assert!(is_only(&guest), "{}", super::game(&guest, "quux"));
+    assert!(!root.join("data").exists() && !root.join("version.ini").exists());
+    assert!(root.join("local/data/pak0.pk3").exists());
+    assert_eq!(fs::read_to_string(root.join("bin/run")).unwrap(), "my own");
+    wait_until("the room knows", || super::game(&host, "quux")["have"] == 1);
+    // It is so after a restart and after another look.
+    guest.stop();
+    guest.serve(&["--peer", &host.addr().to_string()]);
+    wait_until("it is so after a restart", || is_only(&guest));
+    let refused = guest.run(&["install", "quux"]);
+    assert!(refused.code == Some(4) && refused.stderr.contains("potluck get quux"), "{refused:?}");
+
+    // What was dropped comes back, and the game stays playable all the while.
+    wait_for_game(&guest, "quux");
+    guest.does(&["get", "quux"]);
+    wait_until("it is shared again", || super::game(&guest, "quux")["private"].is_null());
+    assert!(root.join("data/pak0.pk3").exists() && !root.join(".potluck/version.ini.dropped").exists());
+    wait_for_state(&guest, "quux", "ready");
+
+    // Uninstalling one that has nothing else takes all of it, and asks.
+    guest.does(&["free", "quux", "payload", "--yes"]);
+    let asked = guest.run(&["uninstall", "quux"]);
+    assert_eq!(asked.code, Some(4), "{asked:?}");
+    assert!(asked.stderr.contains("must be got again"), "{asked:?}");
+    assert!(is_only(&guest));
+    guest.does(&["uninstall", "quux", "--yes"]);
+    assert!(!root.join("local").exists() && !root.join(".potluck/manifest.json").exists());
+    assert_eq!(fs::read_to_string(root.join(".potluck/replaced/1/bin/run")).unwrap(), "my own");
+    wait_for_state(&guest, "quux", "available");
+}

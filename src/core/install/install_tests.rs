@@ -65,6 +65,10 @@ fn check(old: Option<&Manifest>, new: &Manifest, survey: &Survey, expect: &[&str
             | Step::WriteSentinel
             | Step::DropParked
             | Step::DropMark
+            | Step::MarkDropping
+            | Step::MarkDropped
+            | Step::UndoDropping
+            | Step::ForgetDropped
             | Step::RestoreSentinel
             | Step::DropDownload { .. }
             | Step::DropDownloads
@@ -149,6 +153,8 @@ fn recovery_follows_the_record() {
         download_readable: false,
         parked: false,
         removal: false,
+        dropping: false,
+        playable_only: false,
     };
     let update = JournalFound::Commit { from: Some(OLD), to: NEW };
     let repair = JournalFound::Commit { from: Some(NEW), to: NEW };
@@ -170,4 +176,28 @@ fn recovery_follows_the_record() {
         assert!(!steps.iter().any(|step| matches!(step, Step::Delete { .. } | Step::DropDownload { .. })));
     }
     assert_eq!(recovery(Evidence { removal: true, ..nothing }), Recovery::FinishRemoval);
+    let dropping = Evidence { dropping: true, playable_only: true, manifest: Some(OLD), ..nothing };
+    assert_eq!(recovery(dropping), Recovery::FinishDropping);
+    let gone = Evidence { playable_only: false, ..dropping };
+    assert_eq!(recovery(gone), Recovery::Finish(vec![Step::UndoDropping]));
+}
+
+#[test]
+fn only_what_can_be_got_again_is_dropped() {
+    let build = build(&["a", "d/b", "d/c"], &["hollow"], &[("l", "a")]);
+    let at = [
+        ("a", OnDisk::Ours),
+        ("d", OnDisk::Folder),
+        ("d/b", OnDisk::Foreign),
+        ("d/c", OnDisk::Ours),
+        ("l", OnDisk::Foreign),
+    ];
+    let steps = drop_payload(&build, &survey(&at, &[]));
+    let deleted: Vec<&str> = steps
+        .iter()
+        .filter_map(|step| if let Step::Delete { path } = step { Some(path.as_str()) } else { None })
+        .collect();
+    assert_eq!(deleted, ["a", "d/c"]);
+    assert_eq!(steps[..3], [Step::Sync, Step::MarkDropping, Step::Sync]);
+    assert_eq!(steps[steps.len() - 2..], [Step::Sync, Step::MarkDropped]);
 }

@@ -84,6 +84,10 @@ impl Model {
             | Step::WriteSentinel
             | Step::DropParked
             | Step::DropMark
+            | Step::MarkDropping
+            | Step::MarkDropped
+            | Step::UndoDropping
+            | Step::ForgetDropped
             | Step::RestoreSentinel
             | Step::DropDownload { .. }
             | Step::DropDownloads

@@ -51,9 +51,23 @@ pub fn commit(commit: Commit<'_>, survey: &Survey, begun: bool) -> Vec<Step> {
         Step::WriteSentinel,
         Step::Sync,
         Step::DropParked,
+        Step::ForgetDropped,
         Step::DropDownload { content: to },
         Step::DropJournal,
     ]);
+    steps
+}
+
+/// The steps that drop the payload of a game which stays playable. Only what is as the manifest says goes, because only
+/// that can be got again; the manifest stays, to say what is installed. No step needs space, but for what is set aside.
+#[must_use]
+pub fn drop_payload(manifest: &Manifest, survey: &Survey) -> Vec<Step> {
+    let mut steps = vec![Step::Sync, Step::MarkDropping, Step::Sync];
+    let ours = |path: &&PayloadPath| survey.at.get(path) == Some(&OnDisk::Ours);
+    steps.extend(entries_without_dirs(manifest).filter(ours).map(|path| Step::Delete { path: path.clone() }));
+    let folders = folders(manifest);
+    steps.extend(folders.into_iter().rev().map(|path| Step::RemoveFolder { path }));
+    steps.extend([Step::Sync, Step::MarkDropped]);
     steps
 }
 
@@ -75,6 +89,7 @@ pub fn removal(manifest: Option<&Manifest>, survey: &Survey, found: &LocalFound)
         Step::DropManifest,
         Step::DropParked,
         Step::DropJournal,
+        Step::ForgetDropped,
         Step::DropMark,
         Step::RemoveRoot,
     ]);

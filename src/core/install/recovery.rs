@@ -36,6 +36,10 @@ pub struct Evidence {
     pub parked: bool,
     /// A removal is marked as under way.
     pub removal: bool,
+    /// Dropping the payload is marked as under way.
+    pub dropping: bool,
+    /// `local/` is what potluck made of the build whose manifest is stored, and there is no sentinel.
+    pub playable_only: bool,
 }
 
 /// What to do.
@@ -54,6 +58,8 @@ pub enum Recovery {
     Finish(Vec<Step>),
     /// Plan the removal again and finish it.
     FinishRemoval,
+    /// Plan dropping the payload again and finish it.
+    FinishDropping,
     /// The record cannot be followed: these steps make the root usable, and a scan says what it has.
     GiveUp(Vec<Step>),
 }
@@ -67,6 +73,11 @@ pub fn recovery(evidence: Evidence) -> Recovery {
     match evidence.journal {
         // A commit drops what it parked before its journal: somebody took the journal away.
         JournalFound::None if evidence.parked => Recovery::GiveUp(vec![Step::RestoreSentinel, Step::DropParked]),
+        JournalFound::None | JournalFound::Install if evidence.dropping && evidence.playable_only => {
+            Recovery::FinishDropping
+        }
+        // The game that was to stay is gone, or somebody brought the payload back: what is left of that is kept.
+        JournalFound::None | JournalFound::Install if evidence.dropping => Recovery::Finish(vec![Step::UndoDropping]),
         // What `local/` needs is decided by `local_recovery`.
         JournalFound::None | JournalFound::Install => Recovery::Nothing,
         JournalFound::Remove => Recovery::FinishRemoval,
@@ -79,6 +90,7 @@ pub fn recovery(evidence: Evidence) -> Recovery {
                 Step::WriteSentinel,
                 Step::Sync,
                 Step::DropParked,
+                Step::ForgetDropped,
                 Step::DropDownload { content: to },
                 Step::DropJournal,
             ])

@@ -80,6 +80,14 @@ pub enum Step {
     DropParked,
     /// Delete the record of a removal.
     DropMark,
+    /// Take `version.ini` away as the record that the payload of a playable game is dropped: a rename needs no space.
+    MarkDropping,
+    /// Make of that the record that it was dropped: the game is installed, and nothing but that.
+    MarkDropped,
+    /// Put `version.ini` back that [`Self::MarkDropping`] took away, if there is none in the root.
+    UndoDropping,
+    /// Delete both records.
+    ForgetDropped,
     /// Put the parked sentinel back, if there is none in the root.
     RestoreSentinel,
     /// Delete what is left of a download.

@@ -14,6 +14,10 @@ pub(crate) const JOURNAL: &str = ".potluck/journal.json";
 pub(crate) const JOURNAL_BAD: &str = ".potluck/journal.json.bad";
 /// The sentinel of a game whose removal is under way: that it is here is the record of it.
 pub(crate) const REMOVAL_MARK: &str = ".potluck/version.ini.removed";
+/// The sentinel of a game whose payload is being dropped: that it is here is the record of it.
+pub(crate) const DROPPING_MARK: &str = ".potluck/version.ini.dropping";
+/// The sentinel of a game whose payload was dropped: it is installed, and nothing but that.
+pub(crate) const DROPPED_MARK: &str = ".potluck/version.ini.dropped";
 /// The sentinel of the build that is being replaced.
 pub(crate) const PARKED_SENTINEL: &str = ".potluck/version.ini.old";
 /// Files of the user's that were in the way of an update.

@@ -26,7 +26,7 @@ const FEW: usize = 7;
 
 type Work = Box<dyn FnMut() -> Result<(), InstallError>>;
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 11] = [
     Case { name: "get", make: nothing_yet, begin: get },
     Case { name: "update", make: an_older_build, begin: get },
     Case { name: "repair", make: a_damaged_build, begin: get },
@@ -35,6 +35,9 @@ const CASES: [Case; 8] = [
     Case { name: "uninstall", make: an_older_game, begin: uninstalling },
     Case { name: "remove", make: everything, begin: removing },
     Case { name: "remove_clean", make: only_ours, begin: removing },
+    Case { name: "drop_payload", make: installed, begin: dropping },
+    Case { name: "get_dropped", make: dropped, begin: get },
+    Case { name: "remove_dropped", make: dropped, begin: removing },
 ];
 
 fn case(name: &str) -> &'static Case {
@@ -90,6 +93,28 @@ fn only_ours(dir: &Path) {
     install_stored(&GameRoot::open(&game_in(dir)).unwrap(), &mut on).unwrap();
     new_build(&dir.join("source"), FEW);
     drop(Party::at(dir).download(None));
+}
+
+/// Installed, with a file of the payload that its user changed and one beside it.
+fn installed(dir: &Path) {
+    let root = game_in(dir);
+    new_build(&root, FEW);
+    publish(&root);
+    install_stored(&GameRoot::open(&root).unwrap(), &mut on).unwrap();
+    write(&root, "edited.cfg", b"my own");
+    write(&root, "saves/1.sav", b"mine");
+    write(&root, "local/saves/1.sav", b"mine");
+}
+
+fn dropped(dir: &Path) {
+    installed(dir);
+    drop_payload(&GameRoot::open(&game_in(dir)).unwrap(), &mut Memory::none()).unwrap();
+    new_build(&dir.join("source"), FEW);
+}
+
+fn dropping(dir: &Path, faults: &Arc<Faults>) -> Work {
+    let library = library(dir, faults);
+    Box::new(move || drop_payload(&library.open_root(&Party::game())?, &mut Memory::none()).map(drop))
 }
 
 fn get(dir: &Path, faults: &Arc<Faults>) -> Work {
@@ -205,7 +230,7 @@ fn recover_library(dir: &Path, what: &str) -> bool {
     }
     match recover(&library, &Party::game(), &mut Memory::none()) {
         Ok(Recovered::Nothing) => false,
-        Ok(Recovered::Committed { .. } | Recovered::Local { .. } | Recovered::Removed(_)) => true,
+        Ok(Recovered::Committed { .. } | Recovered::Local { .. } | Recovered::Dropped | Recovered::Removed(_)) => true,
         Ok(Recovered::GaveUp { reason }) => panic!("{what}: recovery gave up: {reason}"),
         Err(error) => panic!("{what}: recovery failed: {error}"),
     }
@@ -276,7 +301,7 @@ macro_rules! each_case {
         }
     };
 }
-each_case! { get update repair install reinstall uninstall remove remove_clean }
+each_case! { get update repair install reinstall uninstall remove remove_clean drop_payload get_dropped remove_dropped }
 
 /// Tells a child process which change to do where, and when to die.
 const CHILD: &str = "POTLUCK_TEST_KILLED_CHILD";

@@ -10,6 +10,7 @@ use crate::{
         disk::{Cancelled, DiskError, FileStat, GameRoot, Kind, Reason, copy_file},
         running::{self, Process},
         scan::Memory,
+        store,
     },
     types::{ContentId, Manifest, PayloadPath},
     wire::installed::{
@@ -192,6 +193,8 @@ pub(crate) enum Installation {
     Theirs,
     /// What potluck made of a build.
     Of(ContentId),
+    /// The same, and the payload was dropped: there is nothing else of the game.
+    Only(ContentId),
 }
 
 /// What `local/` is.
@@ -200,7 +203,10 @@ pub(crate) fn installation(root: &GameRoot) -> Result<Installation, DiskError> {
     if root.find(folder.path())?.is_none_or(|stat| stat.kind != Kind::Folder) {
         return Ok(Installation::None);
     }
-    Ok(read_owned(root, folder)?.map_or(Installation::Theirs, |owned| Installation::Of(owned.content)))
+    let Some(Owned { content }) = read_owned(root, folder)? else { return Ok(Installation::Theirs) };
+    let only = root.find(super::SENTINEL)?.is_none()
+        && (root.find(store::DROPPED_MARK)?.is_some() || root.find(store::DROPPING_MARK)?.is_some());
+    Ok(if only { Installation::Only(content) } else { Installation::Of(content) })
 }
 
 /// Where what is installed lies, below the root.

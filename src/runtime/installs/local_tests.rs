@@ -20,6 +20,7 @@ fn recover(dir: &Path) -> Option<Vec<String>> {
         super::super::Recovered::Local { set_aside } => Some(set_aside),
         super::super::Recovered::Nothing => None,
         other @ (super::super::Recovered::Committed { .. }
+        | super::super::Recovered::Dropped
         | super::super::Recovered::Removed(_)
         | super::super::Recovered::GaveUp { .. }) => panic!("{other:?}"),
     }

@@ -117,6 +117,16 @@ impl<'a> Machine<'a> {
             },
             Step::DropParked => root.remove_file(store::PARKED_SENTINEL),
             Step::DropMark => root.remove_file(store::REMOVAL_MARK),
+            Step::MarkDropping => rename_if_there(root, SENTINEL, store::DROPPING_MARK),
+            Step::MarkDropped => rename_if_there(root, store::DROPPING_MARK, store::DROPPED_MARK),
+            Step::UndoDropping => match root.find(SENTINEL)? {
+                Some(_) => root.remove_file(store::DROPPING_MARK),
+                None => rename_if_there(root, store::DROPPING_MARK, SENTINEL),
+            },
+            Step::ForgetDropped => {
+                root.remove_file(store::DROPPING_MARK)?;
+                root.remove_file(store::DROPPED_MARK)
+            }
             Step::RestoreSentinel => self.restore_sentinel(),
             Step::DropDownload { content } => root.remove_tree(&store::incoming_folder(*content)),
             Step::DropDownloads => root.remove_tree(store::INCOMING),
@@ -162,7 +172,11 @@ impl<'a> Machine<'a> {
     /// Without potluck's folder nothing of the game is potluck's but the sentinel.
     fn mark_removal(&self) -> Result<(), DiskError> {
         match self.root.find(SENTINEL)? {
-            None => return Ok(()),
+            // Without its payload, the sentinel is the record of that.
+            None => {
+                rename_if_there(self.root, store::DROPPED_MARK, store::REMOVAL_MARK)?;
+                return rename_if_there(self.root, store::DROPPING_MARK, store::REMOVAL_MARK);
+            }
             Some(stat) if stat.kind == Kind::Folder => return Ok(()),
             Some(_) => {}
         }

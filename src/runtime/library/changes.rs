@@ -57,6 +57,10 @@ pub(super) enum Op {
         game: GameId,
         reply: ReplyTo,
     },
+    DropPayload {
+        game: GameId,
+        reply: ReplyTo,
+    },
     Free {
         game: GameId,
         what: KeptWhat,
@@ -76,6 +80,7 @@ impl Op {
             Self::Remove { game, .. }
             | Self::Install { game, .. }
             | Self::Uninstall { game, .. }
+            | Self::DropPayload { game, .. }
             | Self::Free { game, .. }
             | Self::Verify { game, .. } => game,
         }
@@ -90,6 +95,7 @@ impl Op {
             | Self::Add { reply, .. }
             | Self::Remove { reply, .. }
             | Self::Uninstall { reply, .. }
+            | Self::DropPayload { reply, .. }
             | Self::Free { reply, .. }
             | Self::Verify { reply, .. } => answer(reply, Err(error)),
         }
@@ -201,6 +207,7 @@ impl Actor {
             }
             Op::Install { game, reply } => self.begin_install(game, reply, cancel),
             Op::Uninstall { game, reply } => self.begin_uninstall(game, reply),
+            Op::DropPayload { game, reply } => self.begin_drop(game, reply),
             Op::Free { game, what, reply } => self.begin_free(game, what, reply),
             Op::Verify { game, repair, reply } => {
                 let (meter, of) = (self.meter(&game), game.clone());

@@ -18,7 +18,7 @@ use super::{
     turns::{Turn, Turns},
 };
 use crate::{
-    api::{CommandError, ErrorCode, EventKind, Level, OWN_FILES_MAX, Reply},
+    api::{CommandError, ErrorCode, EventKind, INSTALLED_ONLY, Level, OWN_FILES_MAX, Reply},
     core::library::LocalState,
     io::{
         disk::{Found, Library},
@@ -52,6 +52,9 @@ impl Actor {
                 let error = refusal(ErrorCode::WouldWait, format_args!("{game} is being checked; try again then"));
                 return answer(reply, Err(error));
             }
+            Some(LocalState::Private { reason, .. }) if reason == INSTALLED_ONLY => {
+                format!("it is installed; `potluck get {game}` brings back what it was installed from")
+            }
             Some(LocalState::Private { reason, .. }) => format!("it has no manifest to install by: {reason}"),
             Some(LocalState::Failed(reason)) => reason.clone(),
             None => format!("it is not all here; `potluck get {game}` first"),
@@ -64,7 +67,10 @@ impl Actor {
             Ok(game) => game,
             Err(error) => return answer(reply, Err(error)),
         };
-        if self.installed.contains_key(&game) {
+        if let Some(Installation::Only(_)) = self.installed.get(&game) {
+            // There is nothing else of it.
+            self.clear(Op::Remove { game, reply });
+        } else if self.installed.contains_key(&game) {
             self.clear(Op::Uninstall { game, reply });
         } else {
             answer(reply, Err(refusal(ErrorCode::Refused, format_args!("{game} is not installed"))));
@@ -227,7 +233,9 @@ impl Actor {
     pub(super) fn set_installed(&mut self, game: &GameId, installed: Installation) {
         match installed {
             Installation::None => self.installed.remove(game),
-            Installation::Theirs | Installation::Of(_) => self.installed.insert(game.clone(), installed),
+            Installation::Theirs | Installation::Of(_) | Installation::Only(_) => {
+                self.installed.insert(game.clone(), installed)
+            }
         };
     }
 

@@ -24,7 +24,7 @@ use crate::{
         installs::{InstallError, Installed, Removed},
         tasks::PoolError,
     },
-    types::{GameId, LibraryDigest, LibraryEntry, PeerId, Space},
+    types::{ContentId, GameId, LibraryDigest, LibraryEntry, PeerId, Space},
 };
 
 /// A job that is over.
@@ -84,6 +84,11 @@ pub(super) enum Done {
     Weighed {
         found: Vec<Weighed>,
         reply: ReplyTo,
+    },
+    Dropped {
+        game: GameId,
+        reply: ReplyTo,
+        result: Result<Result<ContentId, InstallError>, PoolError>,
     },
     Freed {
         game: GameId,
@@ -163,6 +168,7 @@ impl Actor {
             Done::Uninstalled { game, reply, result } => self.on_uninstalled(&game, reply, result, now),
             Done::Play { game, news } => self.on_play(&game, news),
             Done::Weighed { found, reply } => self.on_weighed(found, reply),
+            Done::Dropped { game, reply, result } => self.on_dropped(&game, reply, result, now),
             Done::Freed { game, what, reply, result } => self.on_freed(&game, what, reply, result, now),
             Done::Verified { game, repair, reply, seen } => self.on_verified(&game, repair, reply, seen, now),
         }

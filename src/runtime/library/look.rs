@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::found::{Found, Same};
 use crate::{
+    api::INSTALLED_ONLY,
     io::{
         clock,
         disk::{DiskError, Found as FoundRoot, GameRoot, Libraries, Library, Stamp},
@@ -310,6 +311,9 @@ impl Looking<'_> {
         if self.is_changing_hands()? {
             return Ok(What::Unsettled);
         }
+        if let Some(facts) = self.installed_only()? {
+            return Ok(What::Private { reason: INSTALLED_ONLY.to_owned(), facts: Some(facts) });
+        }
         let entries = self.root.list("", ROOT_ENTRIES_MAX)?;
         let has_payload = entries.iter().any(|entry| !entry.name.to_str().is_some_and(is_reserved_root_name));
         if !has_payload {
@@ -318,6 +322,17 @@ impl Looking<'_> {
         let reason =
             format!("it has no version.ini; `potluck add` in its place shares it: {}", self.root.path().display());
         Ok(What::Private { reason: cut(&reason), facts: None })
+    }
+
+    /// What a game is whose payload was dropped.
+    fn installed_only(&self) -> Result<Option<PrivateFacts>, DiskError> {
+        let Installation::Only(content) = installation(self.root)? else { return Ok(None) };
+        let Some(Ok((_, manifest, _))) = self.stored()?.filter(|stored| stored.as_ref().is_ok_and(|s| s.0 == content))
+        else {
+            return Ok(None);
+        };
+        let (version, files) = (manifest.version().clone(), manifest.files().len() as u32);
+        Ok(Some(PrivateFacts { version, size: manifest.size(), files }))
     }
 
     /// Whether a commit or a removal is under way.

@@ -124,8 +124,12 @@ fn peer_facts(peer: &PeerId, core: &Library) -> Option<PeerFacts> {
 fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
     let core = from.core;
     let state = core.local(game).and_then(|local| local.state());
-    let shown = row.builds.first();
     let installed = from.installed.get(game);
+    let shown = match installed {
+        // What is here is that build, though there is nothing of it to share.
+        Some(Installation::Only(content)) => row.build(content),
+        Some(Installation::None | Installation::Theirs | Installation::Of(_)) | None => row.builds.first(),
+    };
     let word = if installed.is_some() { StateWord::Ready } else { StateWord::Downloaded };
     let (state_word, percent, reason) = match state {
         None => (StateWord::Available, None, String::new()),
@@ -164,7 +168,7 @@ fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
         percent,
         reason,
         installed: installed.map(|installed| match installed {
-            Installation::Of(content) => content.to_string(),
+            Installation::Of(content) | Installation::Only(content) => content.to_string(),
             Installation::None | Installation::Theirs => String::new(),
         }),
         update: row.update.and_then(|content| row.build(&content)).map(update_view),

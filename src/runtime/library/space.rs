@@ -10,13 +10,17 @@ use super::{
     jobs::Done,
 };
 use crate::{
-    api::{ErrorCode, Freeable, Reply, SPACE_ITEMS_MAX, SpaceItem, SpaceView},
+    api::{ErrorCode, Freeable, INSTALLED_ONLY, Reply, SPACE_ITEMS_MAX, SpaceItem, SpaceView},
+    core::library::{LocalChange, LocalGame, LocalState},
     io::{
+        clock,
         disk::{DiskError, Found, GameRoot, Libraries, Reason},
+        scan::Memory,
         store::{self, KeptWhat},
     },
     runtime::{
         input::{ReplyTo, TransfersInput},
+        installs::{self, InstallError, Installation},
         tasks::PoolError,
     },
     types::{ContentId, EntryState, GameId, Version},
@@ -35,23 +39,25 @@ pub(super) struct Weighed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Kept(KeptWhat),
+    /// The payload of a game that is installed from it.
+    Payload(ContentId),
     /// All of a game, of this build.
     Game(ContentId),
 }
 
-/// The games of which a build is here.
-type Held = BTreeMap<GameId, (ContentId, Version)>;
+/// A build that is here, or is installed.
+#[derive(Debug)]
+struct Held {
+    content: ContentId,
+    version: Version,
+    /// Bytes of its payload, where it is also installed.
+    droppable: Option<u64>,
+}
 
 impl Actor {
     pub(super) fn space(&self, reply: ReplyTo) {
-        let held: Held = self
-            .core
-            .local_games()
-            .filter_map(|(game, local)| {
-                let (build, _) = local.held()?;
-                Some((game.clone(), (build.content, build.facts.version.clone())))
-            })
-            .collect();
+        let held: BTreeMap<GameId, Held> =
+            self.core.local_games().filter_map(|(game, local)| Some((game.clone(), self.held(game, local)?))).collect();
         let (libraries, pool) = (Arc::clone(&self.desk.libraries), self.folder.hashing.clone());
         let (transfers, done) = (self.context.inputs.transfers.clone(), self.done_sender.clone());
         self.context.tasks.spawn("weigh the library", async move {
@@ -63,6 +69,19 @@ impl Actor {
             // The actor is gone only when the runtime ends.
             let _ = done.send(Done::Weighed { found, reply }).await;
         });
+    }
+
+    fn held(&self, game: &GameId, local: &LocalGame) -> Option<Held> {
+        let installed = self.installed.get(game);
+        if let (Some(Installation::Only(content)), Some(LocalState::Private { facts: Some(facts), .. })) =
+            (installed, local.state())
+        {
+            return Some(Held { content: *content, version: facts.version.clone(), droppable: None });
+        }
+        let (build, state) = local.held()?;
+        let is_whole = state == EntryState::Ready && installed == Some(&Installation::Of(build.content));
+        let droppable = is_whole.then_some(build.facts.size);
+        Some(Held { content: build.content, version: build.facts.version.clone(), droppable })
     }
 
     pub(super) fn on_weighed(&self, mut found: Vec<Weighed>, reply: ReplyTo) {
@@ -80,6 +99,7 @@ impl Actor {
                 (Freeable::Download { content: content.to_string() }, Some(content))
             }
             What::Kept(KeptWhat::Replaced) => (Freeable::Replaced, None),
+            What::Payload(content) => (Freeable::Payload, Some(content)),
             What::Game(content) => (Freeable::Game, Some(content)),
         };
         let whole = |content: ContentId| {
@@ -104,6 +124,7 @@ impl Actor {
         };
         let what = match what {
             Freeable::Game => return self.remove(name, reply),
+            Freeable::Payload => return self.drop_payload(game, reply),
             Freeable::Replaced => KeptWhat::Replaced,
             Freeable::Download { content } => match content.parse() {
                 Ok(content) => KeptWhat::Download(content),
@@ -114,6 +135,57 @@ impl Actor {
             },
         };
         self.clear(Op::Free { game, what, reply });
+    }
+
+    /// Drops what was got of a game and leaves it playable.
+    fn drop_payload(&mut self, game: GameId, reply: ReplyTo) {
+        let state = self.core.local(&game).and_then(LocalGame::state);
+        let why = match (state, self.installed.get(&game)) {
+            (Some(LocalState::Complete(build)), Some(Installation::Of(content))) if build.content == *content => {
+                return self.clear(Op::DropPayload { game, reply });
+            }
+            (_, Some(Installation::Only(_))) => "was dropped already",
+            (Some(LocalState::Complete(_)), _) => "is not what is installed; `install` it first",
+            (_, _) => "is not here, whole and checked",
+        };
+        answer(reply, Err(refusal(ErrorCode::Refused, format_args!("{game}: what was got {why}"))));
+    }
+
+    pub(super) fn begin_drop(&mut self, game: GameId, reply: ReplyTo) {
+        self.unshelve(&game);
+        if let Some((build, _)) = self.core.local(&game).and_then(LocalGame::held) {
+            // Nobody is told any more that it can be had here.
+            let change = LocalChange::Private { reason: INSTALLED_ONLY.to_owned(), facts: Some(build.facts.clone()) };
+            self.core.handle_local(&game, change, clock::now());
+        }
+        let (desk, of) = (self.desk.clone(), game.clone());
+        let dropping =
+            move || installs::drop_payload(&desk.libraries.open_root(&of)?, &mut Memory::of_game(&desk.index, &of));
+        self.job("drop a payload", dropping, move |result| Done::Dropped { game, reply, result });
+    }
+
+    pub(super) fn on_dropped(
+        &mut self,
+        game: &GameId,
+        reply: ReplyTo,
+        result: Result<Result<ContentId, InstallError>, PoolError>,
+        now: Instant,
+    ) {
+        self.end(game);
+        self.looks.want(game, now);
+        self.space_at = now;
+        let result = match result {
+            Ok(Ok(content)) => {
+                self.set_installed(game, Installation::Only(content));
+                let title = self.core.title(game);
+                let message =
+                    format!("{title} stays playable; what was got of it is gone, and it is not shared any more.");
+                Ok(Reply::Done { message })
+            }
+            Ok(Err(error)) => Err(refusal(ErrorCode::Failed, format_args!("{game}: {error}"))),
+            Err(error) => Err(refusal(ErrorCode::Failed, error)),
+        };
+        answer(reply, result);
     }
 
     pub(super) fn begin_free(&self, game: GameId, what: KeptWhat, reply: ReplyTo) {
@@ -162,7 +234,7 @@ async fn without_busy(transfers: &tokio::sync::mpsc::Sender<TransfersInput>, fou
     found.retain(|weighed| weighed.what == What::Kept(KeptWhat::Replaced) || !busy.contains(&weighed.game));
 }
 
-fn weigh(libraries: &Libraries, held: &Held) -> Vec<Weighed> {
+fn weigh(libraries: &Libraries, held: &BTreeMap<GameId, Held>) -> Vec<Weighed> {
     let mut found = Vec::new();
     for game in libraries.list().games.into_keys() {
         let weighed = libraries.open_root(&game).and_then(|root| weigh_game(&root, &game, held.get(&game)));
@@ -175,7 +247,7 @@ fn weigh(libraries: &Libraries, held: &Held) -> Vec<Weighed> {
     found
 }
 
-fn weigh_game(root: &GameRoot, game: &GameId, held: Option<&(ContentId, Version)>) -> Result<Vec<Weighed>, DiskError> {
+fn weigh_game(root: &GameRoot, game: &GameId, held: Option<&Held>) -> Result<Vec<Weighed>, DiskError> {
     let at = |path: &str| root.path().join(path).display().to_string();
     let mut found = Vec::new();
     let mut set_aside = 0;
@@ -192,7 +264,12 @@ fn weigh_game(root: &GameRoot, game: &GameId, held: Option<&(ContentId, Version)
         let path = at(&store::kept_path(kept.what));
         found.push(Weighed { game: game.clone(), what: What::Kept(kept.what), version, bytes: kept.bytes, path });
     }
-    if let Some((content, version)) = held {
+    if let Some(Held { content, version, droppable }) = held {
+        if let Some(bytes) = *droppable {
+            let path = root.path().display().to_string();
+            let (what, version) = (What::Payload(*content), Some(version.clone()));
+            found.push(Weighed { game: game.clone(), what, version, bytes, path });
+        }
         // What is the user's own stays when a game is removed.
         let bytes = store::bytes_of(root)?.saturating_sub(set_aside);
         let (what, version) = (What::Game(*content), Some(version.clone()));

@@ -400,6 +400,9 @@ fn recovery_note(game: &GameId, recovered: &Recovered) -> Option<String> {
         Recovered::Local { set_aside } => {
             Some(format!("{game}: installing it was cut off; its local folder is whole.{}", aside(set_aside)))
         }
+        Recovered::Dropped => {
+            Some(format!("{game}: dropping its payload was cut off, and is finished; it can be played."))
+        }
         Recovered::Removed(_) => Some(format!("{game}: a removal that was cut off is finished.")),
         Recovered::GaveUp { reason } => Some(format!("{game}: {reason}")),
     }

@@ -105,6 +105,7 @@ impl Filter {
             Term::Peer(_) => false,
             Term::Is(quality) => match &item.what {
                 Freeable::Download { .. } => "download".starts_with(quality.as_str()),
+                Freeable::Payload => "payload".starts_with(quality.as_str()),
                 Freeable::Replaced => "replaced".starts_with(quality.as_str()),
                 Freeable::Game => "game".starts_with(quality.as_str()),
             },

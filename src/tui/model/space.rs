@@ -17,6 +17,7 @@ impl Listed for SpaceItem {
     fn id(&self) -> Cow<'_, str> {
         let what = match &self.what {
             Freeable::Download { content } => content,
+            Freeable::Payload => "payload",
             Freeable::Replaced => "replaced",
             Freeable::Game => "game",
         };
@@ -142,7 +143,7 @@ fn without_parts(items: Vec<&SpaceItem>) -> Vec<&SpaceItem> {
     let whole: BTreeSet<&str> =
         items.iter().filter(|item| item.what == Freeable::Game).map(|item| item.game.as_str()).collect();
     let goes_along = |item: &SpaceItem| match item.what {
-        Freeable::Download { .. } => whole.contains(item.game.as_str()),
+        Freeable::Download { .. } | Freeable::Payload => whole.contains(item.game.as_str()),
         Freeable::Replaced | Freeable::Game => false,
     };
     let mut once = BTreeMap::new();
@@ -158,6 +159,7 @@ fn without_parts(items: Vec<&SpaceItem>) -> Vec<&SpaceItem> {
 pub(crate) fn name(what: &Freeable) -> &'static str {
     match what {
         Freeable::Download { .. } => "left-over",
+        Freeable::Payload => "payload",
         Freeable::Replaced => "your own files",
         Freeable::Game => "whole game",
     }
@@ -174,6 +176,9 @@ pub(crate) fn loss(item: &SpaceItem) -> String {
         Freeable::Download { .. } => {
             format!("What was verified of it is fetched anew the next time; {others} all of it.")
         }
+        Freeable::Payload => format!(
+            "It stays playable, is not shared any more, and is got again before it can be installed again; {others} it."
+        ),
         Freeable::Replaced => {
             "YOUR OWN files, set aside by an update or the end of an installation; nobody else has them.".to_owned()
         }

@@ -36,7 +36,7 @@ fn what_goes_is_asked_about_and_never_goes_by_enter() {
     check_asked("Fdy", &[free("cs--source", Freeable::Game)]);
     check_asked("FGdy", &[free("openttd", Freeable::Replaced)]);
     // A game takes what is left of its downloads along.
-    check_asked("Fjjj<Space><Space>dy", &[free("warcraft-iii", Freeable::Game)]);
+    check_asked("Fjjjj<Space><Space>dy", &[free("warcraft-iii", Freeable::Game)]);
     check_asked(":free-space<Enter>:remove<Enter>y", &[free("cs--source", Freeable::Game)]);
     let question = busy(100, 30).keys("FGd").picture();
     assert!(

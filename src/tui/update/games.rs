@@ -164,13 +164,35 @@ pub(super) fn uninstall(model: &mut Model) -> Vec<Effect> {
         Ok(found) => found,
         Err(why) => return refuse(model, format!("{why} There is nothing to uninstall.")),
     };
-    let installed = found.iter().filter(|game| game.state == StateWord::Ready);
-    let commands: Vec<_> =
-        installed.map(|game| (Command::Uninstall { game: game.id.clone() }, game.title.clone())).collect();
-    if commands.is_empty() {
+    let installed: Vec<&GameView> = found.into_iter().filter(|game| game.state == StateWord::Ready).collect();
+    if installed.is_empty() {
         return refuse(model, "Nothing of it is installed.".to_owned());
     }
-    calls(model, commands)
+    let command = |game: &&GameView| (Command::Uninstall { game: game.id.clone() }, game.title.clone());
+    let commands = installed.iter().map(command).collect();
+    let only: Vec<&GameView> = installed.into_iter().filter(|game| game.is_installed_only()).collect();
+    if only.is_empty() {
+        return calls(model, commands);
+    }
+    let names: Vec<&str> = only.iter().map(|game| game.title.as_str()).collect();
+    let mut lines =
+        vec![format!("Uninstall {}? Nothing else of it is here: its payload was dropped.", counted(&names, "game"))];
+    for game in only.iter().take(NAMES_MAX) {
+        lines.push(format!("{} {} must be got again to be played again. {}", game.title, game.version, others(game)));
+    }
+    let answers = vec![answer("y", "Uninstall", Deed::Commands(commands))];
+    open(model, Overlay::Question(Question { title: "Uninstall".to_owned(), lines, answers, esc: "Keep" }))
+}
+
+/// Who else has a game, as a sentence.
+fn others(game: &GameView) -> String {
+    // Ours is one of those who have it, if there is anything of it to give.
+    let ours = u32::from(game.builds.first().is_some_and(|build| build.ours));
+    match u64::from(game.have.saturating_sub(ours)) {
+        0 => "NOBODY else here has it; it would be gone.".to_owned(),
+        1 => "1 other has it.".to_owned(),
+        more => format!("{} others have it.", words::thousands(more)),
+    }
 }
 
 /// Asks whether to delete games, and says who else has them.
@@ -184,13 +206,7 @@ pub(super) fn remove(model: &mut Model) -> Vec<Effect> {
     let what = counted(&names, "game");
     let mut lines = vec![format!("Delete {what} from this machine? That frees {}.", words::size(size))];
     for game in found.iter().take(NAMES_MAX) {
-        // Ours is one of those who have it.
-        let fact = match u64::from(game.have.saturating_sub(1)) {
-            0 => "NOBODY else here has it; it would be gone.".to_owned(),
-            1 => "1 other has it.".to_owned(),
-            more => format!("{} others have it.", words::thousands(more)),
-        };
-        lines.push(format!("{} {}: {fact}", game.title, game.version));
+        lines.push(format!("{} {}: {}", game.title, game.version, others(game)));
     }
     let alone = found.iter().skip(NAMES_MAX).filter(|game| game.have <= 1).count() as u64;
     if alone > 0 {

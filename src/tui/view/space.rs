@@ -82,7 +82,9 @@ fn table(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         let mark = space.table.list.marks.contains(&*item.id()).then(|| pen.span(mark, Role::Marked));
         let (role, others) = match item.what {
             Freeable::Replaced => (Role::Warning, String::new()),
-            Freeable::Download { .. } | Freeable::Game => (Role::Dim, words::thousands(item.others.into())),
+            Freeable::Download { .. } | Freeable::Payload | Freeable::Game => {
+                (Role::Dim, words::thousands(item.others.into()))
+            }
         };
         Row::new([
             Line::from(pen.span(item.title.as_str(), Role::Text)),
