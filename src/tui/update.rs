@@ -5,6 +5,7 @@ mod act;
 mod answers;
 mod builds;
 mod copy;
+mod fitting;
 mod games;
 mod keys;
 mod leaving;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use ratatui::layout::Size;
 
 pub(crate) use self::{
+    fitting::{installed, to_play},
     palette::{Entry, entries},
     step::{Step, next_step},
 };

@@ -43,6 +43,12 @@ pub(crate) fn done_of(done: u64, whole: u64) -> String {
     format!("{} of {} {}", in_unit(done, unit, 3), in_unit(whole, unit, 3), UNITS[unit])
 }
 
+/// `3.1 + 3.3 GB`: both in the unit of the larger.
+pub(crate) fn sum(one: u64, other: u64) -> String {
+    let unit = unit_of(one.max(other), 3);
+    format!("{} + {} {}", in_unit(one, unit, 3), in_unit(other, unit, 3), UNITS[unit])
+}
+
 /// The unit in which a number has at most three digits before the point, after rounding. Units from
 /// `fine` on have one digit behind it.
 fn unit_of(value: u64, fine: usize) -> usize {
@@ -198,6 +204,8 @@ mod tests {
         assert_eq!(done_of(4_900_000_000, 11_400_000_000), "4.9 of 11.4 GB");
         assert_eq!(done_of(361_000_000, 410_000_000), "361 of 410 MB");
         assert_eq!(done_of(0, 3_100_000_000), "0.0 of 3.1 GB");
+        assert_eq!(sum(3_100_000_000, 3_300_000_000), "3.1 + 3.3 GB");
+        assert_eq!(sum(900_000, 1_600_000), "1 + 2 MB");
         assert_eq!(thousands(10_872), "10,872");
         assert_eq!(thousands(100), "100");
         assert_eq!(count(1, "peer"), "1 peer");

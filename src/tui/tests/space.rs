@@ -90,3 +90,42 @@ fn to_free_space_and_back() {
     check_selected("F/is:replaced<Enter>", "Xonotic");
     check_screen("Fj<Enter>", Screen::Library);
 }
+
+#[test]
+fn what_does_not_fit_is_asked_about_before_it_is_got() {
+    let with_free = |free: u64| {
+        let mut room = fixture::room();
+        let mut totals = (*room.totals).clone();
+        totals.free = Some(free);
+        room.totals = Arc::new(totals);
+        Seat::new(&room, 80, 24).told_of_the_room()
+    };
+    let asked = |free: u64, keys: &str| with_free(free).keys(keys).asked;
+    let only = |game: &str| Command::Get(GetRequest { game: game.into(), ..GetRequest::default() });
+    let veloren = "/veloren<Enter><Enter>";
+    assert_eq!(asked(9_000_000_000, veloren), [get("veloren")]);
+    assert_eq!(asked(5_000_000_000, veloren), []);
+    assert_eq!(asked(5_000_000_000, &format!("{veloren}<Enter>")), []);
+    assert_eq!(asked(5_000_000_000, &format!("{veloren}<Esc>")), []);
+    assert_eq!(asked(5_000_000_000, &format!("{veloren}i")), [get("veloren")]);
+    assert_eq!(asked(5_000_000_000, &format!("{veloren}o")), [only("veloren")]);
+    check_picture("space_before_getting", &with_free(1_000_000_000).keys(veloren));
+    check_picture("space_to_play", &with_free(9_000_000_000).keys("/veloren<Enter>"));
+}
+
+#[test]
+fn uninstalling_what_has_nothing_else_is_asked_about() {
+    let mut room = fixture::room();
+    let mut games = (*room.games).clone();
+    games[0].installed = Some(games[0].content.clone());
+    games[0].private = Some(crate::api::INSTALLED_ONLY.into());
+    games[0].builds[0].ours = false;
+    room.games = Arc::new(games);
+    let seat = || Seat::new(&room, 80, 24).told_of_the_room();
+    let uninstall = Command::Uninstall { game: "0-a-d-".into() };
+    assert_eq!(seat().keys("x").asked, []);
+    assert_eq!(seat().keys("x<Enter>").asked, []);
+    assert_eq!(seat().keys("xy").asked, [uninstall]);
+    let question = seat().keys("x").picture();
+    assert!(question.contains("must be got again") && question.contains("115 others have it"), "{question}");
+}

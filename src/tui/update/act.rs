@@ -11,8 +11,8 @@ use super::{
             table::{SortBy, Table},
         },
     },
-    Effect, Step, builds, calls, copy, games, keys, leaving, map, motion, next_step, open, page, pane, peers, refuse,
-    space,
+    Effect, Step, builds, calls, copy, fitting, games, keys, leaving, map, motion, next_step, open, page, pane, peers,
+    refuse, space,
 };
 use crate::api::{Command, Level};
 
@@ -135,7 +135,7 @@ fn take_step(model: &mut Model) -> Vec<Effect> {
     match next_step(model) {
         Step::Get { games, .. } => {
             model.library.list.unmark();
-            return calls(model, games.into_iter().map(|(request, title)| (Command::Get(request), title)).collect());
+            return fitting::get(model, games);
         }
         Step::Install { games, .. } => {
             model.library.list.unmark();

@@ -12,6 +12,7 @@ use super::{
         layout,
         model::{Focus, Model},
         theme::Role,
+        update::{installed, to_play},
         words,
     },
     canvas::{Canvas, Pen, columns, role_of},
@@ -120,15 +121,27 @@ fn state<'m>(pen: Pen<'_>, model: &'m Model, game: &'m GameView, width: u16, lin
             AfterGet::Nothing => {}
             // What lies in archives is not known before they are here.
             AfterGet::Install => {
-                let text = format!("then: install (about {} more)", words::size(transfer.size));
+                let text = format!("then: install (about {} more)", words::size(installed(transfer.size)));
                 lines.push((Line::from(pen.span(text, Role::Dim)), Line::default()));
             }
         }
         return;
     }
     let files = words::count(u64::from(game.files), "file");
+    let size = match game.state {
+        StateWord::Available => format!("{} to play", to_play(game.size)),
+        StateWord::Getting
+        | StateWord::Waiting
+        | StateWord::Paused
+        | StateWord::Checking
+        | StateWord::Downloaded
+        | StateWord::Installing
+        | StateWord::Ready
+        | StateWord::Failed
+        | StateWord::Offline => words::size(game.size),
+    };
     lines.push((
-        Line::from(pen.span(words::size(game.size), Role::Text)),
+        Line::from(pen.span(size, Role::Text)),
         Line::from(pen.span(if game.files > 0 { files } else { String::new() }, Role::Dim)),
     ));
     if let Some(update) = &game.update {
@@ -260,6 +273,9 @@ pub(super) fn one_line<'m>(canvas: &Canvas<'_>, model: &'m Model, game: &'m Game
         }
         let getting = if game.getting > 0 { format!(", {} getting", game.getting) } else { String::new() };
         parts.push(format!("{} have {}{getting}", words::thousands(u64::from(game.have)), game.version));
+        if game.state == StateWord::Available {
+            parts.push(format!("{} to play", to_play(game.size)));
+        }
         if let Some(build) = game.builds.first().filter(|build| !build.holders.is_empty()) {
             parts.push(build.holders.join(", "));
         }
