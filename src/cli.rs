@@ -69,6 +69,10 @@ pub trait Launcher {
     /// The error is a sentence for people.
     fn hand_out(&self, port: u16, only: Option<IpAddr>) -> impl Future<Output = Result<HandOut, String>>;
 
+    /// Whether the screen could be shown as the settings, the keymap and the theme say, before anything is started for it.
+    /// The error is a sentence for people.
+    fn check_screen(&self, settings: &Settings) -> Result<(), String>;
+
     /// Asks on the first start where games go: the suggested folder is the settings', `free` the bytes
     /// free there. `None` when the user would rather not start. The error is a sentence for people.
     fn ask_library(

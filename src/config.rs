@@ -86,6 +86,8 @@ pub struct Ui {
     pub fps: Option<u8>,
     /// Whether the terminal's bell rings when something is done.
     pub bell: bool,
+    /// Whether the screen takes the mouse.
+    pub mouse: bool,
 }
 
 /// What the terminal can draw.
@@ -210,7 +212,14 @@ impl Settings {
             mirror: Mirror::Off,
             catalog: places.config.join("catalog.toml"),
             log: "info".to_owned(),
-            ui: Ui { glyphs: Glyphs::Auto, color: Color::Auto, theme: "default".to_owned(), fps: None, bell: true },
+            ui: Ui {
+                glyphs: Glyphs::Auto,
+                color: Color::Auto,
+                theme: "default".to_owned(),
+                fps: None,
+                bell: true,
+                mouse: false,
+            },
             demo: false,
             fault: None,
             origins: vec![Origin::Default; ROWS.len()],

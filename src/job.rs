@@ -26,7 +26,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const DISMISSED: Sent = Sent::USR1;
 /// Gives a terminal back that nobody gave back: pictures in one piece, pasted text, cursor, screen,
 /// colours, title.
-const GIVE_BACK: &[u8] = b"\x1b[?2026l\x1b[?2004l\x1b[?25h\x1b[?1049l\x1b[0m\x1b]0;\x07\x1b[23;0t";
+const GIVE_BACK: &[u8] =
+    b"\x1b[?2026l\x1b[?2004l\x1b[?1006l\x1b[?1000l\x1b[?25h\x1b[?1049l\x1b[0m\x1b]0;\x07\x1b[23;0t";
 
 /// The process in front of this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -124,6 +124,10 @@ impl Launcher for Program {
         Ok(HandOut { urls, size, blake3, sha256, needs, copies: Box::pin(copies) })
     }
 
+    fn check_screen(&self, settings: &Settings) -> Result<(), String> {
+        tui::check(&screen_options(settings)?).map_err(|error| error.to_string())
+    }
+
     async fn ask_library(&self, settings: &Settings, free: Option<u64>) -> Result<Option<String>, String> {
         let suggested = settings.library().display().to_string();
         tui::ask_library(&suggested, free, &screen_options(settings)?).await.map_err(|error| error.to_string())
@@ -177,7 +181,7 @@ fn screen_options(settings: &Settings) -> Result<tui::Options, String> {
         Color::Indexed256 => Some(tui::ColorDepth::Indexed256),
         Color::True => Some(tui::ColorDepth::True),
     };
-    let (theme, user_themes) = theme(&settings.ui.theme);
+    let (theme, user_themes) = themes(&settings.ui.theme, &settings.places.config.join("themes"));
     let keys = keys(&settings.places.config.join("keys.toml"))?;
     Ok(tui::Options {
         glyphs,
@@ -185,6 +189,7 @@ fn screen_options(settings: &Settings) -> Result<tui::Options, String> {
         theme,
         user_themes,
         bell: settings.ui.bell,
+        mouse: settings.ui.mouse,
         fps: settings.ui.fps,
         keys,
         ..tui::Options::default()
@@ -200,12 +205,23 @@ fn keys(path: &Path) -> Result<Option<(String, String)>, String> {
     }
 }
 
-/// A theme is named, or is the path of a file; a file that cannot be read is reported as an unknown name.
-fn theme(named: &str) -> (String, Vec<(String, String)>) {
-    match std::fs::read_to_string(named) {
-        Ok(text) if named.ends_with(".toml") => (named.to_owned(), vec![(named.to_owned(), text)]),
-        Ok(_) | Err(_) => (named.to_owned(), Vec::new()),
+/// A theme is named, or is the path of a file; a file that cannot be read is reported as an unknown name. The user's own
+/// are the files in `folder`, by their names.
+fn themes(named: &str, folder: &Path) -> (String, Vec<(String, String)>) {
+    let mut themes = Vec::new();
+    // Most users have none.
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_theme = path.extension().is_some_and(|extension| extension == "toml");
+        if let (true, Some(name), Ok(text)) = (is_theme, path.file_stem(), std::fs::read_to_string(&path)) {
+            themes.push((name.to_string_lossy().into_owned(), text));
+        }
     }
+    themes.sort_unstable();
+    if let (true, Ok(text)) = (named.ends_with(".toml"), std::fs::read_to_string(named)) {
+        themes.push((named.to_owned(), text));
+    }
+    (named.to_owned(), themes)
 }
 
 impl Program {

@@ -7,12 +7,13 @@
 //! Event, Snapshot ───────┘        view(&Model, &Theme) ◄──┘ frame, painter
 //! ```
 //!
-//! `main` drives it with [`run`]. Only [`screen`], [`first_start`], [`input`], [`terminal`] and
-//! [`terminfo`] touch the world; the rest is pure.
+//! `main` drives it with [`run`]. Only [`screen`], [`first_start`], [`folder`], [`input`], [`terminal`]
+//! and [`terminfo`] touch the world; the rest is pure.
 
 mod action;
 mod clock;
 mod first_start;
+mod folder;
 mod frame;
 pub mod headless;
 mod input;
@@ -42,10 +43,11 @@ use potluck_widgets::GlyphLevel;
 pub use self::{
     action::keys_document,
     keymap::KeymapError,
-    theme::{ColorDepth, ThemeError},
+    theme::{ColorDepth, ThemeError, themes_document},
 };
 use self::{
-    first_start::FirstStart, frame::FrameScheduler, keymap::Keymap, model::Setting, terminal::Abilities, theme::Theme,
+    first_start::FirstStart, frame::FrameScheduler, keymap::Keymap, model::Setting, screen::Looks, terminal::Abilities,
+    theme::Theme,
 };
 use crate::api::Handle;
 
@@ -70,6 +72,8 @@ pub struct Options {
     pub user_themes: Vec<(String, String)>,
     /// Whether the bell rings when a game is here.
     pub bell: bool,
+    /// Whether the terminal gives us its mouse, which then no longer selects text.
+    pub mouse: bool,
     /// The user's own keys: the path of the file, and its text.
     pub keys: Option<(String, String)>,
 }
@@ -86,6 +90,7 @@ impl Default for Options {
             theme: "default".to_owned(),
             user_themes: Vec::new(),
             bell: true,
+            mouse: false,
             keys: None,
         }
     }
@@ -141,19 +146,25 @@ pub enum ScreenError {
 /// Shows the runtime behind `handle` until the user leaves. Needs a tokio runtime with I/O and time;
 /// spawns nothing. The terminal is as before when this returns, panics, or is dropped.
 pub async fn run(handle: Handle, options: Options) -> Result<Exit, ScreenError> {
-    let (theme, setting, ssh) = prepare(&options)?;
-    screen::show(handle, setting, &theme, FrameScheduler::new(options.fps, ssh)).await
+    let (setting, looks, ssh) = prepare(&options)?;
+    screen::show(handle, setting, looks, FrameScheduler::new(options.fps, ssh)).await
 }
 
 /// Asks on the first start where games go. `suggested` is a whole path, `free` the bytes free there.
 /// The folder, or `None` if the user would rather not start.
 pub async fn ask_library(suggested: &str, free: Option<u64>, options: &Options) -> Result<Option<String>, ScreenError> {
-    let (theme, setting, _) = prepare(options)?;
+    let (setting, looks, _) = prepare(options)?;
     let question = FirstStart::new(suggested, free, setting.user_home);
-    first_start::ask(question, &theme, setting.glyphs).await
+    first_start::ask(question, &looks.theme, setting.glyphs).await
 }
 
-fn prepare(options: &Options) -> Result<(Theme, Setting, bool), ScreenError> {
+/// Whether a screen could be as `options` say, found out before anything is started for it.
+pub fn check(options: &Options) -> Result<(), ScreenError> {
+    prepare(options).map(|_prepared| ())
+}
+
+/// What the screen is set to, what it looks like, and whether the terminal is far away.
+fn prepare(options: &Options) -> Result<(Setting, Looks, bool), ScreenError> {
     if !terminal::is_there() {
         return Err(ScreenError::NoTerminal);
     }
@@ -172,10 +183,13 @@ fn prepare(options: &Options) -> Result<(Theme, Setting, bool), ScreenError> {
         attached: options.attached.clone(),
         glyphs: options.glyphs.unwrap_or(found.glyphs),
         half_blocks: theme.has_map_colors(),
+        theme: options.theme.clone(),
+        themes: if color == ColorDepth::Mono { Vec::new() } else { theme::names(&options.user_themes) },
         bell: options.bell,
         can_stay: options.can_stay,
         keymap,
         user_home: env::var("HOME").ok(),
     };
-    Ok((theme, setting, options.ssh.unwrap_or(found.ssh)))
+    let looks = Looks { theme, user_themes: options.user_themes.clone(), depth: color, mouse: options.mouse };
+    Ok((setting, looks, options.ssh.unwrap_or(found.ssh)))
 }

@@ -17,6 +17,7 @@ use crate::{
 
 pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: &mut Console) -> Result<Exit, Failure> {
     needs_terminal(console)?;
+    launcher.check_screen(settings).map_err(Failure::usage)?;
     let mut settings = settings.clone();
     if !launcher.is_behind() && !runs(&settings).await {
         if is_first_start(&settings) && !ask_for_library(&mut settings, launcher).await? {
@@ -39,6 +40,7 @@ pub(super) async fn demo(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     needs_terminal(console)?;
+    launcher.check_screen(settings).map_err(Failure::usage)?;
     let running = launcher.demo(settings.clone(), peers).await?;
     show(Session::own(running, settings), settings, launcher, ScreenOver::Demo).await
 }

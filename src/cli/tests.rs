@@ -544,6 +544,10 @@ impl Launcher for Party {
         Err(LaunchError::Failed { message: "no demo".into() })
     }
 
+    fn check_screen(&self, _: &Settings) -> Result<(), String> {
+        Ok(())
+    }
+
     async fn ask_library(&self, _: &Settings, _: Option<u64>) -> Result<Option<String>, String> {
         Ok(None)
     }

@@ -329,6 +329,16 @@ pub(super) const ROWS: &[Row] = &[
         set: |settings, raw, _| switch(raw).map(|yes| settings.ui.bell = yes),
         show: |settings| settings.ui.bell.to_string(),
     },
+    Row {
+        key: "ui.mouse",
+        flag: None,
+        kind: "true or false",
+        default: "false",
+        example: "true",
+        help: "Whether the screen takes the mouse: the wheel scrolls and a click selects, and the terminal then selects text only with Shift.",
+        set: |settings, raw, _| switch(raw).map(|yes| settings.ui.mouse = yes),
+        show: |settings| settings.ui.mouse.to_string(),
+    },
 ];
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

@@ -124,13 +124,16 @@ pub(crate) enum Action {
     LimitDown,
     Quiet,
     Hold,
-    LogLevel,
+    LevelAll,
+    LevelMain,
+    LevelTrouble,
     CopyPath,
     CopyCommand,
     CopyId,
     Palette,
     Doctor,
     Help,
+    Theme,
     Redraw,
     Suspend,
     Quit,
@@ -287,13 +290,16 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     LimitDown "limit-down" ["Ld"], EVERYWHERE, Peers, "Download", "Limit what is received from everybody; on Peers, from those chosen";
     Quiet "quiet" ["z"], EVERYWHERE, Peers, "Quiet", "Send only a trickle, or as before";
     Hold "hold" ["p"], LOG, Log, "Hold", "Hold the log still, or follow it";
-    LogLevel "log-level" ["f"], LOG, Log, "Level", "How much the log shows: everything, what matters, trouble";
+    LevelAll "level-all" ["fa"], LOG, Log, "Everything", "Show everything that happens";
+    LevelMain "level-main" ["fm"], LOG, Log, "What matters", "Show what matters";
+    LevelTrouble "level-trouble" ["ft"], LOG, Log, "Trouble", "Show only what went wrong";
     CopyPath "copy-path" ["yp"], TITLED, Program, "Path", "Copy the folder of a game";
     CopyCommand "copy-command" ["yc"], TABLES, Program, "Command", "Copy the command that gets the game, or connects to the peer";
     CopyId "copy-id" ["yi"], TABLES, Program, "Id", "Copy the ContentId of a game, or the PeerId";
     Palette "palette" [":"], EVERYWHERE, Program, "Actions", "Every action by its name";
     Doctor "doctor" ["D"], EVERYWHERE, Program, "Doctor", "Look for what keeps the party from working here, and what mends it";
     Help "help" ["?", "F1"], EVERYWHERE, Program, "Keys", "The keys";
+    Theme "theme" [], EVERYWHERE, Program, "Theme", "Other colours, seen while you choose";
     Redraw "redraw" ["Ctrl-l"], EVERYWHERE, Program, "Redraw", "Draw the whole screen again";
     Suspend "suspend" ["Ctrl-z"], EVERYWHERE, Program, "Suspend", "Back to the shell; fg returns";
     Quit "quit" ["q"], EVERYWHERE, Program, "Quit", "Quit, or detach from a runtime of its own";

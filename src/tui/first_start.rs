@@ -8,7 +8,7 @@ use super::{
     ScreenError,
     input::{Heard, Input},
     keymap::Key,
-    model::overlay::{Prompt, Purpose, TypedLine, whole_path},
+    model::overlay::{Prompt, Purpose, whole_path},
     painter::Painter,
     terminal,
     theme::Theme,
@@ -72,8 +72,7 @@ impl FirstStart {
                 "Enter" => return Some(Answered::Folder(self.folder.clone())),
                 "q" | "Esc" => return Some(Answered::Quit),
                 "e" => {
-                    let line = TypedLine::new(&self.folder);
-                    self.prompt = Some(Prompt { purpose: Purpose::Library, line, before: String::new() });
+                    self.prompt = Some(Prompt::new(Purpose::Library, &self.folder));
                 }
                 _ => {}
             }
@@ -115,7 +114,7 @@ pub(super) async fn ask(
 ) -> Result<Option<String>, ScreenError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ScreenError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(ScreenError::Signals)?;
-    let _taken = terminal::take().map_err(ScreenError::Take)?;
+    let _taken = terminal::take(false).map_err(ScreenError::Take)?;
     let mut painter = Painter::new(CrosstermBackend::new(terminal::output()));
     let mut size = painter.size().map_err(ScreenError::Draw)?;
     let mut input = Input::new().map_err(ScreenError::Read)?;
@@ -138,7 +137,7 @@ pub(super) async fn ask(
                 size = painter.size().map_err(ScreenError::Draw)?;
                 None
             }
-            Heard::Synchronizes => None,
+            Heard::Pointed(_) | Heard::Synchronizes => None,
         };
         match answered {
             Some(Answered::Folder(folder)) => return Ok(Some(folder)),

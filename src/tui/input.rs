@@ -20,7 +20,10 @@ use rustix::{
 use termina::{
     Event, Parser,
     escape::csi::{Csi, DecModeSetting, DecPrivateMode, DecPrivateModeCode, Device, Mode},
-    event::{KeyCode as RawCode, KeyEvent as RawKey, KeyEventKind as RawKind, Modifiers},
+    event::{
+        KeyCode as RawCode, KeyEvent as RawKey, KeyEventKind as RawKind, Modifiers, MouseButton, MouseEvent,
+        MouseEventKind,
+    },
 };
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -49,8 +52,27 @@ pub(crate) enum Heard {
     Paste(String),
     /// It has another size.
     Resized,
+    /// The mouse was used.
+    Pointed(Pointed),
     /// It takes what lies between two marks as one picture.
     Synchronizes,
+}
+
+/// What the mouse did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pointed {
+    /// Its first button was pressed here.
+    Click {
+        /// From the left, from 0.
+        column: u16,
+        /// From the top, from 0.
+        row: u16,
+    },
+    /// Its wheel was turned by a notch.
+    Wheel {
+        /// Towards the end of what is looked at.
+        down: bool,
+    },
 }
 
 /// The terminal's end that is read.
@@ -187,8 +209,8 @@ impl Decoder {
                 Event::Csi(Csi::Mode(Mode::ReportDecPrivateMode { mode, setting })) => {
                     synchronizes(mode, setting).then_some(Heard::Synchronizes)
                 }
-                Event::Mouse(_)
-                | Event::WindowResized(_)
+                Event::Mouse(mouse) => pointed(mouse).map(Heard::Pointed),
+                Event::WindowResized(_)
                 | Event::FocusIn
                 | Event::FocusOut
                 | Event::Csi(_)
@@ -197,6 +219,20 @@ impl Decoder {
             };
             self.heard.extend(heard);
         }
+    }
+}
+
+fn pointed(mouse: MouseEvent) -> Option<Pointed> {
+    match mouse.kind {
+        MouseEventKind::Down(MouseButton::Left) => Some(Pointed::Click { column: mouse.column, row: mouse.row }),
+        MouseEventKind::ScrollDown => Some(Pointed::Wheel { down: true }),
+        MouseEventKind::ScrollUp => Some(Pointed::Wheel { down: false }),
+        MouseEventKind::Down(MouseButton::Right | MouseButton::Middle)
+        | MouseEventKind::Up(_)
+        | MouseEventKind::Drag(_)
+        | MouseEventKind::Moved
+        | MouseEventKind::ScrollLeft
+        | MouseEventKind::ScrollRight => None,
     }
 }
 
@@ -268,6 +304,7 @@ mod tests {
                     Heard::Key(key) => key.name(),
                     Heard::Paste(text) => format!("paste {text}"),
                     Heard::Resized => "resized".to_owned(),
+                    Heard::Pointed(pointed) => format!("{pointed:?}"),
                     Heard::Synchronizes => "synchronizes".to_owned(),
                 })
                 .collect();
@@ -296,7 +333,14 @@ mod tests {
         check(b"\x1b[200~q\nq\x1b[201~q", &["paste q\nq", "q"]);
         check(b"a\x1b[?2026;2$yb", &["a", "synchronizes", "b"]);
         check(b"\x1b[?2026;0$y\x1b[?62;22cx", &["x"]);
-        check(b"\x1b[I\x1b[O\x1b[<0;1;1M", &[]);
+        check(b"\x1b[I\x1b[O", &[]);
+    }
+
+    #[test]
+    fn the_mouse_is_heard_where_it_was_asked_for() {
+        check(b"\x1b[<0;5;3M\x1b[<0;5;3m", &["Click { column: 4, row: 2 }"]);
+        check(b"\x1b[<64;5;3M\x1b[<65;5;3M", &["Wheel { down: false }", "Wheel { down: true }"]);
+        check(b"\x1b[<2;5;3Ma", &["a"]);
     }
 
     #[test]

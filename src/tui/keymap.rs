@@ -6,6 +6,7 @@ mod overlay;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 pub use self::overlay::KeymapError;
+pub(crate) use self::overlay::nearest;
 use super::action::{ACTIONS, Action, ActionRow, Screen};
 
 /// A key as it is bound: Shift is part of the character, Alt is never bound.

@@ -1,6 +1,7 @@
 //! Everything the screen knows: the newest snapshot, and what the user did with it. It is changed
 //! only by [`super::update`] and drawn only by [`super::view`]; it reads nothing by itself.
 
+pub(crate) mod completion;
 pub(crate) mod filter;
 pub(crate) mod history;
 pub(crate) mod library;
@@ -49,7 +50,7 @@ pub(crate) struct Moment {
     pub(crate) offset_s: i32,
 }
 
-/// What does not change while the screen is up.
+/// What the terminal and the settings of the user say.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Setting {
     /// The runtime this screen looks at from outside, by name; `None` where it runs in this process.
@@ -58,6 +59,10 @@ pub(crate) struct Setting {
     pub(crate) glyphs: GlyphLevel,
     /// Whether the theme has colours for the chunk map, so that one character can show two of its cells.
     pub(crate) half_blocks: bool,
+    /// The theme in force, which the user may change.
+    pub(crate) theme: String,
+    /// The themes there are; none where the terminal shows no colours.
+    pub(crate) themes: Vec<String>,
     /// Whether the bell rings when a game is here.
     pub(crate) bell: bool,
     /// Whether the runtime of this process can go on without the screen.

@@ -15,32 +15,31 @@ use ratatui::backend::CrosstermBackend;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
-    Exit, ScreenError, clock,
+    Exit, ScreenError, clock, folder,
     frame::FrameScheduler,
     input::{Heard, Input},
     model::{Model, Setting},
     painter::Painter,
     terminal::{self, Output, Taken},
-    theme::Theme,
+    theme::{ColorDepth, Theme},
     update::{Effect, Msg, update},
     view::view,
 };
-use crate::api::{Command, CommandError, Events, Handle, Reply, Snapshot, Stopped};
+use crate::api::{Command, Events, Handle, Snapshot, Stopped};
 
 /// Inputs taken before a frame is drawn: a held key must not keep the picture from coming.
 const INPUTS_A_FRAME_MAX: usize = 64;
 
 type Terminal = Painter<CrosstermBackend<Output>>;
-type Answered = (Command, String, Result<Reply, CommandError>);
 
 /// Shows the runtime until the user or a signal ends it.
 pub(super) async fn show(
     handle: Handle,
     setting: Setting,
-    theme: &Theme,
+    looks: Looks,
     frames: FrameScheduler,
 ) -> Result<Exit, ScreenError> {
-    let taken = terminal::take().map_err(ScreenError::Take)?;
+    let taken = terminal::take(looks.mouse).map_err(ScreenError::Take)?;
     let mut painter = Painter::new(CrosstermBackend::new(terminal::output()));
     let mut input = Input::new().map_err(ScreenError::Read)?;
     // Before the first picture, which wipes what a terminal prints that does not know the question.
@@ -52,7 +51,7 @@ pub(super) async fn show(
         events: handle.events(),
         handle,
         model,
-        theme,
+        looks,
         painter,
         frames,
         pending: FuturesUnordered::new(),
@@ -66,14 +65,23 @@ pub(super) async fn show(
     exit
 }
 
-struct Screen<'t> {
+/// What the screen looks like, and whether it takes the mouse.
+pub(super) struct Looks {
+    pub(super) theme: Theme,
+    /// The themes of the user: name and text of each.
+    pub(super) user_themes: Vec<(String, String)>,
+    pub(super) depth: ColorDepth,
+    pub(super) mouse: bool,
+}
+
+struct Screen {
     handle: Handle,
     events: Events,
     model: Model,
-    theme: &'t Theme,
+    looks: Looks,
     painter: Terminal,
     frames: FrameScheduler,
-    pending: FuturesUnordered<Pin<Box<dyn Future<Output = Answered>>>>,
+    pending: FuturesUnordered<Pin<Box<dyn Future<Output = Msg>>>>,
     zone: TimeZone,
     /// `None` only while the process is stopped.
     taken: Option<Taken>,
@@ -86,13 +94,13 @@ struct Screen<'t> {
 enum Woken {
     Signal(bool),
     Input(Option<io::Result<Heard>>),
-    Answer(Answered),
+    Answer(Msg),
     Snapshot(Result<Arc<Snapshot>, Stopped>),
     Event(Result<Result<crate::api::Event, crate::api::Missed>, Stopped>),
     Time,
 }
 
-impl Screen<'_> {
+impl Screen {
     async fn run(&mut self, input: &mut Input) -> Result<Exit, ScreenError> {
         let listen = |kind| signal(kind).map_err(ScreenError::Signals);
         let mut ends = [
@@ -157,7 +165,7 @@ impl Screen<'_> {
                 self.redraw().map(|()| None)
             }
             Woken::Input(event) => self.on_inputs(event, input),
-            Woken::Answer((command, subject, result)) => self.tell(Msg::Answer { command, subject, result }),
+            Woken::Answer(msg) => self.tell(msg),
             Woken::Event(Ok(Ok(event))) => self.tell(Msg::Event(event)),
             Woken::Event(Ok(Err(missed))) => self.tell(Msg::Missed(missed.count)),
             Woken::Snapshot(Ok(snapshot)) => {
@@ -181,6 +189,7 @@ impl Screen<'_> {
             let exit = match event {
                 Heard::Key(key) => self.tell(Msg::Key(key))?,
                 Heard::Paste(text) => self.tell(Msg::Paste(text))?,
+                Heard::Pointed(pointed) => self.tell(Msg::Pointed(pointed))?,
                 Heard::Resized => {
                     let size = self.painter.size().map_err(ScreenError::Draw)?;
                     self.tell(Msg::Resize(size))?
@@ -211,6 +220,21 @@ impl Screen<'_> {
                 Effect::Call { command, subject } => self.call(command, subject),
                 Effect::Suspend => self.suspend()?,
                 Effect::Copy(text) => terminal::copy(self.painter.backend_mut(), &text).map_err(ScreenError::Draw)?,
+                Effect::List(folder) => {
+                    let names = folder::names_in(&folder);
+                    self.tell(Msg::Listed { folder, names })?;
+                }
+                Effect::Theme(name) => {
+                    let msg = match Theme::named(&name, &self.looks.user_themes, self.looks.depth) {
+                        Ok(theme) => {
+                            let half_blocks = theme.has_map_colors();
+                            self.looks.theme = theme;
+                            Msg::Themed { name, half_blocks }
+                        }
+                        Err(error) => Msg::NotThemed(error.to_string()),
+                    };
+                    self.tell(msg)?;
+                }
                 Effect::Bell => {
                     let out = self.painter.backend_mut();
                     out.write_all(b"\x07").and_then(|()| out.flush()).map_err(ScreenError::Draw)?;
@@ -225,7 +249,7 @@ impl Screen<'_> {
         let handle = self.handle.clone();
         self.pending.push(Box::pin(async move {
             let result = handle.call(command.clone()).await;
-            (command, subject, result)
+            Msg::Answer { command, subject, result }
         }));
     }
 
@@ -233,7 +257,7 @@ impl Screen<'_> {
         if !self.frames.take_due(clock::instant()) {
             return Ok(());
         }
-        let (model, theme) = (&self.model, self.theme);
+        let (model, theme) = (&self.model, &self.looks.theme);
         self.painter.draw(model.size, |buf| view(model, theme, buf)).map_err(ScreenError::Draw)?;
         let title = self.model.title();
         if title != self.title {
@@ -245,7 +269,7 @@ impl Screen<'_> {
 
     fn redraw(&mut self) -> Result<(), ScreenError> {
         if self.taken.is_none() {
-            self.taken = Some(terminal::take().map_err(ScreenError::Take)?);
+            self.taken = Some(terminal::take(self.looks.mouse).map_err(ScreenError::Take)?);
         }
         self.painter.forget();
         let size = self.painter.size().map_err(ScreenError::Draw)?;

@@ -70,10 +70,14 @@ pub(crate) const PICTURE_END: &[u8] = b"\x1b[?2026l";
 
 /// Whether the terminal is ours now.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Whether it tells of the mouse.
+static MOUSE: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while it is ours; dropping it gives it back.
 #[derive(Debug)]
-pub(crate) struct Taken(());
+pub(crate) struct Taken {
+    mouse: bool,
+}
 
 /// Where pictures are written to.
 pub(crate) type Output = io::BufWriter<io::Stdout>;
@@ -92,17 +96,25 @@ pub(crate) fn is_there() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-/// Takes the terminal over: raw, on the alternate screen, with pasted text marked as such.
-pub(crate) fn take() -> io::Result<Taken> {
+/// Clicks and the wheel are told, as text (1000, 1006); motion is not.
+const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
+/// Takes the terminal over: raw, on the alternate screen, with pasted text marked as such, and the mouse if it is wanted.
+pub(crate) fn take(mouse: bool) -> io::Result<Taken> {
     restore_on_panic();
     force_color_output(true);
     terminal::enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
     // From here on the terminal is given back also where the next line fails.
-    let taken = Taken(());
+    MOUSE.store(mouse, Ordering::SeqCst);
+    let taken = Taken { mouse };
     let mut out = io::stdout();
     out.write_all(TITLE_KEEP)?;
     execute!(out, EnterAlternateScreen, event::EnableBracketedPaste, cursor::Hide)?;
+    if mouse {
+        out.write_all(MOUSE_ON).and_then(|()| out.flush())?;
+    }
     Ok(taken)
 }
 
@@ -120,6 +132,9 @@ fn give_back() {
     }
     let mut out = io::stdout();
     let _tries = out.write_all(PICTURE_END);
+    if MOUSE.swap(false, Ordering::SeqCst) {
+        let _tries = out.write_all(MOUSE_OFF);
+    }
     let _tries = execute!(out, event::DisableBracketedPaste, cursor::Show, LeaveAlternateScreen);
     // Where there is nothing to go back to, an empty title lets the terminal choose one.
     let _tries = execute!(out, terminal::SetTitle(""));
@@ -151,11 +166,12 @@ fn restore_on_panic() {
 /// Gives the terminal back, stops the process and its group as Ctrl-Z does, and takes it again when
 /// the shell says so. `words` stand in the shell meanwhile.
 pub(crate) fn suspend(taken: Taken, words: &str) -> io::Result<Taken> {
+    let mouse = taken.mouse;
     drop(taken);
     writeln!(io::stdout(), "{words}")?;
     // Not SIGSTOP: where no shell could ever continue us, SIGTSTP does nothing.
     rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
-    take()
+    take(mouse)
 }
 
 /// Sets the terminal's title. The text is ours, never a peer's.

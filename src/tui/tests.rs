@@ -5,6 +5,8 @@ mod edges;
 mod hearing;
 mod leaving;
 mod library;
+mod log;
+mod mouse;
 mod moving;
 mod peers;
 mod pictures;
@@ -50,6 +52,9 @@ pub(super) struct Seat {
     answers: bool,
     left: Option<Exit>,
     copied: Option<String>,
+    /// Folders looked into, and themes tried.
+    listed: Vec<String>,
+    themes: Vec<String>,
 }
 
 impl Seat {
@@ -62,6 +67,8 @@ impl Seat {
             attached: attached.map(str::to_owned),
             glyphs,
             half_blocks: true,
+            theme: "default".to_owned(),
+            themes: super::theme::names(&[("mine".to_owned(), String::new())]),
             bell: true,
             can_stay: true,
             keymap: Keymap::default(),
@@ -74,6 +81,8 @@ impl Seat {
             looks: Vec::new(),
             answers: false,
             copied: None,
+            listed: Vec::new(),
+            themes: Vec::new(),
             left: None,
         };
         // A few seconds of history, rising and falling.
@@ -118,6 +127,8 @@ impl Seat {
                 Effect::Call { command, .. } => self.asked.push(command.clone()),
                 Effect::Leave(exit) => self.left = Some(*exit),
                 Effect::Copy(text) => self.copied = Some(text.clone()),
+                Effect::List(folder) => self.listed.push(folder.clone()),
+                Effect::Theme(name) => self.themes.push(name.clone()),
                 Effect::DrawNow | Effect::DrawSoon | Effect::Redraw | Effect::Suspend | Effect::Bell => {}
             }
         }

@@ -2,13 +2,19 @@
 //! it inherits, which is the default one unless it names another; what a terminal cannot show becomes the nearest it
 //! can.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+};
 
 use ratatui::style::{Color, Modifier, Style};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
+use toml::Spanned;
+
+use super::keymap::nearest;
 
 macro_rules! roles {
     ($($role:ident $name:literal,)*) => {
@@ -36,7 +42,6 @@ roles! {
     Selected "selected",
     Marker "marker",
     Marked "marked",
-    Match "match",
     Available "available",
     Getting "getting",
     Waiting "waiting",
@@ -51,8 +56,6 @@ roles! {
     Badge "badge",
     GraphDown "graph_down",
     GraphUp "graph_up",
-    MeterDone "meter_done",
-    MeterRest "meter_rest",
     MapHave "map_have",
     MapHigh "map_high",
     MapMid "map_mid",
@@ -78,7 +81,6 @@ roles! {
     DialogBorder "dialog_border",
     DialogTitle "dialog_title",
     Time "time",
-    LogTrace "log_trace",
     LogDebug "log_debug",
     LogInfo "log_info",
     LogWarn "log_warn",
@@ -112,10 +114,12 @@ pub enum ColorDepth {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ThemeError {
     /// There is none of that name.
-    #[error("no theme is called {name}; there are {known}")]
+    #[error("no theme is called {name}; {}there are {known}", nearest.as_ref().map_or(String::new(), |near| format!("did you mean {near}? ")))]
     Unknown {
         /// As it was asked for.
         name: String,
+        /// What was probably meant.
+        nearest: Option<String>,
         /// Those there are.
         known: String,
     },
@@ -136,20 +140,26 @@ pub enum ThemeError {
         name: String,
     },
     /// It names something that has no look.
-    #[error("theme {name}: there is no role {role}; the nearest is {nearest}")]
+    #[error("theme {name}, line {line}: there is no role {role}; the nearest is {nearest}")]
     Role {
         /// Its name.
         name: String,
+        /// From 1.
+        line: usize,
         /// As it stands there.
         role: String,
         /// What was probably meant.
         nearest: &'static str,
     },
     /// It names a colour that does not exist.
-    #[error("theme {name}: {color} is no colour; write a name (green, light-green, reset), 0 to 255, or #rrggbb")]
+    #[error(
+        "theme {name}, line {line}: {color} is no colour; write a name (green, light-green, reset), 0 to 255, or #rrggbb"
+    )]
     Color {
         /// Its name.
         name: String,
+        /// From 1.
+        line: usize,
         /// As it stands there.
         color: String,
     },
@@ -164,20 +174,22 @@ impl Theme {
     pub(crate) fn named(name: &str, user: &[(String, String)], depth: ColorDepth) -> Result<Self, ThemeError> {
         let name = if depth == ColorDepth::Mono { "mono" } else { name };
         let mut styles = vec![Style::new(); Role::ALL.len()];
-        lay(&mut styles, BUILT_IN[0].0, read(BUILT_IN[0].0, BUILT_IN[0].1)?.looks)?;
+        let (first, text) = BUILT_IN[0];
+        lay(&mut styles, first, text, read(first, text)?.looks)?;
         // From the one that was asked for down to what it rests on; then laid in the other order.
-        let mut layers: Vec<(String, File)> = Vec::new();
+        let mut layers: Vec<(String, &str, File)> = Vec::new();
         let mut wanted = Some(name.to_owned());
         while let Some(name) = wanted {
-            if layers.iter().any(|(below, _)| *below == name) {
+            if layers.iter().any(|(below, ..)| *below == name) {
                 return Err(ThemeError::Loop { name });
             }
-            let file = read(&name, find(&name, user)?)?;
+            let text = find(&name, user)?;
+            let file = read(&name, text)?;
             wanted = file.inherit.clone();
-            layers.push((name, file));
+            layers.push((name, text, file));
         }
-        for (name, file) in layers.into_iter().rev() {
-            lay(&mut styles, &name, file.looks)?;
+        for (name, text, file) in layers.into_iter().rev() {
+            lay(&mut styles, &name, text, file.looks)?;
         }
         for style in &mut styles {
             *style = at_depth(*style, depth);
@@ -229,7 +241,7 @@ enum ColorName {
 #[derive(Debug, Default)]
 struct File {
     inherit: Option<String>,
-    looks: BTreeMap<String, Look>,
+    looks: BTreeMap<String, Spanned<Look>>,
 }
 
 impl<'de> Deserialize<'de> for File {
@@ -259,14 +271,66 @@ impl<'de> Deserialize<'de> for File {
     }
 }
 
+/// `docs/themes.md`. The roles and what is said of them come from the default theme, which names them all.
+#[must_use]
+pub fn themes_document() -> String {
+    let mut text = String::from(
+        "# Themes and keys\n\nMade from `themes/default.toml` and `src/tui/theme.rs`; a test fails when this page is \
+         stale.\n\n`:theme` on the screen shows every theme while you choose; `theme = \"gruvbox-dark\"` below `[ui]` in \
+         `config.toml` keeps it (`potluck config` names the folder). These come with potluck:\n\n",
+    );
+    for (name, source) in BUILT_IN {
+        let about: Vec<&str> = source.lines().map_while(|line| line.strip_prefix("# ")).collect();
+        let _infallible = writeln!(text, "- `{name}`: {}", about.join(" "));
+    }
+    text.push_str(
+        "\n`NO_COLOR`, and a terminal without colours, get `mono` whatever is set. What a terminal cannot show becomes the \
+         nearest it can.\n\n## Your own theme\n\nA file `themes/NAME.toml` in the config folder is the theme NAME; \
+         `theme` may also be the path of a file. It lies over the one it inherits, or over `default`, so it holds only what \
+         is to differ:\n\n```toml\ninherit = \"gruvbox-dark\"\n\nready = { fg = \"#8ec07c\", bold = true }\n\
+         selected = { fg = \"black\", bg = 214 }\n```\n\nA look is any of `fg`, `bg`, `bold`, `dim`, `underline` and \
+         `reverse`; a role that is named is all that it says, nothing of what it was. A colour is one of the sixteen names \
+         (`green`, `light-green`), `reset` for the terminal's own, a number of the 256, or `#rrggbb`. A role or a colour that \
+         does not exist is refused before the screen starts, with its line and the nearest that does.\n\nThe map is drawn \
+         with two cells a character where `map_have`, `map_high`, `map_mid`, `map_low` and `map_coming` have colours; without, \
+         with one cell a character and its glyphs. Colours of sources should differ from those.\n\n## Roles\n\n\
+         | role | by default | what it is |\n|---|---|---|\n",
+    );
+    let lines = BUILT_IN[0].1.lines().map(str::trim);
+    for (role, line) in lines.filter_map(|line| line.split_once(" = ")) {
+        let (look, about) = line.split_once('#').filter(|(_, about)| about.starts_with(' ')).unwrap_or((line, ""));
+        let _infallible = writeln!(text, "| `{role}` | `{}` | {} |", look.trim(), about.trim());
+    }
+    text.push_str(
+        "\n## Your own keys\n\n`keys.toml` in the config folder lies over the default keys; [keys.md](keys.md) lists \
+         every action by its name, and its keys. A line names an action and all its keys:\n\n```toml\nverify = [\"V\", \
+         \"g v\"]   # either; the second is two keys after one another\nquit = [\"Ctrl-q\"]\ntrust = []              # \
+         no key; it is still in the palette (`:`)\n```\n\nOne key may mean two things on two screens, but not on one, and \
+         none may begin the keys of another. Ctrl-c, Ctrl-l and Ctrl-z always mean the same. What is wrong is refused before \
+         anything starts, with its line and the nearest name.\n",
+    );
+    text
+}
+
+/// The names of all themes, ours first.
+pub(crate) fn names(user: &[(String, String)]) -> Vec<String> {
+    let mut names: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    for (name, _) in user {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
 /// The text of a theme, the user's before ours.
 fn find<'t>(name: &str, user: &'t [(String, String)]) -> Result<&'t str, ThemeError> {
     let ours = BUILT_IN.iter().map(|(name, text)| (*name, *text));
     let mut all = user.iter().map(|(name, text)| (name.as_str(), text.as_str())).chain(ours);
     all.find(|(known, _)| *known == name).map(|(_, text)| text).ok_or_else(|| {
-        let known: Vec<&str> =
-            BUILT_IN.iter().map(|(name, _)| *name).chain(user.iter().map(|(name, _)| name.as_str())).collect();
-        ThemeError::Unknown { name: name.to_owned(), known: known.join(", ") }
+        let known = names(user);
+        let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+        ThemeError::Unknown { name: name.to_owned(), nearest, known: known.join(", ") }
     })
 }
 
@@ -275,15 +339,20 @@ fn read(name: &str, text: &str) -> Result<File, ThemeError> {
 }
 
 /// Lays looks over what is there.
-fn lay(styles: &mut [Style], name: &str, looks: BTreeMap<String, Look>) -> Result<(), ThemeError> {
+fn lay(styles: &mut [Style], name: &str, text: &str, looks: BTreeMap<String, Spanned<Look>>) -> Result<(), ThemeError> {
     for (role, look) in looks {
+        let before = &text.as_bytes()[..look.span().start.min(text.len())];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let look = look.into_inner();
         let Some(at) = Role::ALL.iter().position(|(_, known)| *known == role) else {
-            return Err(ThemeError::Role { name: name.to_owned(), nearest: nearest(&role), role });
+            let nearest = nearest_role(&role);
+            return Err(ThemeError::Role { name: name.to_owned(), line, nearest, role });
         };
         let mut style = Style::new();
         for (color, ground) in [(&look.fg, Ground::Front), (&look.bg, Ground::Back)] {
             let Some(color) = color else { continue };
-            let color = parse(color).ok_or_else(|| ThemeError::Color { name: name.to_owned(), color: shown(color) })?;
+            let color =
+                parse(color).ok_or_else(|| ThemeError::Color { name: name.to_owned(), line, color: shown(color) })?;
             style = match ground {
                 Ground::Front => style.fg(color),
                 Ground::Back => style.bg(color),
@@ -323,10 +392,11 @@ fn shown(color: &ColorName) -> String {
     }
 }
 
-/// The role whose name shares the longest beginning with `role`.
-fn nearest(role: &str) -> &'static str {
+/// The role that was probably meant: the most alike, of those that are equally far the one that begins alike.
+fn nearest_role(role: &str) -> &'static str {
     let shared = |name: &str| name.chars().zip(role.chars()).take_while(|(a, b)| a == b).count();
-    Role::ALL.iter().map(|(_, name)| *name).max_by_key(|name| shared(name)).unwrap_or("text")
+    let names = Role::ALL.iter().map(|(_, name)| *name);
+    nearest(role, names.clone()).or_else(|| names.max_by_key(|name| shared(name))).unwrap_or("text")
 }
 
 fn at_depth(style: Style, depth: ColorDepth) -> Style {
@@ -455,10 +525,9 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_written_can_be_read() {
-        // Lines, empty parts of meters and the map are shapes: 3 to 1 is enough for them, text wants 4.5.
+        // Lines and the map are shapes: 3 to 1 is enough for them, text wants 4.5.
         let shapes = [
             Role::Border,
-            Role::MeterRest,
             Role::MapMissing,
             Role::MapLow,
             Role::MapMid,
@@ -519,6 +588,25 @@ pub(crate) mod tests {
         assert!(!Theme::named("mono", &[], ColorDepth::True).unwrap().has_map_colors());
     }
 
+    /// `docs/themes.md` is made from the themes; run with `UPDATE_DOCS=1` to make it anew.
+    #[test]
+    fn the_page_of_themes_is_fresh_and_names_every_role() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/themes.md");
+        let document = themes_document();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, &document).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), document, "run with UPDATE_DOCS=1");
+        for (_, role) in Role::ALL {
+            assert!(document.contains(&format!("| `{role}` |")), "{role}");
+        }
+        // What it shows as examples is what the program takes.
+        let mut examples = document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let user = [("mine".to_owned(), examples.next().unwrap().to_owned())];
+        assert!(Theme::named("mine", &user, ColorDepth::True).is_ok());
+        assert!(super::super::keymap::Keymap::with(examples.next().unwrap()).is_ok());
+    }
+
     #[test]
     fn a_theme_may_inherit_another() {
         let user = [
@@ -551,12 +639,14 @@ pub(crate) mod tests {
         assert_eq!(theme.style(Role::Ready).fg, Some(Color::Indexed(99)));
         assert_eq!(theme.style(Role::Failed).fg, Some(Color::Indexed(208)));
         assert_eq!(theme.style(Role::Waiting), default.style(Role::Waiting));
-        check_error("redy = {}", "no role redy; the nearest is re");
+        check_error("\n# mine\nredy = {}", "theme mine, line 3: there is no role redy; the nearest is ready");
         check_error("map_commin = {}", "nearest is map_coming");
-        check_error("ready = { fg = \"greeen\" }", "greeen is no colour");
+        check_error("ready = { fg = \"greeen\" }", "line 1: greeen is no colour");
         check_error("ready = { fgg = 1 }", "line 1");
         let missing = Theme::named("nope", &[], ColorDepth::True).unwrap_err();
         assert!(missing.to_string().contains("default"));
+        let near = Theme::named("gruvbox-dar", &[], ColorDepth::True).unwrap_err().to_string();
+        assert!(near.contains("did you mean gruvbox-dark?"), "{near}");
     }
 
     #[test]

@@ -4,12 +4,14 @@
 mod act;
 mod answers;
 mod builds;
+mod complete;
 mod copy;
 mod fitting;
 mod games;
 mod keys;
 mod leaving;
 mod map;
+mod mouse;
 mod palette;
 mod pane;
 mod peers;
@@ -29,6 +31,7 @@ pub(crate) use self::{
 use super::{
     Exit,
     action::{Action, Screen},
+    input::Pointed,
     keymap::Key,
     layout,
     model::{Model, Moment, overlay::Overlay},
@@ -44,6 +47,24 @@ pub(crate) enum Msg {
     Key(Key),
     /// Text was pasted.
     Paste(String),
+    /// The mouse was used.
+    Pointed(Pointed),
+    /// What is in a folder that was asked about; names of folders end in a slash.
+    Listed {
+        /// The folder.
+        folder: String,
+        /// What is in it.
+        names: Vec<String>,
+    },
+    /// Another theme is in force.
+    Themed {
+        /// Its name.
+        name: String,
+        /// Whether it has colours for the chunk map.
+        half_blocks: bool,
+    },
+    /// A theme cannot be used, and why.
+    NotThemed(String),
     /// The terminal has this size.
     Resize(Size),
     /// The state of everything.
@@ -83,6 +104,10 @@ pub(crate) enum Effect {
     Suspend,
     /// Put this where the user's other programs paste from.
     Copy(String),
+    /// Say what is in this folder.
+    List(String),
+    /// Show this theme.
+    Theme(String),
     /// Ring.
     Bell,
     /// End the screen.
@@ -104,6 +129,14 @@ fn on_msg(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Time(now) => on_time(model, now),
         Msg::Key(key) => keys::on_key(model, key),
         Msg::Paste(text) => keys::on_paste(model, &text),
+        Msg::Pointed(pointed) => mouse::on_pointed(model, pointed),
+        Msg::Listed { folder, names } => complete::on_listed(model, &folder, &names),
+        Msg::Themed { name, half_blocks } => {
+            model.setting.theme = name;
+            model.setting.half_blocks = half_blocks;
+            vec![Effect::DrawNow]
+        }
+        Msg::NotThemed(why) => refuse(model, why),
         Msg::Resize(size) => {
             model.size = size;
             vec![Effect::DrawNow]

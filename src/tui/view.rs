@@ -24,6 +24,7 @@ use ratatui::{
 
 use self::canvas::Canvas;
 pub(crate) use self::{
+    chrome::tab_at,
     details::scroll_max as details_scroll_max,
     dialog::{doctor_scroll_max, help_scroll_max},
 };
@@ -70,7 +71,10 @@ fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) -> Option<Position> {
             chrome::message(&mut canvas, model, chrome.message);
             None
         }
-        Some(Overlay::Prompt(prompt)) => Some(chrome::prompt(&mut canvas, prompt, chrome.message)),
+        Some(Overlay::Prompt(prompt)) => {
+            dialog::choices(&mut canvas, &prompt.choices, dialog_area(area));
+            Some(chrome::prompt(&mut canvas, prompt, chrome.message))
+        }
         Some(Overlay::Palette { prompt, at }) => {
             dialog::palette(&mut canvas, model, &prompt.line.text(), *at, dialog_area(area));
             Some(chrome::prompt(&mut canvas, prompt, chrome.message))

@@ -1,6 +1,6 @@
 //! Whatever ends the screen, the terminal is as it was before.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use potluck::{
     api::{self, Snapshot},
@@ -10,7 +10,8 @@ use rustix::process::{Signal, kill_process};
 
 use super::{
     behind, guest_of, host,
-    process::wait_until,
+    process::{Seat, wait_until},
+    screen,
     terminal::{Terminal, state_of},
 };
 
@@ -65,7 +66,7 @@ fn the_runtime_does_not_outlive_a_killed_front() {
 
 /// Runs a test of this file in a terminal of its own.
 fn in_terminal(test: &str) -> Terminal {
-    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"]);
     command.env("TERM", "xterm-256color").env("LC_ALL", "C.UTF-8").env_remove("RUST_BACKTRACE");
     Terminal::run(&command, 100, 30)
@@ -111,4 +112,42 @@ fn a_screen_that_panics() {
 #[ignore = "run by another test in a terminal of its own"]
 fn a_screen_whose_runtime_ends() {
     show(async |end| drop(end));
+}
+
+/// What is wrong in the user's files is told before anything starts, and the terminal is not even taken.
+#[test]
+fn mistakes_in_keys_and_theme_are_wrong_usage() {
+    let seat = Seat::new();
+    let config = seat.home().join("themes");
+    std::fs::create_dir_all(&config).unwrap();
+    let keys = seat.home().join("keys.toml");
+    std::fs::write(&keys, "# mine\nverfy = [\"V\"]\n").unwrap();
+    let terminal = Terminal::run(&in_a_moment(&screen(&seat, &[])), 100, 30);
+    assert_eq!(terminal.ends(), 2);
+    terminal.shows("line 2: there is no action `verfy`; did you mean `verify`?");
+    std::fs::remove_file(&keys).unwrap();
+    std::fs::write(config.join("mine.toml"), "\nredy = {}\n").unwrap();
+    for (theme, says) in [("mine", "line 2: there is no role redy"), ("grvbox-dark", "did you mean gruvbox-dark?")] {
+        let mut command = screen(&seat, &[]);
+        command.env("POTLUCK_UI_THEME", theme);
+        let terminal = Terminal::run(&in_a_moment(&command), 100, 30);
+        assert_eq!(terminal.ends(), 2, "{theme}");
+        terminal.shows(says);
+        assert!(!terminal.sight().wrote(b"\x1b[?1049h"), "the terminal was taken");
+    }
+}
+
+/// The same program a moment later, so that it is seen to run although it ends at once.
+fn in_a_moment(program: &Command) -> Command {
+    let words = std::iter::once(program.get_program()).chain(program.get_args());
+    let line: Vec<&str> = words.map(|word| word.to_str().unwrap()).collect();
+    let mut later = Command::new("sh");
+    later.args(["-c", &format!("sleep 0.3; {}", line.join(" "))]);
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => later.env(name, value),
+            None => later.env_remove(name),
+        };
+    }
+    later
 }

@@ -1,10 +1,12 @@
 //! What people do: filter, get, watch, cancel, resize, suspend, look at the help, leave.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
+
+use rustix::process::{Signal, kill_process};
 
 use super::{
-    add, guest_of, host,
-    process::{PATIENCE, Seat, until, wait_until},
+    add, behind, guest_of, host,
+    process::{PATIENCE, Seat, make_game, until, wait_until},
     screen,
     terminal::{Terminal, state_of},
 };
@@ -139,6 +141,72 @@ fn nothing_is_written_while_nothing_happens() {
     assert!(settled.is_some(), "it never rests");
     let quiet = [written(), written()];
     assert!(quiet.contains(&0) && quiet.iter().sum::<usize>() < 60, "{quiet:?}");
+    terminal.types("q");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn a_theme_is_changed_while_it_runs() {
+    let host = host();
+    let (_seat, terminal) = guest_of(&host);
+    let colors = || {
+        let sight = terminal.sight();
+        let cells = (0..30).flat_map(|row| (0..100).map(move |column| (row, column)));
+        let color = |(row, column)| Some(format!("{:?}", sight.screen().cell(row, column)?.bgcolor()));
+        cells.filter_map(color).collect::<BTreeSet<String>>()
+    };
+    assert_eq!(colors().len(), 1, "the default theme leaves the background to the terminal");
+    terminal.types(":theme\r");
+    terminal.shows("high-contrast");
+    terminal.types("\x1b[B");
+    wait_until("another background", || colors().len() > 1 || !colors().contains("Default"));
+    // Esc takes it back.
+    terminal.types("\x1b");
+    wait_until("the background before", || colors().len() == 1 && colors().contains("Default"));
+    terminal.types(":theme gruvbox-dark\r");
+    terminal.shows("gruvbox-dark until you leave");
+    wait_until("a background of its own", || !colors().contains("Default"));
+    terminal.types("q");
+    assert_eq!(terminal.ends(), 0);
+    terminal.assert_sane();
+}
+
+#[test]
+fn the_mouse_is_taken_only_where_it_is_wanted_and_given_back() {
+    let host = host();
+    let (_seat, terminal) = guest_of(&host);
+    terminal.until("no mouse", |sight| sight.screen().mouse_protocol_mode() == vt100::MouseProtocolMode::None);
+    terminal.types("q");
+    assert_eq!(terminal.ends(), 0);
+    let seat = Seat::new();
+    let mut command = screen(&seat, &["--peer", &host.addr().to_string()]);
+    command.env("POTLUCK_UI_MOUSE", "true");
+    for signal in [None, Some(Signal::KILL)] {
+        let terminal = Terminal::run(&command, 100, 30);
+        terminal.shows("Small");
+        terminal.until("a mouse", |sight| sight.screen().mouse_protocol_mode() != vt100::MouseProtocolMode::None);
+        // A click on the second tab.
+        terminal.types("\x1b[<0;30;1M\x1b[<0;30;1m");
+        terminal.shows("Nothing is being got");
+        match signal {
+            None => terminal.types("q"),
+            Some(signal) => kill_process(behind(&terminal), signal).unwrap(),
+        }
+        terminal.ends();
+        terminal.assert_sane();
+    }
+}
+
+#[test]
+fn a_path_is_completed() {
+    let host = host();
+    let (seat, terminal) = guest_of(&host);
+    let folder = seat.around().join("only");
+    make_game(&folder.join("Open Arena"), 5, &[("data.pak", 1_000)]);
+    terminal.types(&format!("a{}/O\t", folder.display()));
+    terminal.shows("Open Arena/");
+    terminal.types("\x1b");
+    terminal.hides("Folder to add");
     terminal.types("q");
     assert_eq!(terminal.ends(), 0);
 }

@@ -178,7 +178,7 @@ fn keys_named(text: &str, line: usize) -> Result<Vec<Key>, KeymapError> {
 }
 
 /// The candidate with the fewest mistakes, if they are few.
-fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const MISTAKES_MAX: usize = 3;
     let lower = word.to_lowercase();
     let measured = candidates.map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), candidate));
@@ -244,7 +244,7 @@ mod tests {
         // Nobody is locked in.
         check_find("interrupt = []\nquit = []", Screen::Library, "<Ctrl-c>", Found::Action(Action::Interrupt));
         // The same key may mean two things on two screens.
-        check_find("log-level = [\"r\"]", Screen::Log, "r", Found::Action(Action::LogLevel));
+        check_find("hold = [\"r\"]", Screen::Log, "r", Found::Action(Action::Hold));
     }
 
     #[test]

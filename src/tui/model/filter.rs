@@ -1,6 +1,7 @@
 //! What a filter line means. Words must all match: plain ones the title or the id, `@name` a peer
 //! that has it, `is:word` a state or a quality.
 
+use super::super::action::Screen;
 use crate::api::{Freeable, GameView, LinkPath, LinkView, PeerView, SpaceItem, StateWord, TransferView};
 
 /// A filter as it was typed, and what it means.
@@ -126,6 +127,34 @@ impl Filter {
                 _ => false,
             },
         })
+    }
+}
+
+/// Qualities that `is:` asks for on a tab, besides the states; the tests of each tab see that they are understood.
+pub(crate) fn qualities(screen: Screen) -> &'static [&'static str] {
+    match screen {
+        Screen::Library => &[
+            "available",
+            "checking",
+            "downloaded",
+            "failed",
+            "getting",
+            "here",
+            "installing",
+            "marked",
+            "offline",
+            "paused",
+            "pinned",
+            "private",
+            "ready",
+            "update",
+            "waiting",
+        ],
+        Screen::Transfers => &["checking", "failed", "getting", "installing", "paused", "waiting"],
+        Screen::Peers => &["blocked", "getting", "offline", "online", "trusted"],
+        Screen::Links => &["dialled", "draining", "lan", "routed"],
+        Screen::Space => &["download", "game", "replaced"],
+        Screen::Log => &[],
     }
 }
 

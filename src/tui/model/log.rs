@@ -65,15 +65,6 @@ impl Log {
         self.view.set_needle(&self.filter);
     }
 
-    /// Shows everything, what matters, or trouble, in turn.
-    pub(crate) fn next_level(&mut self) {
-        self.set_level(match self.level {
-            Level::Debug => Level::Info,
-            Level::Info | Level::Done => Level::Warning,
-            Level::Warning | Level::Error => Level::Debug,
-        });
-    }
-
     /// Scrolls; at the newest line it follows again.
     pub(crate) fn scroll(&mut self, lines: isize, height: u16) {
         self.view.scroll(&self.lines, lines, height);
@@ -89,7 +80,8 @@ impl Log {
         if self.view.is_held() { self.view.follow() } else { self.view.hold(&self.lines) }
     }
 
-    fn set_level(&mut self, level: Level) {
+    /// Shows this level and what is more important.
+    pub(crate) fn set_level(&mut self, level: Level) {
         self.level = level;
         self.view.set_level_min(shown_level(level));
     }

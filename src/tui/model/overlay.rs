@@ -2,7 +2,7 @@
 
 use crate::api::{Command, Finding};
 
-use super::super::keymap::Key;
+use super::{super::keymap::Key, completion::Choices};
 
 /// What takes the keys.
 #[derive(Debug)]
@@ -84,6 +84,8 @@ pub(crate) enum Purpose {
     Action,
     /// Where games go, on the first start.
     Library,
+    /// The name of a theme, which is seen while it is chosen.
+    Theme,
 }
 
 impl Purpose {
@@ -97,6 +99,7 @@ impl Purpose {
             Self::LimitDown => "Receive at most (like 20 MB/s, or off): ",
             Self::Action => ":",
             Self::Library => "Games go to: ",
+            Self::Theme => "Theme: ",
         }
     }
 }
@@ -108,8 +111,17 @@ pub(crate) struct Prompt {
     pub(crate) purpose: Purpose,
     /// The line.
     pub(crate) line: TypedLine,
-    /// The filter to go back to.
+    /// What it was before, to go back to.
     pub(crate) before: String,
+    /// What is offered for the word under the cursor.
+    pub(crate) choices: Choices,
+}
+
+impl Prompt {
+    /// A line that begins as this text.
+    pub(crate) fn new(purpose: Purpose, text: &str) -> Self {
+        Self { purpose, line: TypedLine::new(text), before: text.to_owned(), choices: Choices::default() }
+    }
 }
 
 /// The path that a line means; `home` is what `~` stands for.
@@ -152,6 +164,14 @@ impl TypedLine {
     /// The text before the cursor.
     pub(crate) fn before(&self) -> String {
         self.chars[..self.at].iter().collect()
+    }
+
+    /// Puts `word` in the place of the last `chars` characters before the cursor.
+    pub(crate) fn replace(&mut self, chars: usize, word: &str) {
+        let from = self.at.saturating_sub(chars);
+        self.chars.drain(from..self.at);
+        self.at = from;
+        self.insert(word);
     }
 
     /// Puts text at the cursor; what would break the line is left out.

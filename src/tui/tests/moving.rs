@@ -136,6 +136,7 @@ fn place(seat: &Seat) -> String {
             Purpose::AddFolder => "folder",
             Purpose::AddAddress => "address",
             Purpose::LimitUp | Purpose::LimitDown => "limit",
+            Purpose::Theme => "themes",
             Purpose::Action | Purpose::Library => "another line",
         },
         None => match (model.pressed.first().map(|key| key.name()).as_deref(), model.focus, model.screen) {

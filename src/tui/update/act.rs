@@ -7,11 +7,11 @@ use super::{
         model::{
             Focus, Model,
             list::List,
-            overlay::{Overlay, Prompt, Purpose, TypedLine},
+            overlay::{Overlay, Prompt, Purpose},
             table::{SortBy, Table},
         },
     },
-    Effect, Step, builds, calls, copy, fitting, games, keys, leaving, map, motion, next_step, open, page, pane, peers,
+    Effect, Step, builds, calls, complete, copy, fitting, games, keys, leaving, map, motion, next_step, open, page, pane, peers,
     refuse, space,
 };
 use crate::api::{Command, Level};
@@ -55,9 +55,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::MarkRange => return mark_range(model),
         Action::MarkAll => model.with_list(List::toggle_all),
         Action::Filter => {
-            let before = model.filter().to_owned();
-            let line = TypedLine::new(&before);
-            return open(model, Overlay::Prompt(Prompt { purpose: Purpose::Filter, line, before }));
+            let prompt = Prompt::new(Purpose::Filter, model.filter());
+            return open(model, Overlay::Prompt(prompt));
         }
         Action::Back => back(model),
         Action::ShowAll => show_only(model, None),
@@ -110,12 +109,14 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::LimitDown => return open_prompt(model, Purpose::LimitDown),
         Action::Quiet => return peers::quiet(model),
         Action::Hold => model.log.toggle_hold(),
-        Action::LogLevel => model.log.next_level(),
+        Action::LevelAll => model.log.set_level(Level::Debug),
+        Action::LevelMain => model.log.set_level(Level::Info),
+        Action::LevelTrouble => model.log.set_level(Level::Warning),
         Action::CopyPath => return copy::path(model),
         Action::CopyCommand => return copy::command(model),
         Action::CopyId => return copy::id(model),
         Action::Palette => {
-            let prompt = Prompt { purpose: Purpose::Action, line: TypedLine::default(), before: String::new() };
+            let prompt = Prompt::new(Purpose::Action, "");
             return open(model, Overlay::Palette { prompt, at: 0 });
         }
         Action::Doctor => {
@@ -123,6 +124,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             return calls(model, vec![(Command::Doctor, String::new())]);
         }
         Action::Help => return open(model, Overlay::Help { from: 0 }),
+        Action::Theme => return complete::open_themes(model),
         Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return vec![Effect::Suspend],
         Action::Quit => return leaving::ask(model),
@@ -179,7 +181,7 @@ fn take_step(model: &mut Model) -> Vec<Effect> {
 }
 
 fn open_prompt(model: &mut Model, purpose: Purpose) -> Vec<Effect> {
-    open(model, Overlay::Prompt(Prompt { purpose, line: TypedLine::default(), before: String::new() }))
+    open(model, Overlay::Prompt(Prompt::new(purpose, "")))
 }
 
 pub(super) fn go(model: &mut Model, screen: Screen) {

@@ -7,13 +7,14 @@ use super::{
         keymap::{Found, Key},
         model::{
             Model,
+            completion::Choices,
             overlay::{Deed, Overlay, Prompt, Purpose},
         },
         view,
     },
     Effect,
     act::{act, move_by},
-    calls, games, leaving, open, palette, peers,
+    calls, complete, games, leaving, open, palette, peers,
 };
 use crate::api::{Command, Finding, Level};
 
@@ -68,6 +69,7 @@ pub(super) fn on_paste(model: &mut Model, text: &str) -> Vec<Effect> {
         return Vec::new();
     };
     prompt.line.insert(text.trim());
+    prompt.choices = Choices::default();
     if prompt.purpose == Purpose::Filter {
         let text = prompt.line.text();
         model.set_filter(&text);
@@ -127,20 +129,35 @@ fn scrolled(model: &Model, key: Key, from: usize) -> Option<usize> {
     })
 }
 
+/// Scrolls the help as keys would.
+pub(super) fn scroll_help(model: &mut Model, action: Action, rows: usize) -> Vec<Effect> {
+    let Some(Overlay::Help { from }) = &mut model.overlay else { return Vec::new() };
+    let to = if action == Action::Up { from.saturating_sub(rows) } else { from.saturating_add(rows) };
+    model.overlay = Some(Overlay::Help { from: to.min(view::help_scroll_max(model)) });
+    vec![Effect::DrawNow]
+}
+
 fn on_prompt_key(model: &mut Model, key: Key, mut prompt: Prompt) -> Vec<Effect> {
     match (key.name().as_str(), prompt.purpose) {
         ("Esc", Purpose::Filter) => {
             model.set_filter(&prompt.before);
             return vec![Effect::DrawNow];
         }
+        ("Esc", Purpose::Theme) => return complete::themed(model, &prompt.before),
         ("Esc", _) => return vec![Effect::DrawNow],
         ("Enter", purpose) => return submit(model, purpose, &prompt.line.text()),
+        ("Tab", _) => return complete::on_tab(model, prompt),
+        ("Down", Purpose::AddFolder | Purpose::Theme) => return complete::choose(model, prompt, 1),
+        ("Up", Purpose::AddFolder | Purpose::Theme) => return complete::choose(model, prompt, -1),
         // One looks through what is left while typing.
         ("Down", Purpose::Filter) => move_by(model, 1),
         ("Up", Purpose::Filter) => move_by(model, -1),
         (_, purpose) => {
-            if prompt.line.edit(key) && purpose == Purpose::Filter {
-                model.set_filter(&prompt.line.text());
+            if prompt.line.edit(key) {
+                prompt.choices = Choices::default();
+                if purpose == Purpose::Filter {
+                    model.set_filter(&prompt.line.text());
+                }
             }
         }
     }
@@ -162,6 +179,7 @@ pub(super) fn submit(model: &mut Model, purpose: Purpose, text: &str) -> Vec<Eff
             model.notice.say(Level::Info, format!("Connecting to {text} …"), model.now);
             calls(model, vec![(Command::Connect { addr: text.to_owned() }, text.to_owned())])
         }
+        Purpose::Theme => complete::keep_theme(model, text),
         Purpose::LimitUp => peers::limit(model, text, true),
         Purpose::LimitDown => peers::limit(model, text, false),
     }

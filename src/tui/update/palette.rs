@@ -6,11 +6,13 @@ use super::{
         action::{ACTIONS, Action, ActionRow, Group, Screen, places},
         keymap::Key,
         model::{
-            Model, filter,
+            Model,
+            completion::{self, last_word},
+            filter,
             overlay::{Overlay, Prompt, Purpose, TypedLine},
         },
     },
-    Effect, Step, act, builds, games, keys, next_step, open, pane, peers, refuse,
+    Effect, Step, act, builds, complete, games, keys, next_step, open, pane, peers, refuse,
 };
 
 /// An action that matches.
@@ -55,6 +57,7 @@ pub(super) fn on_key(model: &mut Model, key: Key, mut prompt: Prompt, at: usize)
         "Enter" => return run(model, found.get(at), split(&text).1),
         "Down" | "Ctrl-n" => (at + 1).min(last),
         "Up" | "Ctrl-p" | "Shift-Tab" => at.saturating_sub(1),
+        "Tab" if text.trim_start().starts_with("theme ") => return complete_theme(model, prompt),
         "Tab" => {
             if let Some(entry) = found.get(at) {
                 let blank = if entry.wants.is_some() { " " } else { "" };
@@ -70,6 +73,22 @@ pub(super) fn on_key(model: &mut Model, key: Key, mut prompt: Prompt, at: usize)
         }
     };
     open(model, Overlay::Palette { prompt, at })
+}
+
+/// Completes the name of a theme behind the name of the action, and shows it once it is whole.
+fn complete_theme(model: &mut Model, mut prompt: Prompt) -> Vec<Effect> {
+    let before = prompt.line.before();
+    let word = last_word(&before, ' ');
+    let found = completion::complete(word, &model.setting.themes);
+    if let Some((becomes, _)) = found {
+        prompt.line.replace(word.chars().count(), &becomes);
+    }
+    let named = last_word(&prompt.line.before(), ' ').to_owned();
+    let mut effects = open(model, Overlay::Palette { prompt, at: 0 });
+    if model.setting.themes.contains(&named) {
+        effects.extend(complete::themed(model, &named));
+    }
+    effects
 }
 
 fn run(model: &mut Model, entry: Option<&Entry>, argument: Option<&str>) -> Vec<Effect> {
@@ -119,6 +138,7 @@ fn wants(action: Action) -> Option<(Purpose, &'static str)> {
         (Action::AddAddress, Purpose::AddAddress, "ADDRESS"),
         (Action::LimitUp, Purpose::LimitUp, "RATE"),
         (Action::LimitDown, Purpose::LimitDown, "RATE"),
+        (Action::Theme, Purpose::Theme, "NAME"),
     ];
     wants.into_iter().find(|(wanting, ..)| *wanting == action).map(|(_, purpose, what)| (purpose, what))
 }
@@ -142,6 +162,8 @@ fn why_not(model: &Model, row: &ActionRow) -> Option<String> {
         builds::offered(model).err()
     } else if [Action::Trust, Action::Block].contains(&action) {
         peers::chosen(model).err()
+    } else if action == Action::Theme {
+        complete::no_themes(model).map(str::to_owned)
     } else if action == Action::Into {
         pane::missing(model).map(str::to_owned)
     } else if action == Action::Next {

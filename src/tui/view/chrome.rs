@@ -29,25 +29,13 @@ use crate::api::{Level, MeView, StateWord};
 pub(super) fn top(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     let pen = canvas.pen;
     let me = &model.snapshot.me;
-    let mut left = Line::from(pen.span(" potluck ", Role::Title));
+    let mut left = Line::from(pen.span(PROGRAM, Role::Title));
     if me.demo {
-        left.push_span(pen.span(" DEMO ", Role::Selected));
+        left.push_span(pen.span(DEMO, Role::Selected));
     }
     left.push_span(" ");
-    // What the tabs need with all their names.
-    let needed: usize = Screen::TABS.iter().map(|screen| screen.name().len() + 4).sum();
-    let named = usize::from(area.width.saturating_sub(columns(&left))) >= needed;
-    for (at, screen) in Screen::TABS.into_iter().enumerate() {
-        let name = if named || screen == model.screen {
-            format!("{} {}", at + 1, screen.name())
-        } else {
-            (at + 1).to_string()
-        };
-        if screen == model.screen {
-            left.push_span(pen.span(format!("[{name}]"), Role::Title));
-        } else {
-            left.push_span(pen.span(format!(" {name} "), Role::Tab));
-        }
+    for (screen, text) in tabs(model) {
+        left.push_span(pen.span(text, if screen == model.screen { Role::Title } else { Role::Tab }));
     }
     if model.screen == Screen::Space {
         left.push_span(pen.span(format!(" [{}]", model.screen.name()), Role::Title));
@@ -64,6 +52,38 @@ pub(super) fn top(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     let fits = choices.iter().find(|line| columns(line) < room).unwrap_or(&choices[2]);
     canvas.line(area, &left, Align::Left);
     canvas.line(area, fits, Align::Right);
+}
+
+const PROGRAM: &str = " potluck ";
+const DEMO: &str = " DEMO ";
+
+/// Columns before the first tab.
+fn before_tabs(model: &Model) -> usize {
+    PROGRAM.len() + if model.snapshot.me.demo { DEMO.len() } else { 0 } + 1
+}
+
+/// The tabs as they are written, one after another.
+fn tabs(model: &Model) -> impl Iterator<Item = (Screen, String)> + '_ {
+    // What the tabs need with all their names.
+    let needed: usize = Screen::TABS.iter().map(|screen| screen.name().len() + 4).sum();
+    let named = usize::from(model.size.width).saturating_sub(before_tabs(model)) >= needed;
+    (1..).zip(Screen::TABS).map(move |(number, screen)| {
+        let current = screen == model.screen;
+        let name = if named || current { format!("{number} {}", screen.name()) } else { number.to_string() };
+        (screen, if current { format!("[{name}]") } else { format!(" {name} ") })
+    })
+}
+
+/// The tab that is written at this column of the first line.
+pub(crate) fn tab_at(model: &Model, column: u16) -> Option<Screen> {
+    let mut left = usize::from(column).checked_sub(before_tabs(model))?;
+    for (screen, text) in tabs(model) {
+        left = match left.checked_sub(text.len()) {
+            Some(left) => left,
+            None => return Some(screen),
+        };
+    }
+    None
 }
 
 /// The address others most likely reach us at.
@@ -249,9 +269,21 @@ fn current(model: &Model) -> Vec<Shown> {
                 Purpose::LimitUp | Purpose::LimitDown => ("Limit", "Leave"),
                 Purpose::Action => ("Do it", "Leave"),
                 Purpose::Library => ("OK", "Leave"),
+                Purpose::Theme => ("Keep", "As before"),
             };
             let mut hints = vec![plain("Enter", enter), plain("Esc", esc)];
+            match prompt.purpose {
+                Purpose::AddFolder => hints.push(plain("Tab", "Complete")),
+                Purpose::Theme => hints.push(plain("Down Up", "Choose")),
+                Purpose::Filter
+                | Purpose::AddAddress
+                | Purpose::LimitUp
+                | Purpose::LimitDown
+                | Purpose::Action
+                | Purpose::Library => {}
+            }
             if prompt.purpose == Purpose::Filter && model.screen != Screen::Log {
+                hints.push(plain("Tab", "Complete"));
                 hints.extend([plain("@name", "who has it"), plain("is:ready", "in that state")]);
             }
             return hints;
@@ -349,7 +381,6 @@ fn current(model: &Model) -> Vec<Shown> {
         }
         Screen::Log => {
             add(Action::Hold, Some(if model.log.drawn().1.is_held() { "Follow" } else { "Hold" }), false);
-            add(Action::LogLevel, None, false);
         }
     }
     add(Action::Filter, None, false);
@@ -359,9 +390,9 @@ fn current(model: &Model) -> Vec<Shown> {
     add(Action::Help, None, true);
     add(Action::Quit, model.setting.attached.as_ref().map(|_| "Detach"), true);
     // Menus stand before what is always there.
-    if model.table(model.screen).is_some_and(|table| !table.rows().is_empty()) {
+    if model.table(model.screen).is_none_or(|table| !table.rows().is_empty()) {
         let at = hints.len().saturating_sub(2);
-        let menus = [("sort-", "Sort"), ("show-", "Show")];
+        let menus = [("sort-", "Sort"), ("show-", "Show"), ("level-", "Level")];
         let menu = |(names, label): (&str, &str)| Some((keymap.menu(names, model.screen)?, label.to_owned(), false));
         hints.splice(at..at, menus.into_iter().filter_map(menu));
     }

@@ -8,7 +8,7 @@ use crate::api::{Finding, Verdict};
 use super::{
     super::{
         action::{ACTIONS, Group, places},
-        model::{Model, overlay::Question},
+        model::{Model, completion::Choices, overlay::Question},
         theme::{Role, Theme},
         update::{Entry, entries},
         words,
@@ -16,8 +16,8 @@ use super::{
     canvas::{Canvas, Pen},
 };
 
-/// Actions of the palette in view.
-const PALETTE_ROWS: usize = 10;
+/// Lines of the palette, and of what is offered for a word, in view.
+const LIST_ROWS: usize = 10;
 /// The widest the help gets.
 const HELP_WIDTH: u16 = 96;
 
@@ -87,27 +87,43 @@ pub(super) fn question(canvas: &mut Canvas<'_>, question: &Question, area: Rect)
 /// The actions that match what is typed, above the line it is typed in.
 pub(super) fn palette(canvas: &mut Canvas<'_>, model: &Model, typed: &str, at: usize, area: Rect) {
     let found = entries(model, typed);
-    let rows = (found.len().clamp(1, PALETTE_ROWS) as u16).min(area.height.saturating_sub(1));
+    let title = words::count(found.len() as u64, "action");
+    let at = at.min(found.len().saturating_sub(1));
+    let pen = canvas.pen;
+    let mut lines: Vec<Line<'_>> = found.iter().map(|entry| entry_line(pen, model, entry)).collect();
+    let chosen = (!lines.is_empty()).then_some(at);
+    if lines.is_empty() {
+        lines.push(Line::from(pen.span("No action is called that.", Role::Dim)));
+    }
+    list(canvas, &title, &lines, chosen, area);
+}
+
+/// What is offered for the word that is typed, above the line it is typed in.
+pub(super) fn choices(canvas: &mut Canvas<'_>, choices: &Choices, area: Rect) {
+    if choices.words().is_empty() {
+        return;
+    }
+    let pen = canvas.pen;
+    let lines: Vec<Line<'_>> =
+        choices.words().iter().map(|word| Line::from(pen.span(word.as_str(), Role::Dialog))).collect();
+    list(canvas, &words::count(lines.len() as u64, "choice"), &lines, choices.at(), area);
+}
+
+/// Lines at the bottom of an area, as many as there are and fit, with the chosen one in view.
+fn list(canvas: &mut Canvas<'_>, title: &str, lines: &[Line<'_>], chosen: Option<usize>, area: Rect) {
+    let rows = (lines.len().min(LIST_ROWS) as u16).min(area.height.saturating_sub(1));
     let place = Rect { y: area.bottom() - rows - 1, height: rows + 1, ..area };
     for cell in place.positions() {
         canvas.buf[cell].reset();
     }
     canvas.fill(place, Role::Dialog);
-    let rule = Rect { height: 1, ..place };
-    canvas.rule(rule, &words::count(found.len() as u64, "action"), "");
-    let at = at.min(found.len().saturating_sub(1));
-    let from = (at + 1).saturating_sub(usize::from(rows));
-    let lines = place.rows().skip(1).zip(found.iter().enumerate().skip(from));
-    for (row, (place, entry)) in lines {
-        let line = entry_line(canvas.pen, model, entry);
-        canvas.line(Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row }, &line, Align::Left);
-        if place == at {
+    canvas.rule(Rect { height: 1, ..place }, title, "");
+    let from = chosen.map_or(0, |at| (at + 1).saturating_sub(usize::from(rows)));
+    for (row, (at, line)) in place.rows().skip(1).zip(lines.iter().enumerate().skip(from)) {
+        canvas.line(Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row }, line, Align::Left);
+        if chosen == Some(at) {
             canvas.fill(row, Role::Selected);
         }
-    }
-    if found.is_empty() {
-        let row = Rect { x: place.x + 1, y: place.y + 1, height: 1, width: place.width.saturating_sub(2) };
-        canvas.text(row, "No action is called that.", Role::Dim);
     }
 }
 
