@@ -156,6 +156,7 @@ fn an_update_that_is_cut_off_fetches_after_a_restart_only_what_differs() {
         game(&guest, "quux")["version"] == "1.1" && game(&guest, "quux")["state"] == "downloaded"
     });
     assert_eq!(super::process::files_below(&guest.game("quux")), super::process::files_below(&source));
-    assert!(sent() - before <= 7 * CHUNK as u64, "{} bytes came again", sent() - before);
+    // What was under way when it was killed may be counted only now; all of the game is 22 chunks.
+    assert!(sent() - before <= (6 + 6 + 1) * CHUNK as u64, "{} bytes came again", sent() - before);
     host.assert_well();
 }
