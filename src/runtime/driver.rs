@@ -173,7 +173,16 @@ impl Thread {
             tasks.cancelled().cancel();
         }
         let limited = Limited::new(settings.up_limit, settings.down_limit);
-        let mut driver = Driver { context, life, limited, shows, restarts: 0, failure: None, doctor: Doctor::default(), stopped: None };
+        let mut driver = Driver {
+            context,
+            life,
+            limited,
+            shows,
+            restarts: 0,
+            failure: None,
+            doctor: Doctor::default(),
+            stopped: None,
+        };
         driver.run(&mut failures).await;
         driver.stop(grounds).await
     }

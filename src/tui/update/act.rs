@@ -11,8 +11,8 @@ use super::{
             table::{SortBy, Table},
         },
     },
-    Effect, Step, builds, calls, complete, copy, fitting, games, keys, leaving, map, motion, next_step, open, page, pane, peers,
-    refuse, space,
+    Effect, Step, builds, calls, complete, copy, fitting, games, keys, leaving, map, motion, next_step, open, page,
+    pane, peers, refuse, space,
 };
 use crate::api::{Command, Level};
 
