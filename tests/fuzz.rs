@@ -11,11 +11,14 @@ mod breeder;
 
 use breeder::{fuzz, kind_of};
 use potluck::{
+    api::Command,
+    io::catalog::Catalog,
     types::{CollisionKey, GameId, MemberPath, PayloadPath, Sentinel},
     wire::{
         extraction::{Job, Line},
         frame,
         have::HaveChange,
+        installed::{Owned, decode_files, encode_files},
         journal::Journal,
         library::LibrarySnapshot,
         manifest,
@@ -63,6 +66,84 @@ fn journals() {
     fuzz("journal", &words, |bytes| match Journal::decode(bytes) {
         Ok(journal) => {
             assert_eq!(Journal::decode(&journal.encode().expect("what was read can be written")), Ok(journal));
+            "read".into()
+        }
+        Err(error) => error.to_string(),
+    });
+}
+
+#[test]
+fn records_of_what_was_installed() {
+    let words =
+        [r#""v":1"#, r#""content":"#, r#""files":[["#, r#"["a/b",1,-1]"#, "18446744073709551616", "null", "../"];
+    fuzz("installed", &words, |bytes| {
+        let owned = match Owned::decode(bytes) {
+            Ok(owned) => {
+                assert_eq!(Owned::decode(&owned.encode().expect("what was read can be written")), Ok(owned));
+                "owned".to_owned()
+            }
+            Err(error) => error.to_string(),
+        };
+        let files = match decode_files(bytes) {
+            Ok(files) => {
+                assert_eq!(decode_files(&encode_files(&files).expect("it is no longer than it was")), Ok(files));
+                "files".to_owned()
+            }
+            Err(error) => error.to_string(),
+        };
+        owned + &files
+    });
+}
+
+#[test]
+fn catalogs() {
+    let words = [
+        "[games.",
+        "gate = true",
+        "title = ",
+        "pin = \"",
+        "keep = [\"",
+        "launch = [\"",
+        "{local}",
+        "\"../\"",
+        "0x7fffffffffffffff",
+        "1979-05-27",
+        "\"\"\"",
+        "]]",
+    ];
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    let path = dir.path().join("catalog.toml");
+    fuzz("catalog", &words, |bytes| {
+        std::fs::write(&path, bytes).expect("a scratch file");
+        match Catalog::read(&path) {
+            Ok(_) => "read".into(),
+            Err(error) => {
+                assert!(!error.to_string().contains(char::is_control), "{error:?}");
+                error.to_string()
+            }
+        }
+    });
+}
+
+#[test]
+fn commands_over_the_control_socket() {
+    let words = [
+        r#""command":"get""#,
+        r#""command":"limit""#,
+        r#""command":"install""#,
+        r#""game":"#,
+        r#""content":"#,
+        r#""rate":"#,
+        r#""version":"#,
+        "null",
+        "true",
+        "-1",
+        "18446744073709551615",
+    ];
+    fuzz("commands", &words, |bytes| match serde_json::from_slice::<Command>(bytes) {
+        Ok(command) => {
+            let written = serde_json::to_vec(&command).expect("what was read can be written");
+            assert_eq!(serde_json::from_slice::<Command>(&written).expect("what was written can be read"), command);
             "read".into()
         }
         Err(error) => error.to_string(),
