@@ -570,5 +570,9 @@ mod bench_tests;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod never_tests;
+#[cfg(test)]
+mod power_tests;
+#[cfg(test)]
 #[path = "installs/installs_tests.rs"]
 mod tests;

@@ -53,6 +53,7 @@ pub fn commit(commit: Commit<'_>, survey: &Survey, begun: bool) -> Vec<Step> {
         Step::DropParked,
         Step::ForgetDropped,
         Step::DropDownload { content: to },
+        Step::Sync,
         Step::DropJournal,
     ]);
     steps
@@ -75,7 +76,7 @@ pub fn drop_payload(manifest: &Manifest, survey: &Survey) -> Vec<Step> {
 /// What it does not list stays, and with it the root. No step needs space, but for what is set aside.
 #[must_use]
 pub fn removal(manifest: Option<&Manifest>, survey: &Survey, found: &LocalFound) -> Vec<Step> {
-    let mut steps = vec![Step::MarkRemoval];
+    let mut steps = vec![Step::MarkRemoval, Step::Sync];
     steps.extend(local::removal(found));
     steps.push(Step::DropDownloads);
     if let Some(manifest) = manifest {
@@ -90,6 +91,7 @@ pub fn removal(manifest: Option<&Manifest>, survey: &Survey, found: &LocalFound)
         Step::DropParked,
         Step::DropJournal,
         Step::ForgetDropped,
+        Step::Sync,
         Step::DropMark,
         Step::RemoveRoot,
     ]);

@@ -92,6 +92,7 @@ pub fn recovery(evidence: Evidence) -> Recovery {
                 Step::DropParked,
                 Step::ForgetDropped,
                 Step::DropDownload { content: to },
+                Step::Sync,
                 Step::DropJournal,
             ])
         }

@@ -48,7 +48,7 @@ pub(super) fn go_on() -> impl FnMut(u64) -> ControlFlow<()> {
 }
 
 /// Something in a folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Node {
     Folder,
     Link { target: String, mtime_ns: i64 },
@@ -116,7 +116,8 @@ impl Tree {
         for (path, node) in &self.0 {
             let half = path.starts_with(".potluck/") && path.ends_with(".new");
             // An empty folder is as good as none.
-            if half || path.is_empty() || Path::new(path).starts_with(".potluck/incoming") {
+            let own = path.is_empty() || path == ".potluck";
+            if half || own || Path::new(path).starts_with(".potluck/incoming") {
                 continue;
             }
             let what = match node {

@@ -5,7 +5,14 @@
 
 #![expect(clippy::print_stdout, reason = "says how many points were tried")]
 
-use std::{fs, os::unix::fs::symlink, os::unix::process::ExitStatusExt as _, path::Path, process::Command, sync::Arc};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
 
 use rustix::io::Errno;
 
@@ -13,20 +20,20 @@ use super::{bench_tests::*, *};
 use crate::io::disk::{DiskOp, Fault, Faults};
 
 /// A change of a game root, from a state of its folder.
-struct Case {
-    name: &'static str,
+pub(super) struct Case {
+    pub(super) name: &'static str,
     /// Lays out `library/game`, and in `source` the build that comes, if one does.
-    make: fn(&Path),
+    pub(super) make: fn(&Path),
     /// Makes ready to do it once, or once more; faults are not armed yet.
-    begin: fn(&Path, &Arc<Faults>) -> Work,
+    pub(super) begin: fn(&Path, &Arc<Faults>) -> Work,
 }
 
 /// Bytes of a file that is laid out a thousand times.
 const FEW: usize = 7;
 
-type Work = Box<dyn FnMut() -> Result<(), InstallError>>;
+pub(super) type Work = Box<dyn FnMut() -> Result<(), InstallError>>;
 
-const CASES: [Case; 11] = [
+pub(super) const CASES: [Case; 11] = [
     Case { name: "get", make: nothing_yet, begin: get },
     Case { name: "update", make: an_older_build, begin: get },
     Case { name: "repair", make: a_damaged_build, begin: get },
@@ -40,11 +47,11 @@ const CASES: [Case; 11] = [
     Case { name: "remove_dropped", make: dropped, begin: removing },
 ];
 
-fn case(name: &str) -> &'static Case {
+pub(super) fn case(name: &str) -> &'static Case {
     CASES.iter().find(|case| case.name == name).expect("a case of that name")
 }
 
-fn game_in(dir: &Path) -> std::path::PathBuf {
+pub(super) fn game_in(dir: &Path) -> PathBuf {
     dir.join("library/game")
 }
 
@@ -150,16 +157,16 @@ fn removing(dir: &Path, faults: &Arc<Faults>) -> Work {
 }
 
 /// What a case begins with and ends with, and how many operations lie between.
-struct Course {
+pub(super) struct Course {
     case: &'static Case,
     template: Tree,
-    old: Snapshot,
-    new: Snapshot,
-    points: u64,
+    pub(super) old: Snapshot,
+    pub(super) new: Snapshot,
+    pub(super) points: u64,
 }
 
 impl Course {
-    fn of(case: &'static Case) -> Self {
+    pub(super) fn of(case: &'static Case) -> Self {
         let dir = temp_dir();
         (case.make)(dir.path());
         let template = Tree::read(dir.path());
@@ -171,12 +178,16 @@ impl Course {
         Self { case, template, old, new: snapshot(dir.path()), points: faults.count() }
     }
 
-    fn lay_out(&self) -> tempfile::TempDir {
+    pub(super) fn lay_out(&self) -> tempfile::TempDir {
         let dir = temp_dir();
         let at = dir.path().to_owned();
         fs::remove_dir(&at).unwrap();
         self.template.write(&at);
         dir
+    }
+
+    pub(super) fn begin(&self, dir: &Path, faults: &Arc<Faults>) -> Work {
+        (self.case.begin)(dir, faults)
     }
 
     /// Does the change and is hit at a point; `None` when no disk says that there.
@@ -196,7 +207,7 @@ impl Course {
 
     /// After a crash: recovery leaves the old state or the new one, and has nothing to do a second time. Says whether it
     /// was the new one.
-    fn recovers(&self, dir: &Path, what: &str) -> bool {
+    pub(super) fn recovers(&self, dir: &Path, what: &str) -> bool {
         recover_library(dir, what);
         let after = snapshot(dir);
         let is_new = after == self.new;
@@ -209,7 +220,7 @@ impl Course {
     }
 
     /// Whatever was left, the change succeeds when it is asked for again.
-    fn succeeds_again(&self, dir: &Path, what: &str) {
+    pub(super) fn succeeds_again(&self, dir: &Path, what: &str) {
         if game_in(dir).exists() {
             let again = (self.case.begin)(dir, &Arc::new(Faults::count_only()))();
             again.unwrap_or_else(|error| panic!("{what}, begun again: {error}"));
@@ -218,12 +229,12 @@ impl Course {
     }
 }
 
-fn snapshot(dir: &Path) -> Snapshot {
+pub(super) fn snapshot(dir: &Path) -> Snapshot {
     Tree::read(&game_in(dir)).snapshot()
 }
 
 /// Says whether there was anything to do.
-fn recover_library(dir: &Path, what: &str) -> bool {
+pub(super) fn recover_library(dir: &Path, what: &str) -> bool {
     let library = Library::open(&dir.join("library")).unwrap();
     if !game_in(dir).exists() {
         return false;

@@ -242,9 +242,9 @@ fn whose(root: &GameRoot, folder: LocalFolder) -> Result<Whose, DiskError> {
     if read_owned(root, folder)?.is_some() {
         return Ok(Whose::Ours);
     }
-    let half = format!("{OWNED_NAME}.new");
     let empty = match root.list(folder.path(), 1) {
-        Ok(entries) => entries.iter().all(|entry| entry.name == *half),
+        // The list may be left when the power fails in the end.
+        Ok(entries) => entries.iter().all(|entry| entry.name == *FILES_NAME),
         Err(error) if matches!(error.reason(), Reason::TooMany { .. }) => false,
         Err(error) => return Err(error),
     };
@@ -305,6 +305,8 @@ pub(super) fn drop_folder(root: &GameRoot, folder: LocalFolder) -> Result<(), Di
             None => return root.remove_tree(path),
         }
     }
+    // Else the mark could be gone before what it speaks of.
+    root.sync_fs()?;
     for name in [FILES_NAME, OWNED_NAME] {
         root.remove_file(&format!("{path}/{name}"))?;
     }

@@ -236,11 +236,13 @@ impl<'a> Machine<'a> {
 
     /// Sets aside what the user added or changed in a game that goes, as if it were still in `local/`.
     fn set_changed_aside(&mut self, folder: LocalFolder) -> Result<(), DiskError> {
-        for path in local::changed(self.root, folder)? {
+        let changed = local::changed(self.root, folder)?;
+        for path in &changed {
             let name = format!("{}/{path}", LocalFolder::Local.path());
             self.set_aside_as(&format!("{}/{path}", folder.path()), &name)?;
         }
-        Ok(())
+        // Else the rest of the folder could be gone before they are in their place.
+        if changed.is_empty() { Ok(()) } else { self.root.sync_fs() }
     }
 
     fn set_aside(&mut self, path: &str) -> Result<(), DiskError> {

@@ -521,6 +521,37 @@ async fn a_removed_game_is_gone_from_disk_shelf_and_screen() {
 }
 
 #[tokio::test]
+async fn of_two_changes_of_one_game_one_is_refused() {
+    let home = Bench::home();
+    put(&home.path().join("library/xonotic"), XONOTIC);
+    let bench = Bench::start(home).await;
+    bench.game("xonotic", |game| game.state == StateWord::Downloaded).await;
+    let remove = |reply| LibraryInput::Remove { game: "xonotic".to_owned(), reply };
+    let (first, second) = tokio::join!(bench.ask(remove), bench.ask(remove));
+    let refused = if first.is_ok() { second } else { first };
+    // Or it came when the first was over.
+    assert!(matches!(refused.unwrap_err().code, ErrorCode::WouldWait | ErrorCode::NotFound));
+    assert!(!bench.library().join("xonotic").exists());
+}
+
+#[tokio::test]
+async fn nothing_is_begun_while_a_game_is_recovered() {
+    let home = Bench::home();
+    put(&home.path().join("library/xonotic"), XONOTIC);
+    let bench = Bench::start(home).await;
+    bench.game("xonotic", |game| game.state == StateWord::Downloaded).await;
+    let home = bench.stop().await;
+    // As a removal leaves it that is cut off after its first step.
+    let root = home.path().join("library/xonotic");
+    fs::rename(root.join("version.ini"), root.join(".potluck/version.ini.removed")).unwrap();
+    let bench = Bench::start_without_waiting(home);
+    let remove = |reply| LibraryInput::Remove { game: "xonotic".to_owned(), reply };
+    assert_eq!(bench.ask(remove).await.unwrap_err().code, ErrorCode::NotFound);
+    bench.wait("the first looks", |shown| shown.scanned && shown.games.is_empty()).await;
+    assert!(!root.exists(), "it is recovered all the same");
+}
+
+#[tokio::test]
 async fn a_game_deleted_by_hand_is_noticed() {
     let home = Bench::home();
     put(&home.path().join("library/xonotic"), XONOTIC);
