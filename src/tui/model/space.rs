@@ -176,9 +176,9 @@ pub(crate) fn loss(item: &SpaceItem) -> String {
         Freeable::Download { .. } => {
             format!("What was verified of it is fetched anew the next time; {others} all of it.")
         }
-        Freeable::Payload => format!(
-            "It stays playable, is not shared any more, and is got again before it can be installed again; {others} it."
-        ),
+        Freeable::Payload => {
+            format!("{others} it. It stays playable, but is not shared until got again.")
+        }
         Freeable::Replaced => {
             "YOUR OWN files, set aside by an update or the end of an installation; nobody else has them.".to_owned()
         }

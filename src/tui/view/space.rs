@@ -41,6 +41,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, body: Rect) {
 fn heading(model: &Model) -> String {
     let space = &model.space;
     let Some(more) = space.more() else { return "free space".to_owned() };
+    if space.items().is_empty() {
+        return "free space".to_owned();
+    }
     let all = words::count(space.items().len() as u64 + u64::from(more), "thing");
     let filter = space.table.filter();
     let shown = words::thousands(space.table.rows().len() as u64);
