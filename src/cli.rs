@@ -215,7 +215,8 @@ async fn carry_out(args: Args, launcher: &impl Launcher, console: &mut Console) 
         Some(Verb::HandOut { time, port }) => hand_out::run(time, port, &settings, launcher, console).await,
         Some(Verb::Doctor) => doctor::run(&settings, launcher, console).await,
         Some(Verb::Events { follow }) => events::run(&settings, follow, console).await,
-        Some(Verb::Logs { lines, follow }) => logs::run(&settings, lines, follow, console).await,
+        Some(Verb::Logs { level: Some(level), .. }) => logs::set_level(&settings, level, console).await,
+        Some(Verb::Logs { lines, follow, level: None }) => logs::run(&settings, lines, follow, console).await,
         Some(Verb::Serve { .. }) => serve::run(&settings, launcher, console).await,
         Some(Verb::Demo { guests }) => screen::demo(&settings, guests, launcher, console).await,
         Some(Verb::Games { wait }) => {

@@ -84,6 +84,10 @@ pub(super) enum Verb {
         /// Go on with what is added, until interrupted
         #[arg(long)]
         follow: bool,
+        /// Print nothing; change what the potluck that runs here logs from now on, until it ends: error, warn, info,
+        /// debug, trace, off, or directives like warn,potluck=debug
+        #[arg(long, value_name = "LEVEL", conflicts_with_all = ["lines", "follow"])]
+        level: Option<String>,
     },
     /// Look for what keeps the party from working here, and say what mends it
     ///

@@ -1,4 +1,5 @@
-//! `logs`: the end of the newest log file, and what is added to it. Needs no runtime.
+//! `logs`: the end of the newest log file, and what is added to it, which needs no runtime; and how much
+//! the one that runs logs.
 
 use std::{
     fs::{self, File},
@@ -10,8 +11,8 @@ use std::{
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::{Console, Exit, exit::Failure, session::Interrupt};
-use crate::config::Settings;
+use super::{Console, Exit, exit::Failure, orders::report, session::Interrupt};
+use crate::{api::Command, config::Settings, control::client};
 
 /// Between two looks at the file.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -59,6 +60,19 @@ pub(super) async fn run(
             tail = Tail::start_of(path).map_err(failed)?;
         }
     }
+}
+
+/// Has the potluck that runs here log more or less.
+pub(super) async fn set_level(settings: &Settings, level: String, console: &mut Console) -> Result<Exit, Failure> {
+    match client::ask(&settings.places.socket, Command::LogLevel { level }).await {
+        Ok(answer) => report(&answer?, console)?,
+        Err(error) if error.is_nobody() => {
+            let message = "no potluck is running here; `log` in the config file holds from its start";
+            return Err(Failure::new(Exit::NotFound, message));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(Exit::Done)
 }
 
 fn tell(line: &str, console: &mut Console) -> Result<(), Failure> {
