@@ -199,3 +199,28 @@ fn the_doctor_sees_a_firewall_and_whom_it_cannot_reach() {
     assert_eq!(verdict(&findings(&shut), "firewall"), "ok");
     shut.assert_well();
 }
+
+#[test]
+fn a_fresh_box_that_mirrors_ends_with_all_the_others_have() {
+    let Some(lab) = Lab::up(3) else { return };
+    let (mut first, mut second) = (seat(&lab, 0), seat(&lab, 1));
+    for (seat, ids) in [(&first, ["quux", "other"]), (&second, ["third", "quite-another"])] {
+        for (number, id) in ids.into_iter().enumerate() {
+            add(seat, id, (2 + number) * CHUNK + 5);
+        }
+    }
+    first.serve(&[]);
+    second.serve(&[]);
+    let mut fresh = seat(&lab, 2);
+    fresh.serve(&["--mirror", "all"]);
+    for (owner, id) in [(&first, "quux"), (&first, "other"), (&second, "third"), (&second, "quite-another")] {
+        wait_until("the mirror has it", || game(&fresh, id)["state"] == "downloaded");
+        assert_eq!(files_below(&fresh.game(id)), files_below(&owner.game(id)), "{id}");
+    }
+    // What comes later comes too.
+    add(&second, "later", CHUNK);
+    wait_until("the mirror has that too", || game(&fresh, "later")["state"] == "downloaded");
+    for seat in [&mut first, &mut second, &mut fresh] {
+        seat.assert_well();
+    }
+}

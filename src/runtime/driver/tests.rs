@@ -235,3 +235,20 @@ async fn a_required_service_that_panics_ends_the_runtime_and_tells_every_face() 
     assert!(handle.is_stopped());
     assert_starts(&folder).await;
 }
+
+#[tokio::test]
+#[expect(clippy::print_stderr, reason = "figures")]
+async fn restarts_leave_no_thread_and_no_file_behind() {
+    const RESTARTS: usize = 25;
+    let folder = tempfile::tempdir().unwrap();
+    let files = || fs::read_dir("/proc/self/fd").unwrap().count();
+    assert_starts(&folder).await;
+    assert_all_threads_end();
+    let before = files();
+    for _ in 0..RESTARTS {
+        assert_starts(&folder).await;
+    }
+    assert_all_threads_end();
+    eprintln!("{RESTARTS} restarts: {before} files before, {} after", files());
+    assert!(files() <= before, "{before} files, then {}", files());
+}
