@@ -79,6 +79,35 @@ fn the_screen_attaches_to_what_is_in_the_background() {
 }
 
 #[test]
+fn a_screen_that_detaches_stops_nothing_and_another_one_goes_on() {
+    let host = host();
+    let mut seat = Seat::new();
+    seat.serve(&["--peer", &host.addr().to_string()]);
+    let first = Terminal::run(&screen(&seat, &[]), 100, 30);
+    first.shows("attached to");
+    first.shows("Large");
+    first.types("/large\r\r2");
+    first.shows("chunks");
+    wait_until("bytes have come", || transfer(&seat)["done"].as_u64() > Some(1 << 20));
+    // It asks nothing, and nothing is stopped.
+    first.types("q");
+    assert_eq!(first.ends(), 0);
+    first.assert_sane();
+    let left_at = transfer(&seat)["done"].as_u64();
+    let second = Terminal::run(&screen(&seat, &[]), 80, 24);
+    second.shows("attached to");
+    second.types("2");
+    second.shows("Large");
+    wait_until("it went on", || transfer(&seat)["done"].as_u64() > left_at || transfer(&seat).is_null());
+    wait_until("every byte is there", || files_below(&seat.game("Large")) == files_below(&host.game("Large")));
+    second.types("q");
+    assert_eq!(second.ends(), 0);
+    // One session from the beginning to the end.
+    assert_eq!(host.log().matches(" is here (").count(), 1, "{}", host.log());
+    seat.assert_well();
+}
+
+#[test]
 fn attached_screens_outlive_the_runtime_and_go_on_with_the_next() {
     let mut seat = Seat::new();
     add(&seat, "Small", 1_000);
