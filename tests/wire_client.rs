@@ -10,6 +10,8 @@ mod ends;
 mod host;
 #[path = "seat/process.rs"]
 mod process;
+#[path = "wire_client/soak.rs"]
+mod soak;
 #[path = "wire_client/visitor.rs"]
 mod visitor;
 
@@ -37,6 +39,11 @@ const REQUEST_TIME: Duration = Duration::from_secs(5);
 const GIVEN_UP: Duration = Duration::from_secs(10);
 /// The reset code for a breach of the protocol.
 const PROTOCOL: u64 = 5;
+
+#[expect(clippy::print_stderr, reason = "figures")]
+fn print_figures(line: &str) {
+    eprintln!("{line}");
+}
 
 /// A seat that serves one game of a small, a large and an empty file.
 fn serving_seat() -> Seat {
