@@ -38,6 +38,7 @@ fn a_rotten_chunk_is_refused_noticed_and_got_elsewhere() {
             || state["private"].is_string()
     });
     // Alone it cannot be completed; what is whole is kept.
+    wait_until("all that is whole came", || super::transfer(&guest, "quux")["chunks_have"] == 4);
     assert_eq!(until(Duration::from_secs(2), || child.try_wait().expect("our own child")), None, "it cannot be done");
     assert!(!guest.game("quux").join("version.ini").exists());
     signal(&child, "INT");

@@ -164,6 +164,8 @@ impl Actor {
         self.end_installing(game, now);
         let result = match result {
             Ok(Ok(installed)) => {
+                // Before anybody sees that it is ready: who waited for that may end the runtime at once.
+                self.owe_no_install(game);
                 self.set_installed(game, Installation::Of(installed.content));
                 let Installed { content, mut kept, mut set_aside } = installed;
                 let along = match kept.len() {
@@ -189,6 +191,7 @@ impl Actor {
             Err(error @ PoolError::Stopped { .. }) => return answer_if(reply, Err(refusal(ErrorCode::Failed, error))),
             Err(error) => Err(self.on_install_failed(game, refusal(ErrorCode::Failed, error))),
         };
+        // A failure at the end of the runtime may be of that end, and is tried again by the next one.
         if !self.context.tasks.cancelled().is_cancelled() {
             self.owe_no_install(game);
         }
