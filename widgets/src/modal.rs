@@ -138,7 +138,7 @@ impl<'a> Modal<'a> {
     }
 
     fn content(&self, width: u16) -> Content<'a> {
-        let lines = self.lines.iter().flat_map(|line| text::wrap(line, usize::from(width))).collect();
+        let lines = self.lines.iter().flat_map(|line| wrap_indented(line, usize::from(width))).collect();
         let choices = key_hints::rows(self.choices, width, self.styles.key, self.styles.key_text);
         Content { lines, choices }
     }
@@ -174,6 +174,26 @@ impl Widget for Modal<'_> {
             text::draw(buf, row, line, false, ellipsis);
         }
     }
+}
+
+/// A line that begins with blanks begins with them on every row it takes, if they leave most of the row free.
+fn wrap_indented(line: &Line<'_>, columns: usize) -> Vec<Line<'static>> {
+    let indent = match line.spans.first() {
+        Some(first) => first.content.len() - first.content.trim_start_matches(' ').len(),
+        None => 0,
+    };
+    if indent == 0 || indent * 3 > columns {
+        return text::wrap(line, columns);
+    }
+    let mut rest = line.clone();
+    if let Some(first) = rest.spans.first_mut() {
+        first.content = first.content[indent..].to_owned().into();
+    }
+    let mut rows = text::wrap(&rest, columns - indent);
+    for row in &mut rows {
+        row.spans.insert(0, " ".repeat(indent).into());
+    }
+    rows
 }
 
 /// Blanks `place`, and the wide symbols that would reach into it from the left.
@@ -274,6 +294,17 @@ mod tests {
         assert_eq!(modal.scroll_max(area), 5);
         assert_eq!(modal.scroll_max(Rect::new(0, 0, 20, 30)), 0);
         insta::assert_snapshot!(picture::of(modal.scroll(99), 20, 8));
+    }
+
+    #[test]
+    fn an_indented_line_stays_indented_on_every_row() {
+        let rows = |text: &'static str, columns| wrap_indented(&Line::from(text), columns);
+        assert_eq!(
+            rows("  one two three", 10).iter().map(Line::to_string).collect::<Vec<_>>(),
+            ["  one two", "  three"]
+        );
+        assert_eq!(rows("one two three", 8), [Line::from("one two"), Line::from("three")]);
+        assert_eq!(rows("    one two", 9), text::wrap(&Line::from("    one two"), 9));
     }
 
     #[test]
