@@ -78,7 +78,7 @@ impl Launcher for Program {
             }
         };
         let (cancel, served) = (CancellationToken::new(), CancellationToken::new());
-        let serving = server::serve(socket, handle.clone(), cancel.clone());
+        let serving = server::serve(socket, handle.clone(), cancel.clone(), server::WRITE_TIME);
         let done = served.clone().drop_guard();
         let background = Box::pin(async move {
             let _done = done;

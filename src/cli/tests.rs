@@ -359,7 +359,7 @@ async fn a_command_goes_through_the_runtime_that_holds_the_home() {
     let cancel = CancellationToken::new();
     let (handle, mut end) = api::channel(room());
     let socket = ControlSocket::bind(&party.folder.path().join("control.sock")).unwrap();
-    let server = tokio::spawn(server::serve(socket, handle, cancel.clone()));
+    let server = tokio::spawn(server::serve(socket, handle, cancel.clone(), server::WRITE_TIME));
     let runtime = tokio::spawn(async move {
         let call = end.commands.recv().await.unwrap();
         assert_eq!(call.command, Command::Resume { game: "x".into() });

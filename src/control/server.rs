@@ -3,6 +3,7 @@
 
 mod events;
 mod metrics;
+mod patient;
 
 use std::{pin::pin, time::Duration};
 
@@ -28,6 +29,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use patient::Patient;
+
 use super::socket::{Caller, ControlSocket, SocketError};
 use crate::api::{Command, CommandError, ErrorCode, Handle, Reply};
 
@@ -37,11 +40,20 @@ const CONNECTIONS_MAX: usize = 64;
 const BODY_BYTES_MAX: usize = 64 << 10;
 /// A local process that wants something has sent its request by then; tests do not want to wait.
 const READ_TIME: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 5_000 });
+/// A client that takes nothing of what it is sent for so long is closed: a screen that was suspended
+/// attaches again when it goes on, and one that forgot to read keeps nobody else out.
+pub const WRITE_TIME: Duration = Duration::from_secs(20);
 /// What is being answered at the end has this long; the runtime's own stop is bounded by 2 s.
 const END_TIME: Duration = Duration::from_millis(300);
 
-/// Answers on `socket` until `cancel`; then finishes what is being answered.
-pub async fn serve(socket: ControlSocket, handle: Handle, cancel: CancellationToken) -> Result<(), SocketError> {
+/// Answers on `socket` until `cancel`; then finishes what is being answered. A client has
+/// `write_time` to take something of what waits for it, as a rule [`WRITE_TIME`].
+pub async fn serve(
+    socket: ControlSocket,
+    handle: Handle,
+    cancel: CancellationToken,
+    write_time: Duration,
+) -> Result<(), SocketError> {
     let router = router(Shared { handle, cancel: cancel.clone() });
     let mut connections = FuturesUnordered::new();
     let mut leaving = FuturesUnordered::new();
@@ -62,7 +74,7 @@ pub async fn serve(socket: ControlSocket, handle: Handle, cancel: CancellationTo
         };
         let status = match caller {
             Caller::Ours if connections.len() < CONNECTIONS_MAX => {
-                connections.push(converse(stream, router.clone(), cancel.clone()));
+                connections.push(converse(Patient::new(stream, write_time), router.clone(), cancel.clone()));
                 continue;
             }
             Caller::Ours => BUSY,
@@ -81,7 +93,7 @@ pub async fn serve(socket: ControlSocket, handle: Handle, cancel: CancellationTo
 }
 
 /// One connection, until either end closes it.
-async fn converse(stream: UnixStream, router: Router, cancel: CancellationToken) {
+async fn converse(stream: Patient, router: Router, cancel: CancellationToken) {
     let service = TowerToHyperService::new(router);
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(READ_TIME);

@@ -167,6 +167,49 @@ async fn connections_beyond_the_limit_are_turned_away_and_the_others_live() {
 }
 
 #[tokio::test]
+async fn clients_that_never_read_lose_their_places() {
+    let write_time = Duration::from_millis(500);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control.sock");
+    let party = Party::start_with(folder, path, write_time);
+    // More than the kernel keeps for one that does not read.
+    party.show(|snapshot| snapshot.games = Arc::new((0..300).map(|number| game(&number.to_string())).collect()));
+    let mut deaf = Vec::new();
+    for number in 0..64 {
+        let mut stream = socket::connect(&party.path).await.unwrap();
+        let what = if number % 2 == 0 { "/v1/games" } else { "/v1/events" };
+        stream.write_all(format!("GET {what} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+        deaf.push(stream);
+    }
+    assert_eq!(status_of(&party).await, "503", "all places are taken");
+    tokio::time::sleep(write_time + Duration::from_millis(200)).await;
+    assert_eq!(status_of(&party).await, "200", "they have theirs back");
+
+    // One that reads, if late, keeps it.
+    let mut late = socket::connect(&party.path).await.unwrap();
+    late.write_all(b"GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    for _ in 0..4 {
+        tokio::time::sleep(write_time / 2).await;
+        read_some(&mut late).await;
+    }
+    read_until(&mut late, "\n\n").await;
+    drop(deaf);
+}
+
+/// What a client that asks now is told.
+async fn status_of(party: &Party) -> String {
+    let mut stream = socket::connect(&party.path).await.unwrap();
+    stream.write_all(b"GET /v1/peers HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let head = read_until(&mut stream, "\r\n\r\n").await;
+    head.split(' ').nth(1).unwrap().to_owned()
+}
+
+async fn read_some(stream: &mut tokio::net::UnixStream) {
+    let mut buffer = [0; 16 << 10];
+    assert!(stream.read(&mut buffer).await.unwrap() > 0, "it was closed");
+}
+
+#[tokio::test]
 async fn nobody_there_is_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     for path in [folder.path().join("control.sock"), long_folder(&folder).join("control.sock")] {
@@ -280,11 +323,15 @@ impl Party {
     }
 
     fn start_at(folder: TempDir, path: PathBuf) -> Self {
+        Self::start_with(folder, path, server::WRITE_TIME)
+    }
+
+    fn start_with(folder: TempDir, path: PathBuf, write_time: Duration) -> Self {
         let me = MeView { name: "seat-17".into(), ..MeView::default() };
         let (handle, end) = api::channel(Snapshot { me: Arc::new(me), ..Snapshot::default() });
         let cancel = CancellationToken::new();
         let socket = ControlSocket::bind(&path).unwrap();
-        let server = tokio::spawn(server::serve(socket, handle, cancel.clone()));
+        let server = tokio::spawn(server::serve(socket, handle, cancel.clone(), write_time));
         Self { path, cancel, server, end, _folder: folder }
     }
 
