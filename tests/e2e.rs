@@ -25,6 +25,8 @@ mod kills;
 mod libraries;
 #[path = "e2e/limits.rs"]
 mod limits;
+#[path = "e2e/logs.rs"]
+mod logs;
 #[path = "e2e/package.rs"]
 mod package;
 #[path = "e2e/play.rs"]

@@ -216,9 +216,21 @@ pub struct MeView {
     /// What follows a get that is asked for in the screen.
     #[serde(default)]
     pub after_get: AfterGet,
+    /// Its log.
+    #[serde(default)]
+    pub log: LogView,
     /// Whether it does not answer: shown by who is attached to it, never said by itself.
     #[serde(skip)]
     pub away: bool,
+}
+
+/// What goes to the log of a runtime.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LogView {
+    /// A level, or directives; empty without a log.
+    pub level: String,
+    /// Lines it lost because its disk was too slow.
+    pub lost: u64,
 }
 
 impl MeView {

@@ -55,6 +55,13 @@ fn lines(snapshot: &Snapshot) -> Vec<String> {
         ),
     ];
     lines.extend(totals.libraries.iter().map(library));
+    if !me.log.level.is_empty() {
+        let lost = match me.log.lost {
+            0 => String::new(),
+            lines => format!("; {} lost, because the disk is slow", words::count(lines, "line")),
+        };
+        lines.push(format!("log at {}{lost}", me.log.level));
+    }
     lines
 }
 
@@ -107,4 +114,26 @@ fn say(console: &mut Console, message: &str) -> Result<Exit, Failure> {
         console.say(message)?;
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::api::{LogView, MeView};
+
+    #[test]
+    fn what_the_log_lost_is_said() {
+        for (level, lost, said) in [
+            ("info", 0, Some("log at info")),
+            ("warn,potluck=debug", 1, Some("log at warn,potluck=debug; 1 line lost, because the disk is slow")),
+            ("info", 1_200, Some("log at info; 1,200 lines lost, because the disk is slow")),
+            ("", 0, None),
+        ] {
+            let me = MeView { log: LogView { level: level.into(), lost }, ..MeView::default() };
+            let lines = lines(&Snapshot { me: Arc::new(me), ..Snapshot::default() });
+            assert_eq!(lines.iter().map(String::as_str).find(|line| line.starts_with("log ")), said);
+        }
+    }
 }

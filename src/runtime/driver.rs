@@ -254,6 +254,7 @@ impl Driver {
             self.life.enter(Phase::Announcing);
             self.life.enter(Phase::Serving);
         }
+        self.life.me.log.lost = logging::dropped();
         let before = self.life.end.snapshots.borrow().clone();
         let next = compose::snapshot(&before, &self.life.me, &self.limited, &mut self.shows);
         if !next.parts_since(&before).is_empty() {
@@ -303,7 +304,10 @@ impl Driver {
             Command::Config => {
                 answer(reply, Ok(Reply::Config { config: config::effective_json(&self.context.settings) }))
             }
-            Command::LogLevel { level } => answer(reply, log_level(&level)),
+            Command::LogLevel { level } => {
+                let result = self.set_log_level(&level);
+                answer(reply, result)
+            }
             Command::Doctor => {
                 let live = self.life.end.snapshots.borrow().clone();
                 self.doctor.order(&self.context.settings, live, reply);
@@ -337,6 +341,13 @@ impl Driver {
             answer(reply, Ok(Reply::Done { message: "potluck has stopped.".to_owned() }));
         }
         down
+    }
+
+    fn set_log_level(&mut self, level: &str) -> Result<Reply, CommandError> {
+        logging::set_level(level).map_err(|error| CommandError::new(ErrorCode::Usage, error.to_string()))?;
+        level.trim().clone_into(&mut self.life.me.log.level);
+        self.show();
+        Ok(Reply::Done { message: format!("The log has `{level}` from now on.") })
     }
 
     fn figures(&self) -> Figures {
@@ -383,11 +394,6 @@ fn answer(reply: input::ReplyTo, result: Result<Reply, CommandError>) -> bool {
     // A face that no longer waits dropped its end.
     let _ = reply.send(result);
     true
-}
-
-fn log_level(level: &str) -> Result<Reply, CommandError> {
-    logging::set_level(level).map_err(|error| CommandError::new(ErrorCode::Usage, error.to_string()))?;
-    Ok(Reply::Done { message: format!("The log has `{level}` from now on.") })
 }
 
 async fn library_input(inputs: &Inputs, input: LibraryInput) -> bool {

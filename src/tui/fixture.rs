@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::api::{
     AfterGet, BuildView, ChunksView, Command, CompareView, Freeable, GameView, LibraryView, LinkPath, LinkView,
-    MapCell, MapRequest, MapView, MeView, PeerView, Phase, Reply, Snapshot, SourceChunks, SourceView, SpaceItem,
-    SpaceView, StateWord, Totals, TransferView, UpdateView, WithoutView,
+    LogView, MapCell, MapRequest, MapView, MeView, PeerView, Phase, Reply, Snapshot, SourceChunks, SourceView,
+    SpaceItem, SpaceView, StateWord, Totals, TransferView, UpdateView, WithoutView,
 };
 
 pub(super) const NOW_MS: u64 = 1_795_288_440_000;
@@ -74,6 +74,7 @@ fn me() -> MeView {
         mdns: true,
         demo: false,
         after_get: AfterGet::Install,
+        log: LogView { level: "info".into(), lost: 0 },
         away: false,
     }
 }

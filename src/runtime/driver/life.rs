@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use crate::{
-    api::{AfterGet, EventKind, HandleEnd, Level, MeView, Phase, Reason, Snapshot},
+    api::{AfterGet, EventKind, HandleEnd, Level, LogView, MeView, Phase, Reason, Snapshot},
     config::Settings,
     io::clock,
+    logging,
     runtime::view::Teller,
 };
 
@@ -32,6 +33,7 @@ pub(super) fn unborn(settings: &Settings) -> MeView {
         mdns: settings.mdns,
         demo: settings.demo,
         after_get: if settings.install_after_get { AfterGet::Install } else { AfterGet::Nothing },
+        log: LogView { level: settings.log.clone(), lost: logging::dropped() },
         ..MeView::default()
     }
 }
