@@ -23,7 +23,7 @@ use super::{
 };
 use crate::api::{
     self, Call, Candidate, Command, CommandError, ErrorCode, Event, EventKind, GameView, HandleEnd, Level, MeView,
-    Reply, Snapshot,
+    Phase, Reason, Reply, Snapshot,
 };
 
 #[tokio::test]
@@ -277,6 +277,40 @@ async fn a_path_too_long_for_a_socket_address_works() {
     assert_eq!(client::attach(&path).await.unwrap().handle.snapshot().me.name, "seat-17");
     drop(ControlSocket::bind(&path).unwrap_err());
     drop(party);
+}
+
+#[tokio::test]
+async fn a_face_is_told_why_its_runtime_failed() {
+    for socket_goes_first in [true, false] {
+        let party = Party::start();
+        let client::Attached { handle, run } = client::attach(&party.path).await.unwrap();
+        let mut events = handle.events();
+        let run = tokio::spawn(run);
+        let why = "links stopped: port gone; potluck has to end";
+        let kind = EventKind::RuntimeFailed { service: "links".into() };
+        let failed = Event { level: Level::Error, kind, ..note(why) };
+        party.end().events.send(failed.clone()).unwrap();
+        party.show(|snapshot| {
+            let reason = Some(Reason::ServiceFailed);
+            let me = MeView { phase: Phase::Error, error: Some(why.into()), reason, ..(*snapshot.me).clone() };
+            snapshot.me = Arc::new(me);
+        });
+        // Nothing is awaited between the last words and the end.
+        let Party { cancel, server, end, _folder, .. } = party;
+        if socket_goes_first {
+            cancel.cancel();
+            server.await.unwrap().unwrap();
+            drop(end);
+        } else {
+            drop(end);
+        }
+        run.await.unwrap();
+        assert_eq!(events.next().await, Ok(Ok(failed)));
+        assert!(events.next().await.is_err());
+        let me = handle.snapshot().me.clone();
+        assert_eq!((me.phase, me.error.as_deref(), me.reason), (Phase::Error, Some(why), Some(Reason::ServiceFailed)));
+        cancel.cancel();
+    }
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ use super::{
 };
 use crate::api::{
     AfterGet, Command, CommandError, ConfirmView, Diagnosis, ErrorCode, Event, EventKind, Finding, GetRequest, Level,
-    LimitTo, MeView, Phase, ProgramView, Reply, Snapshot, Verdict, VerifyReport,
+    LimitTo, LinkView, MeView, Phase, ProgramView, Reply, Snapshot, Verdict, VerifyReport,
 };
 
 /// A model and what it asked for.

@@ -149,6 +149,10 @@ fn on_msg(model: &mut Model, msg: Msg) -> Vec<Effect> {
                 if !same_room {
                     model.room.on_change();
                 }
+                if before.me.away != snapshot.me.away {
+                    // What came and went meanwhile was not heard.
+                    model.connections.rebase(if snapshot.me.away { &[] } else { &snapshot.links });
+                }
                 if !Arc::ptr_eq(&before.transfers, &snapshot.transfers) {
                     model.map.on_change();
                     space::notice_full(model, &before);

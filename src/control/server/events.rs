@@ -5,14 +5,14 @@
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::response::{IntoResponse, Response, Sse, sse};
-use futures::{Stream, stream};
+use futures::{FutureExt as _, Stream, stream};
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::{Events, Handle, Snapshot},
+    api::{Event, Events, Handle, Missed, Snapshot},
     control::sse::{DROPPED, EVENT, PART, SNAPSHOT},
 };
 
@@ -59,7 +59,7 @@ fn frames(
     let mut pause = interval(PARTS_PAUSE);
     pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let ready = VecDeque::new();
-    let mut feed = Feed { handle, wanted, events, shown, cancel, pause, stale: false, ready, number: 0 };
+    let mut feed = Feed { handle, wanted, events, shown, cancel, pause, stale: false, ready, number: 0, over: false };
     feed.push_snapshot();
     stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (Ok(event), feed)) })
 }
@@ -74,10 +74,12 @@ struct Feed {
     pause: Interval,
     /// There is something newer than `shown`.
     stale: bool,
-    /// Frames to send; at most the parts of one snapshot.
+    /// Frames to send: at most the parts of one snapshot, and at the end the facts that are kept.
     ready: VecDeque<sse::Event>,
     /// Number of the last frame, those counted that were dropped.
     number: u64,
+    /// What is ready is the last there is.
+    over: bool,
 }
 
 impl Feed {
@@ -87,28 +89,50 @@ impl Feed {
             if let Some(frame) = self.ready.pop_front() {
                 return Some(frame);
             }
+            if self.over {
+                return None;
+            }
             tokio::select! {
                 biased;
-                () = self.cancel.cancelled() => return None,
+                () = self.cancel.cancelled() => self.push_last(),
                 _ = self.pause.tick(), if self.stale => {
                     self.stale = false;
                     self.push_parts();
                 }
                 event = self.events.next(), if self.wanted.facts => match event {
-                    Ok(Ok(event)) => self.push(EVENT, &event),
-                    Ok(Err(missed)) => {
-                        // Where some are missing, so are their numbers.
-                        self.number += missed.count;
-                        self.push(DROPPED, &json!({ "dropped": missed.count }));
-                        self.shown = self.handle.snapshot();
-                        self.push_snapshot();
-                    }
-                    Err(_stopped) => return None,
+                    Ok(event) => self.push_fact(event),
+                    Err(_stopped) => self.push_last(),
                 },
                 changed = self.handle.changed(), if self.wanted.state && !self.stale => match changed {
                     Ok(_) => self.stale = true,
-                    Err(_stopped) => return None,
+                    Err(_stopped) => self.push_last(),
                 },
+            }
+        }
+    }
+
+    /// The facts nobody has read yet, and the state as it is at the end: why a runtime failed is in both.
+    fn push_last(&mut self) {
+        self.over = true;
+        while self.wanted.facts
+            && let Some(Ok(event)) = self.events.next().now_or_never()
+        {
+            self.push_fact(event);
+        }
+        if self.wanted.state {
+            self.push_parts();
+        }
+    }
+
+    fn push_fact(&mut self, event: Result<Event, Missed>) {
+        match event {
+            Ok(event) => self.push(EVENT, &event),
+            Err(missed) => {
+                // Where some are missing, so are their numbers.
+                self.number += missed.count;
+                self.push(DROPPED, &json!({ "dropped": missed.count }));
+                self.shown = self.handle.snapshot();
+                self.push_snapshot();
             }
         }
     }

@@ -44,7 +44,7 @@ impl Connections {
         connections
     }
 
-    /// Events were missed: these stand now.
+    /// What was told so far no longer counts: these stand now.
     pub(crate) fn rebase(&mut self, links: &[LinkView]) {
         self.standing.clear();
         for link in links {
@@ -54,6 +54,13 @@ impl Connections {
 
     /// Takes an event; says whether it was about a link.
     pub(crate) fn push(&mut self, event: &Event) -> bool {
+        if let EventKind::Phase(status) = &event.kind {
+            // From the beginning of a stop on no end of a link is told, so that none is counted any more.
+            if !status.active && !status.phase.is_starting() {
+                self.rebase(&[]);
+            }
+            return false;
+        }
         let EventKind::Connection { state, peer, addr, link, .. } = &event.kind else { return false };
         let of_peer = self.standing.entry(peer.clone()).or_default();
         let made = *state > 0;
@@ -111,7 +118,7 @@ pub(super) fn index(table: &mut Table, snapshot: &Snapshot) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::Level;
+    use crate::api::{Level, MeView, Phase};
 
     fn event(state: i8, peer: &str, link: u64) -> Event {
         let kind = EventKind::Connection {
@@ -143,6 +150,19 @@ mod tests {
         // Told twice, or of an end whose beginning was not heard.
         check(&[("a", 1)], &[(1, "a", 1), (-1, "a", 1), (-1, "a", 1), (1, "a", 2)], &[1, 0, 0, 1]);
         check(&[], &[(-1, "a", 9), (-1, "a", 8)], &[0, 0]);
+    }
+
+    #[test]
+    fn nothing_stands_when_the_runtime_no_longer_serves() {
+        for (phase, standing) in [(Phase::Scanning, 3), (Phase::Serving, 3), (Phase::Stopping, 1), (Phase::Error, 1)] {
+            let mut connections = Connections::default();
+            connections.push(&event(1, "a", 1));
+            connections.push(&event(1, "a", 2));
+            let status = MeView { phase, ..MeView::default() }.status();
+            assert!(!connections.push(&Event { kind: EventKind::Phase(status), ..event(1, "", 0) }));
+            connections.push(&event(1, "a", 3));
+            assert_eq!(connections.lines().next().map(|line| line.standing), Some(standing), "{phase:?}");
+        }
     }
 
     #[test]

@@ -21,6 +21,32 @@ fn a_runtime_that_is_away_is_told_of_until_it_is_back() {
     assert!(seat.picture().contains("seat-17 is back."), "{}", seat.picture());
 }
 
+#[test]
+fn links_are_counted_anew_when_a_runtime_is_back() {
+    let mut room = fixture::room();
+    let mut gone = room.clone();
+    gone.me = Arc::new(MeView { away: true, ..(*room.me).clone() });
+    let mut seat = Seat::with(&room, 100, 30, GlyphLevel::Blocks, Some("seat-17"));
+    let come = |seat: &mut Seat, link| {
+        let kind = EventKind::Connection {
+            state: 1,
+            peer: "p".into(),
+            addr: "10.0.0.1:1".into(),
+            path: Default::default(),
+            link,
+        };
+        seat.tell(Msg::Event(Event { at_ms: NOW_MS, level: Level::Debug, text: String::new(), kind }));
+        seat.model.connections.lines().next().map(|line| line.standing)
+    };
+    assert_eq!((come(&mut seat, 1), come(&mut seat, 2)), (Some(1), Some(2)));
+    seat.tell(Msg::Snapshot(Arc::new(gone)));
+    assert_eq!(come(&mut seat, 3), Some(1), "nothing is known to stand");
+    let link = LinkView { link: 7, peer: "p".into(), ..LinkView::default() };
+    room.links = Arc::new(vec![link]);
+    seat.tell(Msg::Snapshot(Arc::new(room)));
+    assert_eq!(come(&mut seat, 8), Some(2), "the snapshot has one");
+}
+
 fn answered(result: Result<Reply, CommandError>) -> Seat {
     let mut seat = busy(100, 30);
     let command = Command::Verify { game: "0-a-d-".into(), repair: false };
