@@ -1,7 +1,12 @@
 //! QUIC ends made from `docs/protocol.md` sections 1 and 2: a key, a dialler, a listener, and
 //! streams with frames. Nothing here comes from the program under test.
 
-use std::{fmt::Write as _, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt::Write as _,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use rustls::{
@@ -97,6 +102,11 @@ pub(crate) const GOOD: Manners = Manners { alpn: b"potluck/1", shows_key: true }
 
 /// A socket to dial from. `expect` is the PeerId that must answer.
 pub(crate) fn dialler(key: &Key, expect: Option<&str>, manners: Manners) -> Client {
+    dialler_at(Ipv4Addr::LOCALHOST, key, expect, manners)
+}
+
+/// A socket of this address.
+pub(crate) fn dialler_at(from: Ipv4Addr, key: &Key, expect: Option<&str>, manners: Manners) -> Client {
     let verifier = Arc::new(Verifier { expect: expect.map(str::to_owned) });
     let config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
@@ -113,7 +123,7 @@ pub(crate) fn dialler(key: &Key, expect: Option<&str>, manners: Manners) -> Clie
     Client::builder()
         .with_tls(ClientTls(config))
         .expect("a TLS provider")
-        .with_io("127.0.0.1:0")
+        .with_io(SocketAddr::from((from, 0)))
         .expect("a loopback address")
         .with_limits(limits())
         .expect("limits")

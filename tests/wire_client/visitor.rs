@@ -1,7 +1,7 @@
 //! A peer that dials: hello, requests, and answers to what it is asked, all after
 //! `docs/protocol.md`. It holds a library of its own, of whatever entries a test gives it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use s2n_quic::{
@@ -10,7 +10,7 @@ use s2n_quic::{
 };
 use serde_json::{Value, json};
 
-use super::ends::{Cut, GOOD, Key, Reader, connect_to, cut, dialler, frame, hex, send};
+use super::ends::{Cut, GOOD, Key, Reader, connect_to, cut, dialler, dialler_at, frame, hex, send};
 
 /// A link after Hello.
 pub(crate) struct Visitor {
@@ -46,7 +46,20 @@ impl Visitor {
         hello: Value,
         library: Vec<Value>,
     ) -> Result<Self, Cut> {
-        let client = dialler(key, Some(expect), GOOD);
+        Self::through(dialler(key, Some(expect), GOOD), addr, hello, library).await
+    }
+
+    /// A new peer of another machine, by its address.
+    pub(crate) async fn from(machine: Ipv4Addr, addr: SocketAddr, expect: &str) -> Result<Self, Cut> {
+        Self::through(dialler_at(machine, &Key::new(), Some(expect), GOOD), addr, hello(7), Vec::new()).await
+    }
+
+    async fn through(
+        client: s2n_quic::Client,
+        addr: SocketAddr,
+        hello: Value,
+        library: Vec<Value>,
+    ) -> Result<Self, Cut> {
         let (mut handle, acceptor) = link(&client, addr).await?;
         answer_requests(acceptor, library);
         let stream = handle.open_bidirectional_stream().await.map_err(|error| cut(error.into()))?;
@@ -58,6 +71,13 @@ impl Visitor {
             return Err(Cut::Broken(ack.to_string()));
         }
         Ok(Self { handle, _client: client, control, say, ack })
+    }
+
+    /// Says goodbye, and goes when it has arrived.
+    pub(crate) async fn goodbye(mut self) -> Result<(), Cut> {
+        send(&mut self.say, frame(&json!({"t": "goodbye"}))).await?;
+        while self.control.frame().await.is_ok() {}
+        Ok(())
     }
 
     /// Opens a stream, sends the frame, and finishes our side.
