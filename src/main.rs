@@ -86,8 +86,9 @@ impl Launcher for Program {
                 tracing::error!("commands from outside no longer reach potluck: {error}");
             }
         });
-        // Who asked is answered while there is somebody to answer.
+        // Whoever listens hears that it stops, and whoever asked is answered.
         let stop = Box::pin(async move {
+            runtime.begin_stop();
             cancel.cancel();
             served.cancelled().await;
             runtime.stop().await;

@@ -109,6 +109,11 @@ impl Runtime {
         started.await.unwrap_or_else(|_| Err(StartError::Ended { log: self.log.clone() }))
     }
 
+    /// Begins what [`Self::stop`] waits for.
+    pub fn begin_stop(&self) {
+        self.tasks.cancelled().cancel();
+    }
+
     /// Says goodbye to everybody, saves, and returns when every task has ended. A start under way is
     /// waited for until it notices.
     pub async fn stop(self) {
@@ -116,7 +121,7 @@ impl Runtime {
     }
 
     async fn wind_down(self) -> Down {
-        self.tasks.cancelled().cancel();
+        self.begin_stop();
         // An error says that the thread is gone, which is what is waited for.
         self.ended.await.unwrap_or_default()
     }

@@ -322,6 +322,22 @@ fn clients_that_never_read_cost_nobody_anything() {
 }
 
 #[test]
+fn a_stream_tells_of_the_end_and_ends() {
+    let mut seat = host_of(&[]);
+    wait_until("it serves", || seat.asks(&["status"])["me"]["phase"] == "serving");
+    let mut stream = deaf(&seat, "/v1/events");
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    // Before this is there, nobody listens.
+    let mut first = [0; 16];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(seat.stop().0, Some(0));
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    let (_, end) = rest.split_once("\"phase\":\"stopping\"").expect("it says that it stops");
+    assert!(end.ends_with("\r\n0\r\n\r\n"), "{end}");
+}
+
+#[test]
 fn a_thousand_clients_at_once_are_answered_or_turned_away() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);

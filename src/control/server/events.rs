@@ -2,13 +2,13 @@
 //! a second, and facts as they come. A reader that is slow is told how many facts it missed and
 //! gets the whole state again; it never slows the runtime.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
 use axum::response::{IntoResponse, Response, Sse, sse};
 use futures::{FutureExt as _, Stream, stream};
 use serde::Serialize;
 use serde_json::json;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
 
 /// Changes of state are collected for so long: 5 times a second is what an eye over SSH wants.
 const PARTS_PAUSE: Duration = Duration::from_millis(200);
+/// A runtime that is told to end says `stopping`, and mostly ends, within this; shorter than what a
+/// connection has for its last words.
+const LAST_TIME: Duration = Duration::from_millis(200);
 /// A comment is sent after so long a silence, so that a dead connection is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -59,9 +62,28 @@ fn frames(
     let mut pause = interval(PARTS_PAUSE);
     pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let ready = VecDeque::new();
-    let mut feed = Feed { handle, wanted, events, shown, cancel, pause, stale: false, ready, number: 0, over: false };
+    let mut feed = Feed {
+        handle,
+        wanted,
+        events,
+        shown,
+        cancel,
+        pause,
+        stale: false,
+        ready,
+        number: 0,
+        closing: None,
+        over: false,
+    };
     feed.push_snapshot();
     stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (Ok(event), feed)) })
+}
+
+async fn until(closing: &mut Option<Pin<Box<Sleep>>>) {
+    match closing {
+        Some(closing) => closing.await,
+        None => std::future::pending().await,
+    }
 }
 
 struct Feed {
@@ -78,6 +100,8 @@ struct Feed {
     ready: VecDeque<sse::Event>,
     /// Number of the last frame, those counted that were dropped.
     number: u64,
+    /// Since the socket closes: the last words are waited for so long.
+    closing: Option<Pin<Box<Sleep>>>,
     /// What is ready is the last there is.
     over: bool,
 }
@@ -94,7 +118,10 @@ impl Feed {
             }
             tokio::select! {
                 biased;
-                () = self.cancel.cancelled() => self.push_last(),
+                () = self.cancel.cancelled(), if self.closing.is_none() => {
+                    self.closing = Some(Box::pin(sleep(LAST_TIME)));
+                }
+                () = until(&mut self.closing) => self.push_last(),
                 _ = self.pause.tick(), if self.stale => {
                     self.stale = false;
                     self.push_parts();
