@@ -4,6 +4,7 @@
 mod chunks;
 mod command_line;
 mod content;
+pub mod decimal;
 mod game;
 mod library;
 mod path;

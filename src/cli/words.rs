@@ -1,22 +1,10 @@
-//! Numbers and states as people read them, in decimal units, as disks and networks are sold.
+//! Numbers and states as people read them.
 
-use humansize::{DECIMAL, FormatSizeOptions, format_size};
-
-use crate::api::{GameView, Phase, Snapshot, StateWord, TransferView};
-
-/// `11.4 GB`, `290 MB`: what is below a gigabyte needs no digit behind the point.
-pub(super) fn size(bytes: u64) -> String {
-    let decimals = usize::from(bytes >= 999_500_000);
-    format_size(bytes, FormatSizeOptions::from(DECIMAL).decimal_places(decimals).decimal_zeroes(decimals))
-}
-
-/// `94.2 MB/s`; nothing for nothing.
-pub(super) fn rate(bps: u64) -> String {
-    match bps {
-        0 => String::new(),
-        _ => format!("{}/s", format_size(bps, FormatSizeOptions::from(DECIMAL).decimal_places(1).decimal_zeroes(1))),
-    }
-}
+pub(super) use crate::types::decimal::{rate, size};
+use crate::{
+    api::{GameView, Phase, Snapshot, StateWord, TransferView},
+    types::decimal::done_of,
+};
 
 /// `1:09`, `2:03:04`.
 pub(super) fn left(seconds: u64) -> String {
@@ -122,10 +110,10 @@ pub(super) fn game_state(snapshot: &Snapshot, game: &GameView) -> String {
     text
 }
 
-/// `Getting 43 %  4.9 GB of 11.4 GB  94.2 MB/s  1:09 left  from 9`.
+/// `Getting 43 %  4.9 of 11.4 GB  94.2 MB/s  1:09 left  from 9`.
 pub(super) fn progress(transfer: &TransferView) -> String {
     let mut text = state(transfer.state, Some(transfer.percent), &transfer.reason);
-    text += &format!("  {} of {}", size(transfer.done), size(transfer.size));
+    text += &format!("  {}", done_of(transfer.done, transfer.size));
     if transfer.state == StateWord::Getting {
         let sources = transfer.sources.iter().filter(|source| source.bps > 0 || source.coming > 0).count();
         for more in [rate(transfer.down_bps), transfer.left_s.map_or_else(String::new, |s| left(s) + " left")] {
@@ -146,12 +134,6 @@ mod tests {
 
     #[test]
     fn numbers_are_as_people_read_them() {
-        for (bytes, expect) in
-            [(0, "0 B"), (999, "999 B"), (9_400_000, "9 MB"), (999_600_000, "999.6 MB"), (11_400_000_000, "11.4 GB")]
-        {
-            assert_eq!(size(bytes), expect);
-        }
-        assert_eq!((rate(94_200_000).as_str(), rate(0).as_str()), ("94.2 MB/s", ""));
         assert_eq!((left(69).as_str(), left(7_384).as_str()), ("1:09", "2:03:04"));
         assert_eq!((ping(200).as_str(), ping(14_300).as_str(), ping(0).as_str()), ("0.2 ms", "14 ms", ""));
         assert_eq!((thousands(7).as_str(), thousands(1_234_567).as_str()), ("7", "1,234,567"));

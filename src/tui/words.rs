@@ -1,71 +1,27 @@
-//! Numbers, times and states as people read them. Pure; decimal units, as disks and networks are sold.
+//! Numbers, times and states as people read them. Pure.
 
 use potluck_widgets::GlyphLevel;
 
 use super::model::Moment;
-use crate::api::{GameView, StateWord};
-
-const UNITS: [&str; 6] = ["B", "KB", "MB", "GB", "TB", "PB"];
-
-/// `11.4 GB`, `290 MB`, `812 B`.
-pub(crate) fn size(bytes: u64) -> String {
-    let unit = unit_of(bytes, 3);
-    format!("{} {}", in_unit(bytes, unit, 3), UNITS[unit])
-}
-
-/// `94.2 MB/s`; nothing for nothing.
-pub(crate) fn rate(bps: u64) -> String {
-    if bps == 0 {
-        return String::new();
-    }
-    let unit = unit_of(bps, 2);
-    format!("{} {}/s", in_unit(bps, unit, 2), UNITS[unit])
-}
+pub(crate) use crate::types::decimal::{done_of, rate, size, sum};
+use crate::{
+    api::{GameView, StateWord},
+    types::decimal::megabytes,
+};
 
 /// `94.2`, in MB/s; nothing for nothing.
 pub(crate) fn rate_mb(bps: u64) -> String {
     match bps {
         0 => String::new(),
         1..50_000 => "0.1".to_owned(),
-        _ => in_unit(bps, 2, 2),
+        _ => megabytes(bps),
     }
 }
 
 /// `60`, `1.5`, in MB/s.
 pub(crate) fn limit(bps: u64) -> String {
-    let text = in_unit(bps, 2, 2);
+    let text = megabytes(bps);
     text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
-}
-
-/// `4.9 of 11.4 GB`: both in the unit of the whole.
-pub(crate) fn done_of(done: u64, whole: u64) -> String {
-    let unit = unit_of(whole, 3);
-    format!("{} of {} {}", in_unit(done, unit, 3), in_unit(whole, unit, 3), UNITS[unit])
-}
-
-/// `3.1 + 3.3 GB`: both in the unit of the larger.
-pub(crate) fn sum(one: u64, other: u64) -> String {
-    let unit = unit_of(one.max(other), 3);
-    format!("{} + {} {}", in_unit(one, unit, 3), in_unit(other, unit, 3), UNITS[unit])
-}
-
-/// The unit in which a number has at most three digits before the point, after rounding. Units from
-/// `fine` on have one digit behind it.
-fn unit_of(value: u64, fine: usize) -> usize {
-    (0..UNITS.len() - 1)
-        .find(|unit| in_unit(value, *unit, fine).split('.').next().is_some_and(|whole| whole.len() < 4))
-        .unwrap_or(UNITS.len() - 1)
-}
-
-fn in_unit(value: u64, unit: usize, fine: usize) -> String {
-    let scale = 1_000_u128.pow(unit as u32);
-    let tenths = (u128::from(value) * 10 + scale / 2) / scale;
-    // Hundreds with a digit behind the point say more than anybody reads.
-    if unit >= fine && tenths < if fine == 3 { 1_000 } else { 10_000 } {
-        format!("{}.{}", tenths / 10, tenths % 10)
-    } else {
-        ((u128::from(value) + scale / 2) / scale).to_string()
-    }
 }
 
 /// `10,872`.
@@ -172,44 +128,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes() {
-        let check = |bytes: u64, expect: &str| assert_eq!(size(bytes), expect, "{bytes}");
-        check(0, "0 B");
-        check(812, "812 B");
-        check(999_499, "999 KB");
-        check(999_500, "1 MB");
-        check(9_400_000, "9 MB");
-        check(999_600_000, "1.0 GB");
-        check(11_400_000_000, "11.4 GB");
-        check(186_400_000_000, "186 GB");
-        check(99_960_000_000, "100 GB");
-        check(u64::MAX, "18447 PB");
-    }
-
-    #[test]
-    fn rates() {
-        let check = |bps: u64, expect: &str| assert_eq!(rate(bps), expect, "{bps}");
-        check(0, "");
-        check(840_000, "840 KB/s");
-        check(94_230_000, "94.2 MB/s");
-        check(112_600_000, "112.6 MB/s");
-        check(1_250_000_000, "1.3 GB/s");
-        assert_eq!(rate_mb(94_230_000), "94.2");
-        assert_eq!(rate_mb(3), "0.1");
-        assert_eq!(rate_mb(0), "");
-    }
-
-    #[test]
-    fn parts() {
-        assert_eq!(done_of(4_900_000_000, 11_400_000_000), "4.9 of 11.4 GB");
-        assert_eq!(done_of(361_000_000, 410_000_000), "361 of 410 MB");
-        assert_eq!(done_of(0, 3_100_000_000), "0.0 of 3.1 GB");
-        assert_eq!(sum(3_100_000_000, 3_300_000_000), "3.1 + 3.3 GB");
-        assert_eq!(sum(900_000, 1_600_000), "1 + 2 MB");
-        assert_eq!(thousands(10_872), "10,872");
-        assert_eq!(thousands(100), "100");
-        assert_eq!(count(1, "peer"), "1 peer");
-        assert_eq!(count(0, "peer"), "0 peers");
+    fn numbers() {
+        assert_eq!((rate_mb(94_230_000).as_str(), rate_mb(3).as_str(), rate_mb(0).as_str()), ("94.2", "0.1", ""));
+        assert_eq!((limit(60_000_000).as_str(), limit(1_500_000).as_str()), ("60", "1.5"));
+        assert_eq!((thousands(10_872).as_str(), thousands(100).as_str()), ("10,872", "100"));
+        assert_eq!((count(1, "peer").as_str(), count(0, "peer").as_str()), ("1 peer", "0 peers"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Folders, buffers, open files and the clock.
 
 use super::{Clock, Finding, Folder, FolderState, Kernel, Verdict, good};
+use crate::types::decimal::size;
 
 /// Below this the next game is likely not to fit.
 const FREE_LITTLE: u64 = 20 << 30;
@@ -169,14 +170,5 @@ pub(super) fn of_clock(clock: Clock) -> Finding {
                 "date",
             )
         }
-    }
-}
-
-/// Decimal, as disks are sold; sockets and FAT included, because one kind of number is enough.
-fn size(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
-    match UNITS.into_iter().find(|(unit, _)| bytes >= *unit) {
-        Some((unit, name)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
-        None => format!("{bytes} B"),
     }
 }

@@ -161,10 +161,10 @@ fn folders() {
     check(trouble, "library", Verdict::Bad, &["it is gone", "potluck logs"]);
     let odd = |facts: &mut Facts| facts.folders[0].oddities = (0..7).map(|n| format!("odd{n}")).collect();
     check(odd, "library", Verdict::Warn, &["odd0; odd1", "and 2 more"]);
-    check(|facts| state(facts).free = 500 << 20, "space", Verdict::Bad, &["524.2 MB", "potluck remove"]);
-    check(|facts| state(facts).free = 5 << 30, "space", Verdict::Warn, &["5.3 GB"]);
+    check(|facts| state(facts).free = 500 << 20, "space", Verdict::Bad, &["524 MB", "potluck remove"]);
+    check(|facts| state(facts).free = 5 << 30, "space", Verdict::Warn, &["5.4 GB"]);
     let fat = |facts: &mut Facts| (state(facts).system, state(facts).file_max) = ("FAT", Some(u32::MAX.into()));
-    check(fat, "file-system", Verdict::Warn, &["FAT", "4.2 GB", "findmnt"]);
+    check(fat, "file-system", Verdict::Warn, &["FAT", "4.3 GB", "findmnt"]);
     check(|facts| state(facts).case_sensitive = Some(false), "file-system", Verdict::Warn, &["`a` and `A`"]);
     let mut facts = well();
     state(&mut facts).reflink = Some(true);
@@ -173,7 +173,7 @@ fn folders() {
 
 #[test]
 fn the_system() {
-    check(|facts| facts.kernel.receive = 212_992, "buffers", Verdict::Warn, &["212.9 kB", "net.core.rmem_max=4194304"]);
+    check(|facts| facts.kernel.receive = 212_992, "buffers", Verdict::Warn, &["213 kB", "net.core.rmem_max=4194304"]);
     check(|facts| facts.kernel.send = 1, "buffers", Verdict::Warn, &["net.core.wmem_max"]);
     check(|facts| facts.kernel.files = 1_024, "open-files", Verdict::Warn, &["1024", "ulimit"]);
     check(|facts| facts.clock.unix_seconds = 0, "clock", Verdict::Warn, &["years behind", "timedatectl"]);

@@ -23,7 +23,7 @@ use crate::{
         installs::{self, InstallError, Installation},
         tasks::PoolError,
     },
-    types::{ContentId, EntryState, GameId, Version},
+    types::{ContentId, EntryState, GameId, Version, decimal},
 };
 
 /// Something found in a root.
@@ -209,7 +209,7 @@ impl Actor {
         let result = match result {
             Ok(Ok(None)) => Err(refusal(ErrorCode::NotFound, format_args!("{title}: there is nothing of that here"))),
             Ok(Ok(Some(bytes))) => {
-                let size = humansize::format_size(bytes, humansize::DECIMAL);
+                let size = decimal::size(bytes);
                 let what = match what {
                     KeptWhat::Download(_) => "What was left of a download of",
                     KeptWhat::Replaced => "What was set aside of",

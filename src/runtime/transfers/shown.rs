@@ -8,7 +8,7 @@ use crate::{
         download::{self, Download},
         queue,
     },
-    types::{LibraryNo, PeerId, clean},
+    types::{LibraryNo, PeerId, clean, decimal},
 };
 
 /// The sources that matter: those that gave something or may give. `given` counts also for those that left.
@@ -82,7 +82,7 @@ pub(super) fn state(state: download::State) -> (StateWord, &'static str) {
 
 /// Which disk, only where there are several.
 fn disk_full(short: u64, library: LibraryNo, libraries: &[&Path]) -> String {
-    let short = humansize::format_size(short, humansize::DECIMAL);
+    let short = decimal::size(short);
     match libraries.get(usize::from(library.0)).filter(|_| libraries.len() > 1) {
         Some(path) => format!("{DISK_FULL}, {short} short in {}", clean(&path.display().to_string(), 200)),
         None => format!("{DISK_FULL}, {short} short"),
