@@ -82,6 +82,8 @@ pub(crate) struct PeersPlan {
     pub(crate) table: Rect,
     /// The selected one: a rule, then lines.
     pub(crate) details: Option<(Rect, Rect)>,
+    /// What moves between us and it: from it, and to it, each a line of words above a graph.
+    pub(crate) graphs: Option<[Rect; 2]>,
 }
 
 /// The links.
@@ -188,13 +190,35 @@ pub(crate) fn transfers(body: Rect, queue: usize, sources: usize) -> TransfersPl
 /// Where the parts of the peers lie in `body`.
 pub(crate) fn peers(body: Rect, peers: usize) -> PeersPlan {
     const DETAILS: u16 = 7;
+    // Lines that only some peers have: what they are to us, and a note.
+    const MORE: u16 = 2;
+    // Words and two rows of bars at least; higher than the most, bars are no easier to read.
+    const GRAPH_MIN: u16 = 3;
+    const GRAPH_MAX: u16 = 9;
     let mut rest = Cutter(body);
     let heading = rest.cut(1);
-    if rest.0.height < DETAILS + 6 || peers == 0 {
-        return PeersPlan { heading, table: rest.0, details: None };
+    let room = rest.0.height;
+    if room < DETAILS + 6 || peers == 0 {
+        return PeersPlan { heading, table: rest.0, details: None, graphs: None };
     }
-    let table = rest.cut(rest.0.height - DETAILS);
-    PeersPlan { heading, table, details: Some((rest.cut(1), rest.0)) }
+    // What the table does not need is the graphs', and where it is high they have a fifth in any case.
+    let table_rows = rows(peers).saturating_add(1).max(5);
+    let spare = (room - DETAILS).saturating_sub(table_rows).max(if room < 30 { 0 } else { room / 5 });
+    let (graph, more) = match spare {
+        0..GRAPH_MIN => (0, 0),
+        _ => (spare.min(GRAPH_MAX), MORE.min(spare.saturating_sub(GRAPH_MAX))),
+    };
+    if graph == 0 || room < DETAILS + graph + more + 5 {
+        let table = rest.cut(room - DETAILS);
+        return PeersPlan { heading, table, details: Some((rest.cut(1), rest.0)), graphs: None };
+    }
+    let table = rest.cut(room - DETAILS - more - graph);
+    let details = (rest.cut(1), rest.cut(DETAILS - 1 + more));
+    let inner = inset(rest.0);
+    let half = inner.width.saturating_sub(2) / 2;
+    let from = Rect { width: half, ..inner };
+    let to = Rect { x: inner.right() - half, width: half, ..inner };
+    PeersPlan { heading, table, details: Some(details), graphs: Some([from, to]) }
 }
 
 /// Where the parts of the links lie in `body`, for so many links.
@@ -280,7 +304,10 @@ mod tests {
                     transfers.map.map(|map| map.cells), transfers.map.map(|map| map.legend), transfers.map.and_then(|map| map.about),
                     transfers.sources.map(|(rule, _)| rule), transfers.sources.map(|(_, table)| table),
                 ],
-                vec![Some(peers.heading), Some(peers.table), peers.details.map(|(rule, _)| rule), peers.details.map(|(_, lines)| lines)],
+                vec![
+                    Some(peers.heading), Some(peers.table), peers.details.map(|(rule, _)| rule), peers.details.map(|(_, lines)| lines),
+                    peers.graphs.map(|[from, _]| from), peers.graphs.map(|[_, to]| to),
+                ],
                 vec![Some(links.heading), Some(links.table), links.stream.map(|(rule, _)| rule), links.stream.map(|(_, lines)| lines)],
                 vec![Some(chrome.top), Some(body), chrome.foot, Some(chrome.message), Some(chrome.status), Some(chrome.hints)],
             ];

@@ -9,6 +9,11 @@ use crate::{
     types::decimal::megabytes,
 };
 
+/// `50 MB/s`: a round rate, as the top of a scale.
+pub(crate) fn top(bps: u64) -> String {
+    format!("{}/s", size(bps))
+}
+
 /// `94.2`, in MB/s; nothing for nothing.
 pub(crate) fn rate_mb(bps: u64) -> String {
     match bps {

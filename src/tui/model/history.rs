@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::api::Snapshot;
 
-/// Samples kept: what the widest graph shows.
-const SAMPLES_MAX: usize = 60;
+/// Samples kept: what the longest graph shows.
+const SAMPLES_MAX: usize = 180;
 /// One sample a second.
 const STEP_MS: u64 = 1_000;
 
@@ -14,8 +14,6 @@ const STEP_MS: u64 = 1_000;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
     samples: VecDeque<u64>,
-    /// The best rate one way in this run.
-    best: u64,
 }
 
 impl History {
@@ -30,23 +28,52 @@ impl History {
         self.samples.iter().all(|sample| *sample == 0)
     }
 
-    /// The best rate one way in this run.
-    pub(crate) fn best(&self) -> u64 {
-        self.best
-    }
-
     /// The largest of what is kept.
     pub(crate) fn recent_best(&self) -> u64 {
         self.samples.iter().copied().max().unwrap_or(0)
     }
 
-    /// The last `seconds` as `count` averages, oldest first.
+    /// The last `seconds` as at most `count` averages, oldest first.
     pub(crate) fn last(&self, seconds: usize, count: usize) -> Vec<u64> {
         let from = self.samples.len().saturating_sub(seconds);
         let samples: Vec<u64> = self.samples.iter().skip(from).copied().collect();
-        let each = (seconds / count.max(1)).max(1);
+        let each = seconds.div_ceil(count.max(1)).max(1);
         // Groups are counted from the newest, so that a bar is whole before it moves left.
         samples.rchunks(each).map(|group| group.iter().sum::<u64>() / group.len() as u64).rev().collect()
+    }
+}
+
+/// What moved between us and a peer, over time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Between {
+    /// From it.
+    pub(crate) down: History,
+    /// To it.
+    pub(crate) up: History,
+    best: u64,
+}
+
+impl Between {
+    fn push(&mut self, down_bps: u64, up_bps: u64) {
+        self.down.push(down_bps);
+        self.up.push(up_bps);
+        self.best = self.best.max(down_bps).max(up_bps);
+    }
+
+    /// The best rate one way in this run.
+    pub(crate) fn best(&self) -> u64 {
+        self.best
+    }
+
+    /// The largest of what is kept, one way.
+    pub(crate) fn recent_best(&self) -> u64 {
+        self.down.recent_best().max(self.up.recent_best())
+    }
+
+    /// Both ways together: the last `seconds` as at most `count` averages, oldest first.
+    pub(crate) fn last(&self, seconds: usize, count: usize) -> Vec<u64> {
+        let ways = (self.down.last(seconds, count), self.up.last(seconds, count));
+        ways.0.into_iter().zip(ways.1).map(|(down, up)| down.saturating_add(up)).collect()
     }
 }
 
@@ -57,16 +84,16 @@ pub(crate) struct Histories {
     pub(crate) down: History,
     /// Bytes a second out.
     pub(crate) up: History,
-    /// By PeerId, those that ever moved anything: in plus out.
-    peers: BTreeMap<String, History>,
+    /// By PeerId, those that ever moved anything.
+    peers: BTreeMap<String, Between>,
     /// When the last sample was taken, Unix milliseconds.
     sampled_ms: u64,
     moving: bool,
 }
 
 impl Histories {
-    /// What one peer moved.
-    pub(crate) fn of_peer(&self, id: &str) -> Option<&History> {
+    /// What moved between us and one peer; none where nothing did.
+    pub(crate) fn of_peer(&self, id: &str) -> Option<&Between> {
         self.peers.get(id)
     }
 
@@ -84,14 +111,12 @@ impl Histories {
         self.down.push(totals.down_bps);
         self.up.push(totals.up_bps);
         for peer in snapshot.peers.iter() {
-            let rate = peer.down_bps.saturating_add(peer.up_bps);
-            let history = match self.peers.get_mut(&peer.id) {
-                Some(history) => history,
-                None if rate > 0 => self.peers.entry(peer.id.clone()).or_default(),
+            let between = match self.peers.get_mut(&peer.id) {
+                Some(between) => between,
+                None if peer.down_bps > 0 || peer.up_bps > 0 => self.peers.entry(peer.id.clone()).or_default(),
                 None => continue,
             };
-            history.push(rate);
-            history.best = history.best.max(peer.down_bps).max(peer.up_bps);
+            between.push(peer.down_bps, peer.up_bps);
         }
         if self.peers.len() > snapshot.peers.len() {
             self.peers.retain(|id, _| snapshot.peers.iter().any(|peer| peer.id == *id));
@@ -139,5 +164,17 @@ mod tests {
         assert_eq!(history.last(6, 3), [2, 4, 6]);
         assert_eq!(history.last(40, 8), [1, 5]);
         assert_eq!(history.last(3, 3), [5, 6, 7]);
+        // Never more than there is room for, so that a graph begins where it says.
+        assert_eq!(history.last(7, 4), [1, 2, 4, 6]);
+    }
+
+    #[test]
+    fn ways_are_kept_apart_and_shown_together() {
+        let mut between = Between::default();
+        for (down, up) in [(4, 1), (0, 9), (2, 0)] {
+            between.push(down, up);
+        }
+        assert_eq!((between.down.last(3, 3), between.up.last(3, 3)), (vec![4, 0, 2], vec![1, 9, 0]));
+        assert_eq!((between.last(3, 3), between.best(), between.recent_best()), (vec![5, 9, 2], 9, 9));
     }
 }

@@ -1,7 +1,7 @@
 //! The peers: who is here, what moves between us, and more about the selected one.
 
-use potluck_widgets::{Align, Column, Row, Table, scale_above, sparkline};
-use ratatui::{layout::Rect, text::Line};
+use potluck_widgets::{Align, Column, GlyphLevel, RateGraph, Row, Table, scale_above, sparkline};
+use ratatui::{layout::Rect, text::Line, widgets::Widget as _};
 
 use super::{
     super::{
@@ -9,6 +9,7 @@ use super::{
         layout,
         model::{
             Model,
+            history::{Between, History},
             table::{Listed, SortBy},
         },
         theme::Role,
@@ -21,6 +22,10 @@ use crate::api::PeerView;
 
 /// Seconds that the trend shows.
 const TREND_S: usize = 40;
+/// Seconds that the graphs of the selected one show.
+const GRAPH_S: usize = 180;
+/// The same in words.
+const GRAPH_MIN: usize = GRAPH_S / 60;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, body: Rect) {
     let plan = layout::peers(body, model.peers.rows().len());
@@ -34,6 +39,44 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, body: Rect) {
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     for ((left, right), row) in details(canvas.pen, model, peer).iter().zip(inner.rows()) {
         canvas.pair(row, left, right);
+    }
+    if let Some(areas) = plan.graphs {
+        graphs(canvas, model, peer, areas);
+    }
+}
+
+/// What came from a peer and went to it, side by side on one scale.
+fn graphs(canvas: &mut Canvas<'_>, model: &Model, peer: &PeerView, areas: [Rect; 2]) {
+    let quiet = Between::default();
+    let between = model.histories.of_peer(&peer.id).unwrap_or(&quiet);
+    let scale = scale_above(between.recent_best());
+    let ways = [
+        ("from it", peer.down_bps, &between.down, Role::GraphDown),
+        ("to it", peer.up_bps, &between.up, Role::GraphUp),
+    ];
+    for ((way, bps, history, role), area) in ways.into_iter().zip(areas) {
+        let words = Rect { height: 1, ..area };
+        let bars = Rect { y: area.y + 1, height: area.height - 1, ..area };
+        let moved = history.recent_best() > 0;
+        let now = match (bps, moved) {
+            (0, false) => format!("nothing for {GRAPH_MIN} min"),
+            (0, true) => "nothing now".to_owned(),
+            (_, _) => words::rate(bps),
+        };
+        let left = vec![canvas.pen.span(format!("{way}  "), Role::Dim), canvas.pen.span(now, role)];
+        let right = if moved { format!("{GRAPH_MIN} min, up to {}", words::top(scale)) } else { String::new() };
+        canvas.pair(words, &Line::from(left), &Line::from(canvas.pen.span(right, Role::Dim)));
+        graph(canvas, history, bars, scale, role);
+    }
+}
+
+fn graph(canvas: &mut Canvas<'_>, history: &History, area: Rect, scale: u64, role: Role) {
+    let level = canvas.pen.level;
+    let columns = usize::from(area.width) * if level == GlyphLevel::Braille { 2 } else { 1 };
+    let samples = history.last(GRAPH_S, columns);
+    // A line of zeros in ASCII is noise where nothing ever moved.
+    if samples.iter().any(|sample| *sample > 0) {
+        RateGraph::new(&samples).level(level).max(scale).styles(&[canvas.pen.style(role)]).render(area, canvas.buf);
     }
 }
 
@@ -83,7 +126,7 @@ fn table(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         let dot = if marked { pen.span(pen.either(Row::MARKED, "+"), Role::Marked) } else { pen.span(dot, role) };
         let trend = match model.histories.of_peer(&peer.id) {
             Some(history) => {
-                let scale = scale_above(best.max(history.recent_best()));
+                let scale = scale_above(best.max(history.last(TREND_S, TREND_S).into_iter().max().unwrap_or(0)));
                 sparkline(&history.last(TREND_S, usize::from(widths[6])), widths[6], pen.level, scale)
             }
             None => String::new(),
