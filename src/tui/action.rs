@@ -136,6 +136,7 @@ pub(crate) enum Action {
     Theme,
     Redraw,
     Suspend,
+    Background,
     Quit,
     Interrupt,
 }
@@ -302,6 +303,7 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     Theme "theme" [], EVERYWHERE, Program, "Theme", "Other colours, seen while you choose";
     Redraw "redraw" ["Ctrl-l"], EVERYWHERE, Program, "Redraw", "Draw the whole screen again";
     Suspend "suspend" ["Ctrl-z"], EVERYWHERE, Program, "Suspend", "Back to the shell; fg returns";
+    Background "background" [], EVERYWHERE, Program, "Background", "Leave the screen; what is shared and got goes on in the background";
     Quit "quit" ["q"], EVERYWHERE, Program, "Quit", "Quit, or detach from a runtime of its own";
     Interrupt "interrupt" ["Ctrl-c"], EVERYWHERE, Program, "Quit", "Pressed twice: quit without a question";
 ];

@@ -16,6 +16,9 @@ fn leaving_asks_where_something_would_be_lost() {
     check_left(None, &room, "qy", Some(Exit::Quit));
     check_left(None, &room, "qb", Some(Exit::Background));
     check_left(Some("nas-01"), &room, "qb", Some(Exit::Detached));
+    check_left(None, &room, ":background<Enter>", Some(Exit::Background));
+    check_left(None, &nothing, ":background<Enter>", Some(Exit::Background));
+    check_left(Some("nas-01"), &room, ":background<Enter>", None);
     check_left(None, &room, "<Ctrl-c>", None);
     check_left(None, &room, "<Ctrl-c><Ctrl-c>", Some(Exit::Quit));
     check_left(Some("nas-01"), &room, "q", Some(Exit::Detached));
@@ -26,6 +29,7 @@ fn leaving_asks_where_something_would_be_lost() {
     me.demo = true;
     demo.me = Arc::new(me);
     check_left(None, &demo, "q", Some(Exit::Quit));
+    check_left(None, &demo, ":background<Enter>", None);
     // Also where nothing can be drawn.
     let mut tiny = Seat::new(&nothing, 39, 9);
     assert!(tiny.picture().contains("q quits"));

@@ -127,6 +127,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Theme => return complete::open_themes(model),
         Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return vec![Effect::Suspend],
+        Action::Background => return leaving::to_background(model),
         Action::Quit => return leaving::ask(model),
         Action::Interrupt => return keys::interrupt(model),
     }

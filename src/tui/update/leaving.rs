@@ -3,6 +3,7 @@
 use super::{
     super::{
         Exit,
+        action::Action,
         keymap::Key,
         layout,
         model::{
@@ -11,11 +12,32 @@ use super::{
         },
         words,
     },
-    Effect, open,
+    Effect, open, refuse,
 };
 
 pub(super) fn leave(model: &Model) -> Vec<Effect> {
     vec![Effect::Leave(if model.setting.attached.is_some() { Exit::Detached } else { Exit::Quit })]
+}
+
+/// Why the runtime cannot go on without this screen; what a screen over another runtime is told is how to leave it.
+pub(super) fn no_background(model: &Model) -> Option<String> {
+    let quit = model.setting.keymap.way(Action::Quit);
+    match &model.setting.attached {
+        Some(name) => Some(format!("{name} already runs without this screen; {quit} leaves it.")),
+        None if model.snapshot.me.demo => Some("The demo ends with its screen.".to_owned()),
+        None if !model.setting.can_stay => {
+            Some("No process stands in front of this one, so it ends with its screen.".to_owned())
+        }
+        None => None,
+    }
+}
+
+/// Ends the screen and nothing else.
+pub(super) fn to_background(model: &mut Model) -> Vec<Effect> {
+    match no_background(model) {
+        Some(why) => refuse(model, why),
+        None => vec![Effect::Leave(Exit::Background)],
+    }
 }
 
 pub(super) fn ask(model: &mut Model) -> Vec<Effect> {

@@ -12,7 +12,7 @@ use super::{
             overlay::{Overlay, Prompt, Purpose, TypedLine},
         },
     },
-    Effect, Step, act, builds, complete, games, keys, next_step, open, pane, peers, refuse,
+    Effect, Step, act, builds, complete, games, keys, leaving, next_step, open, pane, peers, refuse,
 };
 
 /// An action that matches.
@@ -162,6 +162,8 @@ fn why_not(model: &Model, row: &ActionRow) -> Option<String> {
         builds::offered(model).err()
     } else if [Action::Trust, Action::Block].contains(&action) {
         peers::chosen(model).err()
+    } else if action == Action::Background {
+        leaving::no_background(model)
     } else if action == Action::Theme {
         complete::no_themes(model).map(str::to_owned)
     } else if action == Action::Into {
