@@ -258,7 +258,13 @@ impl Model {
             Some(table) => table.set_filter(text),
             None => self.log.set_filter(text),
         }
+        let id = |model: &Self| model.table(model.screen).and_then(|table| table.list.id()).map(str::to_owned);
+        let before = id(self);
         self.reindex();
+        // What was chosen is hidden now: the best match is meant.
+        if id(self) != before && self.table(self.screen).is_some_and(Table::ranks) {
+            self.with_list(|list, ids| list.move_by(isize::MIN / 2, ids, 1));
+        }
     }
 
     /// How many rows of the tab that is shown are marked.

@@ -62,6 +62,17 @@ impl Filter {
         self.terms.iter().any(|term| matches!(term, Term::Is(_)))
     }
 
+    /// How well a game's title is what was typed; less is better. Games that only the rest of the filter is about are
+    /// all alike.
+    pub(crate) fn rank_of_game(&self, game: &GameView) -> u8 {
+        let title = game.title.to_lowercase();
+        let words = self.terms.iter().filter_map(|term| match term {
+            Term::Word(word) => Some(rank(&title, word)),
+            Term::Peer(_) | Term::Is(_) => None,
+        });
+        words.max().unwrap_or(0)
+    }
+
     /// Whether a game is shown.
     pub(crate) fn shows_game(&self, game: &GameView, facts: Facts) -> bool {
         self.terms.iter().all(|term| match term {
@@ -175,6 +186,18 @@ pub(crate) fn matches(text: &str, word: &str) -> bool {
     text.contains(word) || is_made_of_beginnings(&text, word)
 }
 
+/// How well `text`, in lower case, is meant by `word`: it begins so, one of its words does, it holds it, or only its
+/// beginnings or its id do.
+fn rank(text: &str, word: &str) -> u8 {
+    let begins_a_word = |(at, _)| at > 0 && !text[..at].ends_with(char::is_alphanumeric);
+    match text.find(word) {
+        Some(0) => 0,
+        Some(_) if text.match_indices(word).any(begins_a_word) => 1,
+        Some(_) => 2,
+        None => 3,
+    }
+}
+
 fn contains(text: &str, word: &str) -> bool {
     text.to_lowercase().contains(word)
 }
@@ -235,6 +258,18 @@ mod tests {
         check("ut2004", "Unreal Tournament 2004", true);
         check("日本", "日本語", true);
         check("本語", "日本語", true);
+    }
+
+    #[test]
+    fn what_begins_so_ranks_before_what_only_holds_it() {
+        let rank = |filter: &str, title: &str| {
+            Filter::parse(filter).rank_of_game(&GameView { title: title.into(), ..GameView::default() })
+        };
+        let titles = ["Warsow", "Dawn of War", "Hedgewars", "World Arena Racing"];
+        assert_eq!(titles.map(|title| rank("war", title)), [0, 1, 2, 3]);
+        assert_eq!(rank("is:ready @nas", "Warsow"), 0);
+        assert_eq!(rank("of war", "Dawn of War"), 1);
+        assert_eq!(rank("女", "東方女"), 2);
     }
 
     #[test]

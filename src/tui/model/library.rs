@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{
-    filter::Facts,
+    filter::{Facts, Filter},
     table::{SortBy, Table, larger_first},
     transfers::Queue,
 };
@@ -41,6 +41,7 @@ pub(super) fn index(table: &mut Table, snapshot: &Snapshot, queue: &Queue) {
             }
         },
     );
+    table.rank(games, Filter::rank_of_game);
 }
 
 /// Whether a game's state decides if it is shown, or where.

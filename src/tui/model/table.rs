@@ -107,6 +107,8 @@ pub(crate) struct Table {
     pub(crate) details_from: usize,
     filter: Filter,
     sort: SortBy,
+    /// Whether the user chose the order; else what a filter means best may come first.
+    chose_sort: bool,
     reversed: bool,
     /// Places in the snapshot's things, in the order shown.
     rows: Vec<usize>,
@@ -120,6 +122,7 @@ impl Table {
             details_from: 0,
             filter: Filter::default(),
             sort,
+            chose_sort: false,
             reversed: false,
             rows: Vec::new(),
         }
@@ -161,12 +164,19 @@ impl Table {
     /// Another order; the caller reindexes.
     pub(crate) fn set_sort(&mut self, sort: SortBy) {
         self.sort = sort;
+        self.chose_sort = true;
         self.reversed = false;
     }
 
     /// The other way round; the caller reindexes.
     pub(crate) fn reverse(&mut self) {
+        self.chose_sort = true;
         self.reversed = !self.reversed;
+    }
+
+    /// Whether what a filter means best comes first: while there is one, and nobody chose an order.
+    pub(crate) fn ranks(&self) -> bool {
+        !self.chose_sort && !self.filter.is_empty()
     }
 
     /// By what it is sorted, and which way the arrow points.
@@ -200,6 +210,15 @@ impl Table {
         }
         self.rows = rows;
         self.with(things, |list, ids| list.follow(ids));
+    }
+
+    /// Puts first what the filter means best, where [`Table::ranks`] says so; less is better, equals stay as they are.
+    pub(super) fn rank<T: Listed>(&mut self, things: &[T], rank: impl Fn(&Filter, &T) -> u8) {
+        if self.ranks() {
+            let Self { filter, rows, .. } = self;
+            rows.sort_by_cached_key(|place| rank(filter, &things[*place]));
+            self.with(things, |list, ids| list.follow(ids));
+        }
     }
 }
 

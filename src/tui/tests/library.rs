@@ -15,6 +15,11 @@ fn the_cursor_goes_where_it_is_sent() {
     check_selected("<Ctrl-d>", "Red Eclipse");
     check_selected("<Ctrl-d><Ctrl-u>", "0 A.D.");
     check_selected("/warc<Enter>", "Warcraft III");
+    // What begins so comes before what holds it, until an order is chosen.
+    check_selected("/war", "Warcraft III");
+    check_selected("/war<Enter>G", "Hedgewars");
+    check_selected("/war<Enter>stgg", "Hedgewars");
+    check_selected("G/war", "Warcraft III");
     check_selected("/coh", "Company of Heroes");
     check_selected("/warc<Enter><Esc>", "Warcraft III");
     check_selected("/is:paused", "Red Eclipse");

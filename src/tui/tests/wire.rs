@@ -102,7 +102,7 @@ fn keys_and_what_the_terminal_shows() {
     check_terminal(SMALL, "G", &["東方紅魔郷"]);
     check_terminal(SMALL, "<PgDn><PgUp>", &["▌  0 A.D."]);
     check_terminal(SMALL, "/war", &["4 of 27 games · filter: war", "/war"]);
-    check_terminal(SMALL, "/warx<Backspace><Enter>", &["▌  Hedgewars", "   Warcraft III", "filter: war"]);
+    check_terminal(SMALL, "/warx<Backspace><Enter>", &["▌  Warcraft III", "   Hedgewars", "filter: war"]);
     check_terminal(SMALL, "/war<Esc>", &["27 games"]);
     check_terminal(SMALL, "/zzz<Enter><Esc>", &["▌  0 A.D.", "27 games"]);
     check_terminal(

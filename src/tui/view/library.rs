@@ -92,7 +92,8 @@ fn table(canvas: &mut Canvas<'_>, model: &Model, area: Rect, has_pane: bool) {
     ];
     let (sort, order) = model.library.sort();
     let by = [SortBy::Title, SortBy::Version, SortBy::Size, SortBy::State, SortBy::Have];
-    let sorted = by.iter().position(|by| *by == sort).map(|column| (column, order));
+    // The best matches first is no column's order.
+    let sorted = by.iter().position(|by| *by == sort && !model.library.ranks()).map(|column| (column, order));
     let rows = model.library.rows().len();
     let list = &model.library.list;
     let table = Table::new(&columns, rows)
