@@ -129,6 +129,9 @@ fn tab_completes_words_of_the_filter() {
     check_filter("3/is:b<Tab>", "is:blocked", &[]);
     check_filter("4/is:<Tab>", "is:", &["is:dialled", "is:draining", "is:lan", "is:routed"]);
     check_filter("5/is<Tab>", "is", &[]);
+    check_filter("5/<Tab>", "", &[]);
+    // What takes space is nobody's but ours.
+    check_filter("F/<Tab>", "is:", &[]);
 }
 
 /// Every quality that is offered is one that something could have.

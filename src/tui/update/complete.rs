@@ -130,17 +130,18 @@ fn folder_of(model: &Model, prompt: &Prompt) -> Option<String> {
 /// What a word of the filter may become on this tab.
 fn filter_words(model: &Model, word: &str) -> Vec<String> {
     let qualities = filter::qualities(model.screen);
-    if word.is_empty() || qualities.is_empty() {
-        return if qualities.is_empty() { Vec::new() } else { vec!["@".to_owned(), "is:".to_owned()] };
-    }
-    let mut words: Vec<String> = match model.screen {
-        Screen::Library | Screen::Transfers | Screen::Peers | Screen::Links => {
-            // A filter is words: a name with blanks is looked for by its first one.
-            let first = |name: &str| name.split_whitespace().next().map(|first| format!("@{first}"));
-            model.snapshot.peers.iter().filter_map(|peer| first(&peer.name)).collect()
-        }
-        Screen::Log | Screen::Space => Vec::new(),
+    let names_peers = match model.screen {
+        Screen::Library | Screen::Transfers | Screen::Peers | Screen::Links => true,
+        Screen::Log | Screen::Space => false,
     };
+    if word.is_empty() {
+        let kinds = [(names_peers, "@"), (!qualities.is_empty(), "is:")];
+        return kinds.into_iter().filter(|(is_here, _)| *is_here).map(|(_, kind)| kind.to_owned()).collect();
+    }
+    // A filter is words: a name with blanks is looked for by its first one.
+    let first = |name: &str| name.split_whitespace().next().map(|first| format!("@{first}"));
+    let peers = model.snapshot.peers.iter().filter(|_| names_peers);
+    let mut words: Vec<String> = peers.filter_map(|peer| first(&peer.name)).collect();
     words.sort_unstable();
     words.dedup();
     words.extend(qualities.iter().map(|quality| format!("is:{quality}")));
