@@ -127,7 +127,11 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 fn on_msg(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Time(now) => on_time(model, now),
-        Msg::Key(key) => keys::on_key(model, key),
+        Msg::Key(key) => {
+            let mut effects = draw_if(model.notice.on_key(model.now));
+            effects.extend(keys::on_key(model, key));
+            effects
+        }
         Msg::Paste(text) => keys::on_paste(model, &text),
         Msg::Pointed(pointed) => mouse::on_pointed(model, pointed),
         Msg::Listed { folder, names } => complete::on_listed(model, &folder, &names),
@@ -222,7 +226,7 @@ fn calls(model: &mut Model, commands: Vec<(Command, String)>) -> Vec<Effect> {
 
 /// Says why something is not possible.
 fn refuse(model: &mut Model, why: impl Into<String>) -> Vec<Effect> {
-    model.notice.say(crate::api::Level::Warning, why, model.now);
+    model.notice.refuse(why, model.now);
     vec![Effect::DrawNow]
 }
 

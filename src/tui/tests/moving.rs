@@ -50,6 +50,9 @@ fn into_the_pane_and_back() {
     check_focus(WIDE, "3l", Focus::List);
     check_focus(SMALL, "l", Focus::List);
     check_focus(SMALL, "2l", Focus::Pane);
+    // Marking there leaves in the pane what is in it.
+    assert_eq!(busy(100, 30).keys("2l<Space>").model.selected_transfer().unwrap().title, "Company of Heroes");
+    assert_eq!(busy(100, 30).keys("2l<Space>").model.marked(), 1);
     // There the keys move in it and not in the list.
     let seat = busy(100, 24).keys("jjjjljj");
     assert_eq!(seat.model.selected_game().unwrap().title, "Company of Heroes");

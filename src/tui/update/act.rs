@@ -50,7 +50,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Next => return take_step(model),
         Action::Mark => {
             model.with_list(|list, _| list.toggle_mark());
-            move_by(model, 1);
+            // What one is in the pane of stays under the cursor.
+            if model.focus == Focus::List {
+                move_by(model, 1);
+            }
         }
         Action::MarkRange => return mark_range(model),
         Action::MarkAll => model.with_list(List::toggle_all),
