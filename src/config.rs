@@ -67,7 +67,7 @@ pub struct Settings {
     pub ui: Ui,
     /// Whether this is the demo.
     pub demo: bool,
-    /// Debug builds only: where to crash on purpose, from `POTLUCK_FAULT` (`commit:K`).
+    /// Debug builds only: where to crash on purpose, from `POTLUCK_FAULT` (`commit:K`, `drop:K`).
     pub fault: Option<String>,
     /// Where each row of the table got its value.
     origins: Vec<Origin>,

@@ -66,6 +66,9 @@ pub enum Command {
     Install {
         /// Id or title.
         game: String,
+        /// Then drop what it was installed from, where that has archives; the answer comes after that.
+        #[serde(default)]
+        drop_archives: bool,
     },
     /// Take back what was installed and keep the payload; answered with [`Reply::Done`].
     Uninstall {
@@ -270,7 +273,7 @@ pub struct GetRequest {
 }
 
 /// What is done with a game when all of it is here; goes with the queue into the next run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AfterGet {
     /// It stays as it came.
@@ -278,6 +281,28 @@ pub enum AfterGet {
     Nothing,
     /// It is made playable; what was installed before stays playable until then.
     Install,
+    /// The same, and then what it was installed from goes, where that has archives: the game is not shared any more.
+    InstallAndDrop,
+}
+
+impl AfterGet {
+    /// Whether it is made playable.
+    #[must_use]
+    pub fn installs(self) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Install | Self::InstallAndDrop => true,
+        }
+    }
+
+    /// Whether its archives go after that.
+    #[must_use]
+    pub fn drops(self) -> bool {
+        match self {
+            Self::Nothing | Self::Install => false,
+            Self::InstallAndDrop => true,
+        }
+    }
 }
 
 /// Which part of a transfer's chunk map, and how fine.

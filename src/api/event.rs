@@ -127,6 +127,15 @@ pub enum EventKind {
         /// Its process on the runtime's machine.
         pid: u32,
     },
+    /// What a game was installed from is gone, or was to go and stays.
+    Dropped {
+        /// GameId.
+        game: String,
+        /// ContentId of the build that is installed.
+        content: String,
+        /// Why it stays.
+        stays: Option<String>,
+    },
     /// A game that was started has ended.
     Played {
         /// GameId.

@@ -273,6 +273,9 @@ pub(super) enum Order {
     Install {
         /// Id or title
         game: String,
+        /// Then delete what it was installed from, where that has archives; it is not shared any more
+        #[arg(long)]
+        drop_archives: bool,
     },
     /// End a transfer; what is verified is kept for the next time
     Cancel {
@@ -417,6 +420,9 @@ pub(super) struct Get {
     /// Make them playable when they are here; ends when they are
     #[arg(long)]
     pub(super) install: bool,
+    /// Then delete what they were installed from, where that has archives; they are not shared any more
+    #[arg(long, requires = "install")]
+    pub(super) drop_archives: bool,
     /// Keep sharing afterwards, until interrupted
     #[arg(long, conflicts_with = "no_wait")]
     pub(super) stay: bool,

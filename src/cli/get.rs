@@ -121,12 +121,17 @@ fn requests(get: &args::Get) -> Result<Vec<GetRequest>, Failure> {
     if names.len() > 1 && (get.version.is_some() || get.content.is_some()) {
         return Err(Failure::usage("--version and --content are for one game; get the others one by one"));
     }
+    let after = match (get.install, get.drop_archives) {
+        (true, true) => AfterGet::InstallAndDrop,
+        (true, false) => AfterGet::Install,
+        (false, _) => AfterGet::Nothing,
+    };
     let request = |game| GetRequest {
         game,
         version: get.version.clone(),
         content: get.content.clone(),
         from: get.from.clone(),
-        after: if get.install { AfterGet::Install } else { AfterGet::Nothing },
+        after,
     };
     Ok(names.into_iter().map(request).collect())
 }

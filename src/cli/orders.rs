@@ -19,7 +19,7 @@ pub(super) fn command(order: Order) -> Result<Command, Failure> {
     Ok(match order {
         Order::Pause { game } => Command::Pause { game },
         Order::Resume { game } => Command::Resume { game },
-        Order::Install { game } => Command::Install { game },
+        Order::Install { game, drop_archives } => Command::Install { game, drop_archives },
         Order::Cancel { game, discard } => Command::Cancel { game, discard },
         Order::Pin { game, version } => Command::Pin { game, version },
         Order::Unpin { game } => Command::Unpin { game },

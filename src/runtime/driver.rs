@@ -277,7 +277,9 @@ impl Driver {
                 library_input(inputs, LibraryInput::Add { path, id, version, title, take, reply }).await
             }
             Command::Remove { game } => library_input(inputs, LibraryInput::Remove { game, reply }).await,
-            Command::Install { game } => library_input(inputs, LibraryInput::Install { game, reply }).await,
+            Command::Install { game, drop_archives } => {
+                library_input(inputs, LibraryInput::Install { game, drop_archives, reply }).await
+            }
             Command::Uninstall { game } => library_input(inputs, LibraryInput::Uninstall { game, reply }).await,
             Command::Play { game, confirm } => library_input(inputs, LibraryInput::Play { game, confirm, reply }).await,
             Command::Verify { game, repair } => {

@@ -81,7 +81,7 @@ pub(crate) enum LibraryInput {
     /// A transfer committed: the game root is the new build.
     Committed { game: GameId, content: ContentId, title: String },
     /// What a get was to be followed by: a build that is here now is to be made playable.
-    ThenInstall { game: GameId, content: ContentId },
+    ThenInstall { game: GameId, content: ContentId, drop_archives: bool },
     /// A transfer is about to look which chunks are here: answered when the game has been looked at once in this run.
     Looked { game: GameId, reply: oneshot::Sender<()> },
     /// A transfer wants to know who has a content, now and whenever it changes.
@@ -102,7 +102,7 @@ pub(crate) enum LibraryInput {
     /// `remove`.
     Remove { game: String, reply: ReplyTo },
     /// `install`.
-    Install { game: String, reply: ReplyTo },
+    Install { game: String, drop_archives: bool, reply: ReplyTo },
     /// `uninstall`.
     Uninstall { game: String, reply: ReplyTo },
     /// `play`.

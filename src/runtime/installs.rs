@@ -9,7 +9,9 @@ mod payload;
 
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
+#[cfg(test)]
 pub(crate) use dropping::drop_payload;
+pub(crate) use dropping::drop_payload_with_fault;
 #[cfg(test)]
 use local::install;
 pub(crate) use local::{
@@ -17,7 +19,7 @@ pub(crate) use local::{
     unstage, user_of_local,
 };
 use machine::Machine;
-pub(crate) use payload::Payload;
+pub(crate) use payload::{Payload, has_archives};
 
 use crate::{
     core::install::{self, Commit, Evidence, JournalFound, NotOurs, OnDisk, Recovery, Step, Survey},
@@ -214,13 +216,16 @@ pub(crate) fn commit_with_fault(
     memory: &mut Memory,
     fault: Option<&str>,
 ) -> Result<Committed, InstallError> {
-    let Some(fault) = fault else { return commit(root, incoming, memory) };
-    let Some(point) = fault.strip_prefix("commit:").and_then(|point| point.parse().ok()) else {
-        tracing::warn!(fault, "POTLUCK_FAULT is not of the form commit:K");
-        return commit(root, incoming, memory);
-    };
-    let faults = Arc::new(Faults::at(point, Fault::Kill));
-    commit(&GameRoot::open(root.path())?.with_faults(faults), incoming, memory)
+    match kill_at("commit", fault) {
+        Some(faults) => commit(&GameRoot::open(root.path())?.with_faults(faults), incoming, memory),
+        None => commit(root, incoming, memory),
+    }
+}
+
+/// Where the process is to kill itself in this change, if `fault` says so.
+fn kill_at(change: &str, fault: Option<&str>) -> Option<Arc<Faults>> {
+    let point = fault?.strip_prefix(change)?.strip_prefix(':')?.parse().ok()?;
+    Some(Arc::new(Faults::at(point, Fault::Kill)))
 }
 
 fn is_begun(root: &GameRoot, content: ContentId) -> bool {

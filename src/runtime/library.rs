@@ -5,6 +5,7 @@
 mod adding;
 mod changes;
 mod commands;
+mod dropping;
 mod folder;
 mod found;
 mod installing;
@@ -152,6 +153,8 @@ struct Actor {
     installing: BTreeMap<GameId, Arc<Meter>>,
     /// Why the last try to install a game failed, until it is tried again.
     install_failures: BTreeMap<GameId, String>,
+    /// Who waits until what a game was installed from is gone, and what they are told about the installation then.
+    drop_waits: BTreeMap<GameId, (ReplyTo, Reply)>,
     playing: BTreeMap<GameId, Playing>,
     played: Played,
     turns: Turns,
@@ -214,6 +217,7 @@ impl Actor {
             installed: BTreeMap::new(),
             installing: BTreeMap::new(),
             install_failures: BTreeMap::new(),
+            drop_waits: BTreeMap::new(),
             playing: BTreeMap::new(),
             played,
             turns: Turns::default(),
@@ -398,7 +402,9 @@ impl Actor {
                 self.looks.want(&game, now);
             }
             LibraryInput::Committed { game, content, title } => self.on_committed(&game, content, &title, now),
-            LibraryInput::ThenInstall { game, content } => self.owe_install(&game, content),
+            LibraryInput::ThenInstall { game, content, drop_archives } => {
+                self.owe_install(&game, content, drop_archives);
+            }
             LibraryInput::Follow { content } => {
                 if self.follows.len() < FOLLOWS_MAX {
                     let holders = self.core.holders_of(&content);
@@ -413,7 +419,7 @@ impl Actor {
                 self.prepare_add(adding::AddWish { path, id, version, title, take }, reply);
             }
             LibraryInput::Remove { game, reply } => self.remove(&game, reply),
-            LibraryInput::Install { game, reply } => self.install(&game, reply),
+            LibraryInput::Install { game, drop_archives, reply } => self.install(&game, drop_archives, reply),
             LibraryInput::Uninstall { game, reply } => self.uninstall(&game, reply),
             LibraryInput::Play { game, confirm, reply } => self.play(&game, confirm, reply),
             LibraryInput::Verify { game, repair, reply } => self.verify(&game, repair, reply),
@@ -503,8 +509,8 @@ impl Actor {
         match self.gettable(request) {
             Ok(wish) if wish.ours == Some(EntryState::Ready) => {
                 let Resolved { key, facts, .. } = wish;
-                if request.after == AfterGet::Install {
-                    self.owe_install(&key.game, key.content);
+                if request.after.installs() {
+                    self.owe_install(&key.game, key.content, request.after.drops());
                 }
                 let here = Reply::AlreadyHere {
                     game: key.game.to_string(),

@@ -345,9 +345,7 @@ impl Transfers {
                 entry.failed = None;
                 entry.paused = paused;
                 // Who asks once more without it does not take back what was asked for.
-                if wish.after == AfterGet::Install {
-                    entry.wish.after = wish.after;
-                }
+                entry.wish.after = entry.wish.after.max(wish.after);
             }
             None => {
                 let view = Getting::first_view(&wish);
@@ -482,8 +480,9 @@ impl Transfers {
     async fn follow_up(&self, wish: &Wish) {
         match wish.after {
             AfterGet::Nothing => {}
-            AfterGet::Install => {
-                let then = LibraryInput::ThenInstall { game: wish.game.clone(), content: wish.content };
+            AfterGet::Install | AfterGet::InstallAndDrop => {
+                let (game, content) = (wish.game.clone(), wish.content);
+                let then = LibraryInput::ThenInstall { game, content, drop_archives: wish.after.drops() };
                 // The library ends before us only when the runtime does.
                 let _ = self.context.inputs.library.send(then).await;
             }

@@ -1,13 +1,13 @@
 //! What takes space is listed and goes, and nothing else does.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
 
 use super::{
     CHUNK, guest_of, host_of,
     kills::chunks_kept,
-    process::{Seat, wait_until},
+    process::{PATIENCE, Seat, finish, wait_until},
     rows, wait_for_game, wait_for_state,
 };
 
@@ -129,4 +129,80 @@ fn a_game_without_its_payload_is_played_not_shared_and_got_again() {
     assert!(!root.join("local").exists() && !root.join(".potluck/manifest.json").exists());
     assert_eq!(fs::read_to_string(root.join(".potluck/replaced/1/bin/run")).unwrap(), "my own");
     wait_for_state(&guest, "quux", "available");
+}
+
+fn is_only(seat: &Seat, id: &str) -> bool {
+    let game = super::game(seat, id);
+    game["private"] == "installed only" && game["state"] == "ready"
+}
+
+/// A seat that serves a game in an archive.
+fn host_of_an_archive() -> Seat {
+    let mut host = Seat::new();
+    let source = host.around().join("source");
+    write(&source.join("data/level.dat"), "a level");
+    let game = host.game("boxed");
+    write(&game.join("version.ini"), "1.0\n");
+    write(&game.join("readme.txt"), "beside the archive");
+    let made = Command::new("tar").arg("-czf").arg(game.join("game.eti")).arg("-C").arg(&source).arg(".").status();
+    assert!(made.is_ok_and(|status| status.success()), "`tar` is part of every Debian");
+    host.serve(&[]);
+    wait_for_state(&host, "boxed", "downloaded");
+    host
+}
+
+#[test]
+fn archives_go_after_the_installation_they_were_got_for() {
+    let host = host_of_an_archive();
+    let mut guest = Seat::new();
+    let addr = host.addr().to_string();
+    let get = ["--peer", &addr, "get", "boxed", "--install", "--drop-archives"];
+    let said = guest.does(&get);
+    assert!(said.stdout.contains("is ready to play") && said.stdout.contains("is gone"), "{said:?}");
+    let root = guest.game("boxed");
+    let check = || {
+        assert_eq!(fs::read_to_string(root.join("local/data/level.dat")).unwrap(), "a level");
+        assert!(!root.join("game.eti").exists() && !root.join("version.ini").exists());
+    };
+    check();
+
+    // Killed before any of it went, and in the middle of it: the next start goes on with it.
+    for fault in ["drop:1", "drop:5"] {
+        guest.does(&["uninstall", "boxed", "--yes"]);
+        let mut killed = guest.command(&get);
+        let ended = finish(killed.env("POTLUCK_FAULT", fault).spawn().expect("the binary"), PATIENCE);
+        assert_eq!(ended.code, None, "{fault} killed it: {ended:?}");
+        assert!(root.join("local/data/level.dat").exists(), "{fault}");
+        let left = root.join("game.eti").exists() || root.join(".potluck/version.ini.dropping").exists();
+        assert!(left, "{fault} came before the end");
+        guest.serve(&[]);
+        wait_until("it goes on", || is_only(&guest, "boxed"));
+        wait_until("all of it", || !root.join("game.eti").exists());
+        check();
+        guest.stop();
+    }
+}
+
+#[test]
+fn what_has_no_archives_stays_and_says_so() {
+    let host = host_of(&[("quux", &[("data/pak0.pk3", 2 * CHUNK)])]);
+    let guest = guest_of(&host);
+    wait_for_game(&guest, "quux");
+    let said = guest.does(&["get", "quux", "--install", "--drop-archives"]);
+    assert!(said.stdout.contains("it has no archives"), "{said:?}");
+    assert!(guest.game("quux").join("data/pak0.pk3").exists());
+    let said = guest.does(&["install", "quux", "--drop-archives"]);
+    assert!(said.stdout.contains("is ready to play") && said.stdout.contains("it has no archives"), "{said:?}");
+    assert!(super::game(&guest, "quux")["private"].is_null());
+    let wrong = guest.run(&["get", "quux", "--drop-archives"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    // One with archives, asked for by itself.
+    let boxed = host_of_an_archive();
+    let said = boxed.does(&["install", "boxed", "--drop-archives"]);
+    assert!(said.stdout.contains("what was got of it is gone"), "{said:?}");
+    assert!(!boxed.game("boxed").join("game.eti").exists());
+    wait_until("the picture says so", || is_only(&boxed, "boxed"));
+    // Told once, and not as trouble.
+    let log = boxed.log();
+    assert!(!log.contains("is not shared: installed only"), "{log}");
 }

@@ -10,6 +10,8 @@ use crate::{
 /// Seconds a transfer may look failed, paused or gone before that is believed: snapshots are joined
 /// from several actors, and the order to resume takes a moment.
 const DOUBT_SECONDS: u8 = 2;
+/// The same for what it was installed from: while it goes, the game looks as when it is gone.
+const DROP_DOUBT_SECONDS: u8 = 30;
 
 /// A game that is waited for.
 #[derive(Debug, Clone)]
@@ -30,6 +32,8 @@ pub(super) struct Want {
     /// How its installation ended: files of the user's that came along and that are elsewhere now, or why it is as
     /// before.
     installed: Option<Result<OwnFiles, String>>,
+    /// What became of what it was installed from, which was to go then: gone, or why it stays.
+    dropped: Option<Result<(), String>>,
     /// Where files of the payload are now that the user had changed.
     set_aside: Vec<String>,
     /// For how many seconds it has looked like this outcome.
@@ -50,6 +54,8 @@ enum Doubt {
     Ended(Outcome),
     /// Nobody installs it any more, and this is why.
     NotInstalled(String),
+    /// Nobody drops anything of it any more.
+    Dropped(Result<(), String>),
 }
 
 /// How a transfer ended.
@@ -115,6 +121,7 @@ impl Want {
             after: AfterGet::Nothing,
             installing: None,
             installed: None,
+            dropped: None,
             set_aside: Vec::new(),
             doubt: None,
         }
@@ -133,12 +140,17 @@ impl Want {
     /// Whether it is here, and is still to be installed.
     fn is_to_be_installed(&self) -> bool {
         let is_here = matches!(self.outcome, Some(Outcome::AlreadyHere | Outcome::Here { .. }));
-        is_here && self.after == AfterGet::Install && self.installed.is_none()
+        is_here && self.after.installs() && self.installed.is_none()
     }
 
     /// Whether there is nothing more to wait for.
     pub(super) fn is_settled(&self) -> bool {
-        self.outcome.is_some() && !self.is_to_be_installed()
+        self.outcome.is_some() && !self.is_to_be_installed() && !self.is_to_be_dropped()
+    }
+
+    /// Whether it is installed, and what it was installed from is still to go.
+    fn is_to_be_dropped(&self) -> bool {
+        self.after.drops() && matches!(self.installed, Some(Ok(_))) && self.dropped.is_none()
     }
 
     pub(super) fn on_event(&mut self, event: &Event) {
@@ -157,7 +169,11 @@ impl Want {
             EventKind::InstallFailed { game, reason } if *game == self.game && self.is_to_be_installed() => {
                 self.installed = Some(Err(reason.clone()));
             }
+            EventKind::Dropped { game, content, stays } if *game == self.game && *content == self.content => {
+                self.dropped = Some(stays.clone().map_or(Ok(()), Err));
+            }
             EventKind::Downloaded { .. }
+            | EventKind::Dropped { .. }
             | EventKind::Installed { .. }
             | EventKind::InstallFailed { .. }
             | EventKind::Playing { .. }
@@ -190,8 +206,10 @@ impl Want {
         }
         let likely = if self.outcome.is_none() {
             self.likely(snapshot).map(Doubt::Ended)
-        } else {
+        } else if self.is_to_be_installed() {
             self.likely_not_installed(snapshot).map(Doubt::NotInstalled)
+        } else {
+            self.likely_dropped(snapshot).map(Doubt::Dropped)
         };
         let Some(likely) = likely else {
             self.doubt = None;
@@ -204,7 +222,10 @@ impl Want {
         match likely {
             Doubt::Ended(outcome) if seconds >= DOUBT_SECONDS => self.outcome = Some(outcome),
             Doubt::NotInstalled(reason) if seconds >= DOUBT_SECONDS => self.installed = Some(Err(reason)),
-            likely @ (Doubt::Ended(_) | Doubt::NotInstalled(_)) => self.doubt = Some((likely, seconds)),
+            Doubt::Dropped(result) if seconds >= DROP_DOUBT_SECONDS => self.dropped = Some(result),
+            likely @ (Doubt::Ended(_) | Doubt::NotInstalled(_) | Doubt::Dropped(_)) => {
+                self.doubt = Some((likely, seconds))
+            }
         }
     }
 
@@ -226,6 +247,13 @@ impl Want {
         }
         let why = if game.reason.is_empty() { "it was not installed" } else { &game.reason };
         Some(why.to_owned())
+    }
+
+    /// What became of what it was installed from, by the looks of it.
+    fn likely_dropped(&self, snapshot: &Snapshot) -> Option<Result<(), String>> {
+        let game = self.game(snapshot)?;
+        let stays = || Err("it was not dropped".to_owned());
+        Some(if game.is_installed_only() { Ok(()) } else { stays() })
     }
 
     fn game<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a GameView> {
@@ -314,6 +342,11 @@ impl Want {
             }
             Some(Err(reason)) => lines.push(format!("{name} was not installed: {reason}")),
         }
+        match &self.dropped {
+            None => {}
+            Some(Ok(())) => lines.push("What it was installed from is gone; it is not shared any more.".to_owned()),
+            Some(Err(reason)) => lines.push(format!("What it was installed from stays: {reason}.")),
+        }
         lines
     }
 
@@ -343,6 +376,7 @@ impl Want {
             Some(Outcome::AlreadyHere | Outcome::Here { .. }) => match &self.installed {
                 Some(Err(_)) => Exit::Failed,
                 None if self.is_to_be_installed() && !no_wait => Exit::WouldWait,
+                Some(Ok(_)) if self.is_to_be_dropped() && !no_wait => Exit::WouldWait,
                 Some(Ok(_)) | None => Exit::Done,
             },
             Some(Outcome::Failed { .. } | Outcome::Cancelled) => Exit::Failed,
@@ -374,6 +408,7 @@ impl Want {
             "result": result,
             "reason": reason,
             "installed": matches!(self.installed, Some(Ok(_))),
+            "dropped": matches!(self.dropped, Some(Ok(()))),
             "kept": own.map(|own| &own.kept),
             "set_aside": self.set_aside.iter().chain(own.iter().flat_map(|own| &own.set_aside)).collect::<Vec<_>>(),
             "reused": reused,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{InstallError, Installation, Survey, installation, machine::Machine, recover_root, target_of};
+use super::{InstallError, Installation, Survey, installation, kill_at, machine::Machine, recover_root, target_of};
 use crate::{
     core::install::{self, NotOurs, OnDisk},
     io::{
@@ -29,6 +29,19 @@ pub(crate) fn drop_payload(root: &GameRoot, memory: &mut Memory) -> Result<Conte
     }
     drop_now(root, &stored.manifest, memory)?;
     Ok(stored.content)
+}
+
+/// As [`drop_payload`]; when `fault` says `drop:K`, the process kills itself before the K-th operation. For tests of the
+/// whole program, which debug builds let set it.
+pub(crate) fn drop_payload_with_fault(
+    root: GameRoot,
+    memory: &mut Memory,
+    fault: Option<&str>,
+) -> Result<ContentId, InstallError> {
+    match kill_at("drop", fault) {
+        Some(faults) => drop_payload(&root.with_faults(faults), memory),
+        None => drop_payload(&root, memory),
+    }
 }
 
 pub(super) fn drop_now(root: &GameRoot, manifest: &Manifest, memory: &mut Memory) -> Result<(), InstallError> {

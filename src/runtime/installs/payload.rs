@@ -11,6 +11,7 @@ use crate::{
     io::{
         archive::{Job, Limits, Line},
         disk::{DiskError, GameRoot, Reason},
+        store,
     },
     runtime::extraction::{extract, own_program},
     types::{Manifest, PayloadPath},
@@ -56,10 +57,6 @@ impl Payload {
         staging: &str,
         progress: &mut Progress<'_>,
     ) -> Result<BTreeSet<String>, InstallError> {
-        let text = |path: PathBuf| {
-            let odd = |path: PathBuf| DiskError::new("name", path.display(), Reason::BadPath);
-            path.into_os_string().into_string().map_err(|path| odd(path.into()))
-        };
         let job = Job {
             root: text(root.path().to_owned())?,
             files,
@@ -83,6 +80,30 @@ impl Payload {
         extract(&self.program, &job, &mut watch)?;
         Ok(archives)
     }
+}
+
+/// Whether any file of the payload that is here is an archive. What is in one is not read.
+pub(crate) fn has_archives(root: &GameRoot) -> Result<bool, InstallError> {
+    let Some(stored) = store::load_manifest(root)?.and_then(Result::ok) else { return Ok(false) };
+    let files = may_be_archives(&stored.manifest);
+    if files.is_empty() {
+        return Ok(false);
+    }
+    let job = Job { root: text(root.path().to_owned())?, files, staging: None, limits: Limits::default() };
+    let mut found = false;
+    let mut watch = |line: Option<&Line>| {
+        found |= matches!(line, Some(Line::Archive(_)));
+        if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    match extract(&own_program(), &job, &mut watch) {
+        Err(_stopped) if found => Ok(true),
+        result => Ok(result?.archives > 0),
+    }
+}
+
+fn text(path: PathBuf) -> Result<String, DiskError> {
+    let odd = |path: PathBuf| DiskError::new("name", path.display(), Reason::BadPath);
+    path.into_os_string().into_string().map_err(|path| odd(path.into()))
 }
 
 /// Files at the top of a payload whose content is to be asked. What is in folders belongs to the game.

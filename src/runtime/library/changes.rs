@@ -51,15 +51,18 @@ pub(super) enum Op {
     /// Without a reply where it follows a get.
     Install {
         game: GameId,
+        /// The archives of this build go after it.
+        then_drop: Option<ContentId>,
         reply: Option<ReplyTo>,
     },
     Uninstall {
         game: GameId,
         reply: ReplyTo,
     },
+    /// Without a reply where it follows an installation.
     DropPayload {
         game: GameId,
-        reply: ReplyTo,
+        reply: Option<ReplyTo>,
     },
     Free {
         game: GameId,
@@ -90,12 +93,12 @@ impl Op {
         let error = refusal(code, format_args!("{}: {why}", self.game()));
         match self {
             // The game stays on the list of what is owed, and is tried again after the next look at it.
-            Self::Install { reply: None, .. } => {}
+            Self::Install { reply: None, .. } | Self::DropPayload { reply: None, .. } => {}
             Self::Install { reply: Some(reply), .. }
+            | Self::DropPayload { reply: Some(reply), .. }
             | Self::Add { reply, .. }
             | Self::Remove { reply, .. }
             | Self::Uninstall { reply, .. }
-            | Self::DropPayload { reply, .. }
             | Self::Free { reply, .. }
             | Self::Verify { reply, .. } => answer(reply, Err(error)),
         }
@@ -205,7 +208,12 @@ impl Actor {
                 };
                 self.job("remove a game", remove, move |result| Done::Removed { game, reply, result });
             }
-            Op::Install { game, reply } => self.begin_install(game, reply, cancel),
+            Op::Install { game, then_drop, reply } => {
+                if let Some(content) = then_drop {
+                    self.owe_drop(&game, content);
+                }
+                self.begin_install(game, reply, cancel);
+            }
             Op::Uninstall { game, reply } => self.begin_uninstall(game, reply),
             Op::DropPayload { game, reply } => self.begin_drop(game, reply),
             Op::Free { game, what, reply } => self.begin_free(game, what, reply),

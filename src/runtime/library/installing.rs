@@ -37,14 +37,17 @@ use crate::{
 const PLAY_PAUSE: Duration = Duration::from_secs(2);
 
 impl Actor {
-    pub(super) fn install(&mut self, name: &str, reply: ReplyTo) {
+    pub(super) fn install(&mut self, name: &str, drop_archives: bool, reply: ReplyTo) {
         let game = match find_ours(&self.core, name) {
             Ok(game) => game,
             Err(error) => return answer(reply, Err(error)),
         };
         let state = self.core.local(&game).and_then(|local| local.state());
         let why = match state {
-            Some(LocalState::Complete(_)) => return self.clear(Op::Install { game, reply: Some(reply) }),
+            Some(LocalState::Complete(build)) => {
+                let then_drop = drop_archives.then_some(build.content);
+                return self.clear(Op::Install { game, then_drop, reply: Some(reply) });
+            }
             Some(LocalState::Modified { .. }) => {
                 format!("some of its files are not as published; `potluck verify --repair {game}` mends them")
             }
@@ -78,12 +81,16 @@ impl Actor {
     }
 
     /// Keeps in mind, also for the next run, that a build is to be made playable, and begins if it can.
-    pub(super) fn owe_install(&mut self, game: &GameId, content: ContentId) {
-        if self.installed.get(game) != Some(&Installation::Of(content)) {
-            self.remembered.to_install.insert(game.clone(), content);
-            self.save_remembered();
-            self.install_if_owed(game);
+    pub(super) fn owe_install(&mut self, game: &GameId, content: ContentId, drop_archives: bool) {
+        if drop_archives {
+            self.owe_drop(game, content);
         }
+        if self.installed.get(game) == Some(&Installation::Of(content)) {
+            return self.drop_if_owed(game);
+        }
+        self.remembered.to_install.insert(game.clone(), content);
+        self.save_remembered();
+        self.install_if_owed(game);
     }
 
     /// Begins what a get was to be followed by, as soon as the game is known to be whole.
@@ -92,9 +99,13 @@ impl Actor {
         if self.looks.is_taken(game) {
             return;
         }
+        // The last run came to its end, and to nothing after it.
+        if self.installed.get(game) == Some(&Installation::Of(content)) {
+            return self.owe_no_install(game);
+        }
         match self.core.local(game).and_then(|local| local.state()) {
             Some(LocalState::Complete(build)) if build.content == content => {
-                self.clear(Op::Install { game: game.clone(), reply: None });
+                self.clear(Op::Install { game: game.clone(), then_drop: None, reply: None });
             }
             // The look that is under way or comes next tells.
             Some(LocalState::Checking { .. }) => {}
@@ -194,10 +205,13 @@ impl Actor {
         // A failure at the end of the runtime may be of that end, and is tried again by the next one.
         if !self.context.tasks.cancelled().is_cancelled() {
             self.owe_no_install(game);
+            if result.is_err() {
+                self.owe_no_drop(game);
+            }
         }
         let counters = &self.context.counters;
         if result.is_ok() { &counters.installs_done } else { &counters.installs_failed }.one();
-        answer_if(reply, result);
+        self.answer_when_dropped(game, reply, result);
     }
 
     /// Tells every face, and shows it with the game until it is tried again.
@@ -251,7 +265,7 @@ impl Actor {
     }
 }
 
-fn answer_if(reply: Option<ReplyTo>, result: Result<Reply, CommandError>) {
+pub(super) fn answer_if(reply: Option<ReplyTo>, result: Result<Reply, CommandError>) {
     if let Some(reply) = reply {
         answer(reply, result);
     }

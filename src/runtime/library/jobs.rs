@@ -85,9 +85,15 @@ pub(super) enum Done {
         found: Vec<Weighed>,
         reply: ReplyTo,
     },
+    /// Whether the payload of a game that is to be dropped has archives.
+    Archives {
+        game: GameId,
+        content: ContentId,
+        found: Result<Result<bool, InstallError>, PoolError>,
+    },
     Dropped {
         game: GameId,
-        reply: ReplyTo,
+        reply: Option<ReplyTo>,
         result: Result<Result<ContentId, InstallError>, PoolError>,
     },
     Freed {
@@ -146,6 +152,7 @@ impl Actor {
                     self.take(op);
                 }
                 self.install_if_owed(&game);
+                self.drop_if_owed(&game);
             }
             Done::Fetched { peer, fetch, result } => match result {
                 Ok((digest, entries)) => self.core.handle_snapshot(&peer, fetch, digest, entries, now),
@@ -168,6 +175,7 @@ impl Actor {
             Done::Uninstalled { game, reply, result } => self.on_uninstalled(&game, reply, result, now),
             Done::Play { game, news } => self.on_play(&game, news),
             Done::Weighed { found, reply } => self.on_weighed(found, reply),
+            Done::Archives { game, content, found } => self.on_archives(&game, content, found),
             Done::Dropped { game, reply, result } => self.on_dropped(&game, reply, result, now),
             Done::Freed { game, what, reply, result } => self.on_freed(&game, what, reply, result, now),
             Done::Verified { game, repair, reply, seen } => self.on_verified(&game, repair, reply, seen, now),

@@ -1,4 +1,5 @@
-//! What the user said about games and peers that outlives a run: pins, trust, titles, and what is to be installed.
+//! What the user said about games and peers that outlives a run: pins, trust, titles, what is to be installed, and what is
+//! to be dropped then.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,6 +30,7 @@ struct Stored {
     trusted: BTreeSet<String>,
     titles: BTreeMap<String, String>,
     to_install: BTreeMap<String, String>,
+    to_drop: BTreeMap<String, String>,
 }
 
 /// What is remembered, and where.
@@ -40,6 +42,8 @@ pub(super) struct Remembered {
     titles: BTreeMap<GameId, String>,
     /// Games to be made playable now that they are here, each by its build.
     pub(super) to_install: BTreeMap<GameId, ContentId>,
+    /// Games whose archives go when they are installed, each by its build.
+    pub(super) to_drop: BTreeMap<GameId, ContentId>,
 }
 
 impl Remembered {
@@ -54,15 +58,15 @@ impl Remembered {
             let id = game(id)?;
             Some((id.clone(), LibraryEntry::title_of(title, &id)))
         });
+        let builds = |stored: &BTreeMap<String, String>| -> BTreeMap<GameId, ContentId> {
+            stored.iter().filter_map(|(id, content)| Some((game(id)?, content.parse().ok()?))).collect()
+        };
         let remembered = Self {
             pins: pins.collect(),
             trusted: stored.trusted.iter().filter_map(|peer| peer.parse().ok()).collect(),
             titles: titles.take(TITLES_MAX).collect(),
-            to_install: stored
-                .to_install
-                .iter()
-                .filter_map(|(id, content)| Some((game(id)?, content.parse().ok()?)))
-                .collect(),
+            to_install: builds(&stored.to_install),
+            to_drop: builds(&stored.to_drop),
             file,
         };
         (remembered, trouble)
@@ -70,11 +74,15 @@ impl Remembered {
 
     /// Writes it.
     pub(super) fn save(&self) -> Result<(), StateError> {
+        let builds = |builds: &BTreeMap<GameId, ContentId>| -> BTreeMap<String, String> {
+            builds.iter().map(|(id, content)| (id.to_string(), content.to_string())).collect()
+        };
         self.file.save(&Stored {
             pins: self.pins.iter().map(|(id, version)| (id.to_string(), version.to_string())).collect(),
             trusted: self.trusted.iter().map(ToString::to_string).collect(),
             titles: self.titles.iter().map(|(id, title)| (id.to_string(), title.clone())).collect(),
-            to_install: self.to_install.iter().map(|(id, content)| (id.to_string(), content.to_string())).collect(),
+            to_install: builds(&self.to_install),
+            to_drop: builds(&self.to_drop),
         })
     }
 
@@ -120,8 +128,10 @@ mod tests {
         assert!(remembered.set_title(&game, "The Game\u{1b}"));
         assert!(!remembered.set_title(&game, "The Game"));
         remembered.to_install.insert(game.clone(), ContentId::from_bytes([3; 32]));
+        remembered.to_drop.insert(game.clone(), ContentId::from_bytes([4; 32]));
         remembered.save().unwrap();
         assert_eq!(Remembered::load(folder.path()).0.to_install, remembered.to_install);
+        assert_eq!(Remembered::load(folder.path()).0.to_drop, remembered.to_drop);
         let rules = Remembered::load(folder.path()).0.rules(&Catalog::default());
         assert_eq!(rules, remembered.rules(&Catalog::default()));
         assert_eq!(rules.title(&game), Some("The Game"));

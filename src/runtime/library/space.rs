@@ -10,17 +10,15 @@ use super::{
     jobs::Done,
 };
 use crate::{
-    api::{ErrorCode, Freeable, INSTALLED_ONLY, Reply, SPACE_ITEMS_MAX, SpaceItem, SpaceView},
-    core::library::{LocalChange, LocalGame, LocalState},
+    api::{ErrorCode, Freeable, Reply, SPACE_ITEMS_MAX, SpaceItem, SpaceView},
+    core::library::{LocalGame, LocalState},
     io::{
-        clock,
         disk::{DiskError, Found, GameRoot, Libraries, Reason},
-        scan::Memory,
         store::{self, KeptWhat},
     },
     runtime::{
         input::{ReplyTo, TransfersInput},
-        installs::{self, InstallError, Installation},
+        installs::Installation,
         tasks::PoolError,
     },
     types::{ContentId, EntryState, GameId, Version, decimal},
@@ -135,57 +133,6 @@ impl Actor {
             },
         };
         self.clear(Op::Free { game, what, reply });
-    }
-
-    /// Drops what was got of a game and leaves it playable.
-    fn drop_payload(&mut self, game: GameId, reply: ReplyTo) {
-        let state = self.core.local(&game).and_then(LocalGame::state);
-        let why = match (state, self.installed.get(&game)) {
-            (Some(LocalState::Complete(build)), Some(Installation::Of(content))) if build.content == *content => {
-                return self.clear(Op::DropPayload { game, reply });
-            }
-            (_, Some(Installation::Only(_))) => "was dropped already",
-            (Some(LocalState::Complete(_)), _) => "is not what is installed; `install` it first",
-            (_, _) => "is not here, whole and checked",
-        };
-        answer(reply, Err(refusal(ErrorCode::Refused, format_args!("{game}: what was got {why}"))));
-    }
-
-    pub(super) fn begin_drop(&mut self, game: GameId, reply: ReplyTo) {
-        self.unshelve(&game);
-        if let Some((build, _)) = self.core.local(&game).and_then(LocalGame::held) {
-            // Nobody is told any more that it can be had here.
-            let change = LocalChange::Private { reason: INSTALLED_ONLY.to_owned(), facts: Some(build.facts.clone()) };
-            self.core.handle_local(&game, change, clock::now());
-        }
-        let (desk, of) = (self.desk.clone(), game.clone());
-        let dropping =
-            move || installs::drop_payload(&desk.libraries.open_root(&of)?, &mut Memory::of_game(&desk.index, &of));
-        self.job("drop a payload", dropping, move |result| Done::Dropped { game, reply, result });
-    }
-
-    pub(super) fn on_dropped(
-        &mut self,
-        game: &GameId,
-        reply: ReplyTo,
-        result: Result<Result<ContentId, InstallError>, PoolError>,
-        now: Instant,
-    ) {
-        self.end(game);
-        self.looks.want(game, now);
-        self.space_at = now;
-        let result = match result {
-            Ok(Ok(content)) => {
-                self.set_installed(game, Installation::Only(content));
-                let title = self.core.title(game);
-                let message =
-                    format!("{title} stays playable; what was got of it is gone, and it is not shared any more.");
-                Ok(Reply::Done { message })
-            }
-            Ok(Err(error)) => Err(refusal(ErrorCode::Failed, format_args!("{game}: {error}"))),
-            Err(error) => Err(refusal(ErrorCode::Failed, error)),
-        };
-        answer(reply, result);
     }
 
     pub(super) fn begin_free(&self, game: GameId, what: KeptWhat, reply: ReplyTo) {

@@ -19,7 +19,7 @@ use super::{
     looks::UNSETTLED,
 };
 use crate::{
-    api::{EventKind, Level, LibraryView},
+    api::{EventKind, INSTALLED_ONLY, Level, LibraryView},
     core::{
         library::{Facts, LocalChange, LocalState, Progress},
         room::{self, Choice},
@@ -331,7 +331,11 @@ impl Actor {
                     ),
                 )
             }
-            Some(LocalState::Private { reason, .. }) => (Level::Warning, format!("{title} is not shared: {reason}")),
+            Some(LocalState::Private { reason, .. }) => {
+                // Somebody wanted it so.
+                let level = if reason == INSTALLED_ONLY { Level::Info } else { Level::Warning };
+                (level, format!("{title} is not shared: {reason}"))
+            }
             Some(LocalState::Failed(reason)) => (Level::Error, format!("{title}: {reason}")),
             Some(LocalState::Checking { .. } | LocalState::Complete(_)) | None => return,
         };

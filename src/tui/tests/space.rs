@@ -109,6 +109,8 @@ fn what_does_not_fit_is_asked_about_before_it_is_got() {
     assert_eq!(asked(5_000_000_000, &format!("{veloren}<Esc>")), []);
     assert_eq!(asked(5_000_000_000, &format!("{veloren}i")), [get("veloren")]);
     assert_eq!(asked(5_000_000_000, &format!("{veloren}o")), [only("veloren")]);
+    let dropped = GetRequest { game: "veloren".into(), after: AfterGet::InstallAndDrop, ..GetRequest::default() };
+    assert_eq!(asked(5_000_000_000, &format!("{veloren}k")), [Command::Get(dropped)]);
     check_picture("space_before_getting", &with_free(1_000_000_000).keys(veloren));
     check_picture("space_to_play", &with_free(9_000_000_000).keys("/veloren<Enter>"));
 }

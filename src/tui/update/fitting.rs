@@ -40,10 +40,7 @@ pub(super) fn get(model: &mut Model, games: Vec<(GetRequest, String)>) -> Vec<Ef
     };
     let (payload, local) = games.iter().fold((0_u64, 0_u64), |(payload, local), (request, _)| {
         let size = size(model, request);
-        let more = match request.after {
-            AfterGet::Install => installed(size),
-            AfterGet::Nothing => 0,
-        };
+        let more = if request.after.installs() { installed(size) } else { 0 };
         (payload.saturating_add(size), local.saturating_add(more))
     });
     let need = payload.saturating_add(local);
@@ -59,6 +56,9 @@ pub(super) fn get(model: &mut Model, games: Vec<(GetRequest, String)>) -> Vec<Ef
             words::size(free)
         ));
         answers.push(answer("i", "Get, install", Deed::Commands(commands(None))));
+        let and_drop = commands(Some(AfterGet::InstallAndDrop));
+        answers.push(answer("k", "Get, install, drop archives", Deed::Commands(and_drop)));
+        lines.push("With k its archives go when it is installed; it is played here then, and not shared.".to_owned());
         answers.push(answer("o", "Only get", Deed::Commands(commands(Some(AfterGet::Nothing)))));
     } else {
         lines.push(format!("Needs {}; {} free.", words::size(payload), words::size(free)));

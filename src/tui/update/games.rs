@@ -155,7 +155,10 @@ pub(super) fn install_these(model: &mut Model, games: Vec<(String, String)>) -> 
         more => format!("Installing {} …", words::count(more.len() as u64, "game")),
     };
     model.notice.say(Level::Info, text, model.now);
-    calls(model, games.into_iter().map(|(game, title)| (Command::Install { game }, title)).collect())
+    calls(
+        model,
+        games.into_iter().map(|(game, title)| (Command::Install { game, drop_archives: false }, title)).collect(),
+    )
 }
 
 /// Takes back what was installed.

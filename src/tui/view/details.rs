@@ -120,8 +120,9 @@ fn state<'m>(pen: Pen<'_>, model: &'m Model, game: &'m GameView, width: u16, lin
         match transfer.after {
             AfterGet::Nothing => {}
             // What lies in archives is not known before they are here.
-            AfterGet::Install => {
-                let text = format!("then: install (about {} more)", words::size(installed(transfer.size)));
+            AfterGet::Install | AfterGet::InstallAndDrop => {
+                let drop = if transfer.after.drops() { ", drop archives" } else { "" };
+                let text = format!("then: install{drop} (about {} more)", words::size(installed(transfer.size)));
                 lines.push((Line::from(pen.span(text, Role::Dim)), Line::default()));
             }
         }
