@@ -1,6 +1,6 @@
 //! What lies over a screen and takes its keys: the help, a question, a line to type.
 
-use crate::api::{Command, Finding};
+use crate::api::{Command, Finding, GetRequest};
 
 use super::{super::keymap::Key, completion::Choices};
 
@@ -61,6 +61,8 @@ pub(crate) struct Answer {
 pub(crate) enum Deed {
     /// Asks the runtime, with the name of each subject.
     Commands(Vec<(Command, String)>),
+    /// Gets builds, with the title of each; asks first where they do not fit.
+    Get(Vec<(GetRequest, String)>),
     /// Ends the screen.
     Quit,
     /// Ends the screen; the runtime goes on without it.

@@ -111,6 +111,12 @@ fn what_does_not_fit_is_asked_about_before_it_is_got() {
     assert_eq!(asked(5_000_000_000, &format!("{veloren}o")), [only("veloren")]);
     let dropped = GetRequest { game: "veloren".into(), after: AfterGet::InstallAndDrop, ..GetRequest::default() };
     assert_eq!(asked(5_000_000_000, &format!("{veloren}k")), [Command::Get(dropped)]);
+    // An update is got beside what is here, and installed beside what is played; so is a build that was chosen.
+    for update in ["/cs<Enter>U", "/warcraft<Enter>U1"] {
+        assert_eq!(asked(600_000_000, update), []);
+        assert_eq!(asked(600_000_000, &format!("{update}i")).len(), 1);
+        assert_eq!(asked(900_000_000_000, update).len(), 1);
+    }
     check_picture("space_before_getting", &with_free(1_000_000_000).keys(veloren));
     check_picture("space_to_play", &with_free(9_000_000_000).keys("/veloren<Enter>"));
 }

@@ -9,11 +9,11 @@ use super::{
         },
         words,
     },
-    Effect, calls,
+    Effect, fitting,
     games::{answer, games},
     open, refuse,
 };
-use crate::api::{AfterGet, BuildView, Command, GameView, GetRequest};
+use crate::api::{AfterGet, BuildView, GameView, GetRequest};
 
 /// Builds to choose from: each has one digit as its key.
 const BUILDS_MAX: usize = 9;
@@ -34,8 +34,8 @@ pub(super) fn update(model: &mut Model) -> Vec<Effect> {
                 let update = game.update.as_ref()?;
                 Some((get(model, game, &update.content), game.title.clone()))
             };
-            let commands = games.iter().filter_map(newer).collect();
-            calls(model, commands)
+            let wishes = games.iter().filter_map(newer).collect();
+            fitting::get(model, wishes)
         }
         Ok(Offer::Builds(game, builds)) => {
             let question = ask(model, game, &builds);
@@ -84,8 +84,7 @@ fn ask(model: &Model, game: &GameView, builds: &[&BuildView]) -> Question {
         let (size, have) = (words::size(build.size), words::thousands(u64::from(build.have)));
         let short = words::short_id(&build.content);
         lines.push(format!("{number}  {}  {short}  {size}, {have} have it{note}", build.version));
-        let command = get(model, game, &build.content);
-        let does = Deed::Commands(vec![(command, game.title.clone())]);
+        let does = Deed::Get(vec![(get(model, game, &build.content), game.title.clone())]);
         answers.push(answer(&number.to_string(), &build.version, does));
     }
     if installed(game) {
@@ -95,10 +94,10 @@ fn ask(model: &Model, game: &GameView, builds: &[&BuildView]) -> Question {
 }
 
 /// What is installed is installed anew; else the setting says what follows.
-fn get(model: &Model, game: &GameView, content: &str) -> Command {
+fn get(model: &Model, game: &GameView, content: &str) -> GetRequest {
     let after = if installed(game) { AfterGet::Install } else { model.snapshot.me.after_get };
     let content = Some(content.to_owned());
-    Command::Get(GetRequest { game: game.id.clone(), content, after, ..GetRequest::default() })
+    GetRequest { game: game.id.clone(), content, after, ..GetRequest::default() }
 }
 
 fn installed(game: &GameView) -> bool {

@@ -14,7 +14,7 @@ use super::{
     },
     Effect,
     act::{act, move_by},
-    calls, complete, games, leaving, open, palette, peers,
+    calls, complete, fitting, games, leaving, open, palette, peers,
 };
 use crate::api::{Command, Finding, Level};
 
@@ -80,6 +80,7 @@ pub(super) fn on_paste(model: &mut Model, text: &str) -> Vec<Effect> {
 fn answer(model: &mut Model, deed: Deed) -> Vec<Effect> {
     match deed {
         Deed::Commands(commands) => calls(model, commands),
+        Deed::Get(wishes) => fitting::get(model, wishes),
         Deed::Quit => leaving::leave(model),
         Deed::Background => vec![Effect::Leave(Exit::Background)],
     }
