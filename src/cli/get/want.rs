@@ -224,7 +224,7 @@ impl Want {
             Doubt::NotInstalled(reason) if seconds >= DOUBT_SECONDS => self.installed = Some(Err(reason)),
             Doubt::Dropped(result) if seconds >= DROP_DOUBT_SECONDS => self.dropped = Some(result),
             likely @ (Doubt::Ended(_) | Doubt::NotInstalled(_) | Doubt::Dropped(_)) => {
-                self.doubt = Some((likely, seconds))
+                self.doubt = Some((likely, seconds));
             }
         }
     }
