@@ -4,7 +4,9 @@
 
 mod games;
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf, pin::pin};
+
+use futures::FutureExt as _;
 
 use crate::{
     api::Handle,
@@ -20,10 +22,14 @@ pub const PEERS_MAX: u8 = 12;
 /// What each guest gives at most: slow enough to watch, fast enough not to bore.
 const UPLOAD: Rate = Rate::from_bps(3 << 20);
 
-/// A running demo. [`Demo::stop`] ends it and deletes its folder.
+/// The guests of a demo. [`Demo::run`] lets them come and, when all is over, deletes what was there.
 #[derive(Debug)]
 pub struct Demo {
     folder: PathBuf,
+    settings: Settings,
+    peers: u8,
+    /// Where the guest on the screen is, whom the others come to.
+    known: Vec<String>,
     seats: Vec<Runtime>,
 }
 
@@ -44,60 +50,64 @@ pub enum DemoError {
     Start(#[from] StartError),
 }
 
-/// Starts the party; the handle is that of the guest on the screen.
+/// Starts the guest on the screen, whose handle this is; the others come while [`Demo::run`] runs.
 pub async fn start(settings: &Settings, peers: u8) -> Result<(Handle, Demo), DemoError> {
     let folder = std::env::temp_dir().join(format!("potluck-demo-{}", std::process::id()));
-    let failed = |source| DemoError::Folder { folder: folder.clone(), source };
     let peers = peers.clamp(1, PEERS_MAX);
-    let mut demo = Demo { folder: folder.clone(), seats: Vec::new() };
-    let made = games::make(&folder, peers);
-    if let Err(source) = made {
-        demo.stop().await;
-        return Err(failed(source));
-    }
-    match demo.seat_all(settings, peers).await {
-        Ok(handle) => Ok((handle, demo)),
+    let mut demo = Demo { folder, settings: settings.clone(), peers, known: Vec::new(), seats: Vec::new() };
+    match demo.seat(ME).await {
+        Ok(handle) => {
+            demo.known.extend(handle.snapshot().me.listen.first().cloned());
+            Ok((handle, demo))
+        }
         Err(error) => {
             demo.stop().await;
-            Err(error.into())
+            Err(error)
         }
     }
 }
 
+/// The number of the guest on the screen.
+const ME: u8 = 0;
+
 impl Demo {
-    async fn seat_all(&mut self, settings: &Settings, peers: u8) -> Result<Handle, StartError> {
-        let mut known: Vec<String> = Vec::new();
-        for seat in 1..=peers {
-            let handle = self.seat(settings, &games::seat_name(seat), &known, true).await?;
-            if known.is_empty() {
-                known.extend(handle.snapshot().me.listen.first().cloned());
+    /// Lets the others come, one after another, and sends everybody home when `over` ends.
+    pub async fn run(mut self, over: impl Future<Output = ()>) {
+        let mut over = pin!(over.fuse());
+        for seat in 1..=self.peers {
+            // A seat that is on its way in is let in first, so that none is left behind.
+            if let Err(error) = self.seat(seat).await {
+                tracing::warn!("{error}");
+            }
+            // The screen is drawn between two guests.
+            tokio::task::yield_now().await;
+            if (&mut over).now_or_never().is_some() {
+                return self.stop().await;
             }
         }
-        self.seat(settings, games::ME, &known, false).await
+        over.await;
+        self.stop().await;
     }
 
-    async fn seat(
-        &mut self,
-        settings: &Settings,
-        name: &str,
-        known: &[String],
-        slowed: bool,
-    ) -> Result<Handle, StartError> {
-        let home = self.folder.join(name);
-        let mut settings = settings.in_folder(&home, home.join("games"));
-        settings.name = name.to_owned();
+    async fn seat(&mut self, number: u8) -> Result<Handle, DemoError> {
+        let name = games::seat_name(number);
+        let home = self.folder.join(&name);
+        games::make(&home.join("games"), number, self.peers)
+            .map_err(|source| DemoError::Folder { folder: home.clone(), source })?;
+        let mut settings = self.settings.in_folder(&home, home.join("games"));
+        settings.name = name;
         settings.listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         settings.mdns = false;
         settings.demo = true;
-        settings.peers = known.to_vec();
-        settings.up_limit = slowed.then_some(UPLOAD);
+        settings.peers = self.known.clone();
+        settings.up_limit = (number != ME).then_some(UPLOAD);
         let (handle, runtime) = runtime::start(settings).await?;
         self.seats.push(runtime);
         Ok(handle)
     }
 
     /// Everybody goes home, and the folder with everything in it is deleted.
-    pub async fn stop(self) {
+    async fn stop(self) {
         for seat in self.seats {
             seat.stop().await;
         }

@@ -100,7 +100,17 @@ impl Launcher for Program {
         let (handle, demo) = demo::start(&settings, peers.unwrap_or(demo::PEERS_DEFAULT))
             .await
             .map_err(|error| LaunchError::Failed { message: error.to_string() })?;
-        Ok(Running { handle, background: Box::pin(std::future::ready(())), stop: Box::pin(demo.stop()) })
+        let (cancel, gone) = (CancellationToken::new(), CancellationToken::new());
+        let (over, done) = (cancel.clone(), gone.clone().drop_guard());
+        let background = Box::pin(async move {
+            let _done = done;
+            demo.run(over.cancelled()).await;
+        });
+        let stop = Box::pin(async move {
+            cancel.cancel();
+            gone.cancelled().await;
+        });
+        Ok(Running { handle, background, stop })
     }
 
     fn tell_manager(&self, lines: &str) {

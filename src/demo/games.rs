@@ -4,8 +4,6 @@
 
 use std::{fs, io, os::unix::fs::FileExt as _, path::Path};
 
-/// The guest on the screen.
-pub(super) const ME: &str = "you";
 const NAMES: [&str; 12] = [
     "nas-01", "seat-04", "seat-09", "seat-17", "seat-22", "alice", "bob", "tv-1", "seat-31", "seat-40", "seat-63",
     "attic",
@@ -30,23 +28,20 @@ const GAMES: [(&str, &str, u64, u32, u16); 12] = [
     ("Xonotic", "0.8.6", 64, 90, 0b0000_0111_1110),
 ];
 
-/// The name of the n-th guest, from 1.
+/// The name of the n-th guest, from 1; 0 is the one on the screen.
 pub(super) fn seat_name(seat: u8) -> String {
-    NAMES[usize::from(seat - 1) % NAMES.len()].to_owned()
+    let name = seat.checked_sub(1).map_or("you", |guest| NAMES[usize::from(guest) % NAMES.len()]);
+    name.to_owned()
 }
 
-/// Fills the libraries of the guest on the screen and of `peers` others. A game that none of the
-/// present seats would have goes to the first.
-pub(super) fn make(folder: &Path, peers: u8) -> io::Result<()> {
+/// Fills the library of a seat of a party of `peers` beside the guest on the screen. A game that none of
+/// them would have goes to the first.
+pub(super) fn make(library: &Path, seat: u8, peers: u8) -> io::Result<()> {
+    fs::create_dir_all(library)?;
     for (number, (id, version, mib, small, mask)) in GAMES.into_iter().enumerate() {
         let mask = if mask >> 1 & ((1 << peers) - 1) == 0 { mask | 0b10 } else { mask };
-        for seat in 0..=peers {
-            let name = if seat == 0 { ME.to_owned() } else { seat_name(seat) };
-            let library = folder.join(name).join("games");
-            fs::create_dir_all(&library)?;
-            if mask >> seat & 1 == 1 {
-                write_game(&library.join(id), version, mib, small, number as u64)?;
-            }
+        if mask >> seat & 1 == 1 {
+            write_game(&library.join(id), version, mib, small, number as u64)?;
         }
     }
     Ok(())
