@@ -14,6 +14,7 @@ mod input;
 pub mod installs;
 pub mod library;
 pub mod links;
+mod roots;
 pub mod serving;
 mod shelf;
 pub mod tasks;

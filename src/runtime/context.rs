@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::{
     counters::Counters,
     input::Inputs,
+    roots::Roots,
     shelf::Shelf,
     tasks::{Pool, Tasks},
     view::Teller,
@@ -42,6 +43,8 @@ pub(crate) struct Context {
     pub(crate) files: OpenFiles,
     /// Where games lie.
     pub(crate) libraries: Arc<Libraries>,
+    /// Which games' roots are being changed.
+    pub(crate) roots: Roots,
     /// What is known of files that did not change.
     pub(crate) index: Arc<Index>,
     /// The last peer whose link died in silence: discovery asks whether its announcement still holds.

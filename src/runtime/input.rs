@@ -80,8 +80,8 @@ pub(crate) enum LibraryInput {
     NotGrowing { game: GameId, content: ContentId },
     /// A transfer committed: the game root is the new build.
     Committed { game: GameId, content: ContentId, title: String },
-    /// What a get was to be followed by: a build that is here now is to be made playable.
-    ThenInstall { game: GameId, content: ContentId, drop_archives: bool },
+    /// What a get was to be followed by: a build that is here now is to be made playable. Answered when that is on disk.
+    ThenInstall { game: GameId, content: ContentId, drop_archives: bool, noted: oneshot::Sender<()> },
     /// A transfer is about to look which chunks are here: answered when the game has been looked at once in this run.
     Looked { game: GameId, reply: oneshot::Sender<()> },
     /// A transfer wants to know who has a content, now and whenever it changes.

@@ -1,23 +1,25 @@
 //! Changes game roots: commits finished downloads, removes games, and finishes at start what a crash
-//! cut off. Plain blocking functions that the library and transfers actors call on the pool; what is
-//! done in which order is planned by `core::install`, and nobody else writes into a root meanwhile.
+//! cut off. Plain blocking functions that the library and transfers actors call on the pool, each with the
+//! root's turn, so that nobody else writes into it meanwhile; what is done in which order is planned by
+//! `core::install`.
 
 mod dropping;
 mod local;
 mod machine;
 mod payload;
+mod turns;
 
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 #[cfg(test)]
-pub(crate) use dropping::drop_payload;
-pub(crate) use dropping::drop_payload_with_fault;
+pub(crate) use bench_tests::Plain;
+#[cfg(test)]
+use dropping::drop_payload;
+use dropping::drop_payload_with_fault;
 #[cfg(test)]
 use local::install;
-pub(crate) use local::{
-    Installation, Installed, LOCAL, Staged, installation, is_set_up, note_set_up, stage, take_place, uninstall,
-    unstage, user_of_local,
-};
+pub(crate) use local::{Installation, Installed, LOCAL, Staged, installation, is_set_up, note_set_up, user_of_local};
+use local::{Progress, Unpack, stage, take_place, uninstall, unstage};
 use machine::Machine;
 pub(crate) use payload::{Payload, has_archives};
 
@@ -130,6 +132,12 @@ pub(crate) enum InstallError {
     /// The user stopped it.
     #[error("it was stopped")]
     Cancelled,
+    /// It failed when it was on record already, and could not be finished at once.
+    #[error("{0}; what was begun is finished before the next change of it, or when potluck starts again")]
+    Unfinished(#[source] DiskError),
+    /// It failed, and what was unpacked could not be deleted.
+    #[error("{0}; it is as it was before, but for what was unpacked, which goes with the next change or start")]
+    Leftover(#[source] Box<Self>),
     /// The disk failed.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -139,9 +147,9 @@ impl InstallError {
     /// Whether the disk is full: then the change goes on when there is space.
     pub(crate) fn is_no_space(&self) -> bool {
         match self {
-            Self::NotReady(NotReady::Disk(error)) | Self::Scan(ScanError::Disk(error)) | Self::Disk(error) => {
-                error.is_no_space()
-            }
+            Self::NotReady(NotReady::Disk(error)) | Self::Scan(ScanError::Disk(error)) => error.is_no_space(),
+            Self::Unfinished(error) | Self::Disk(error) => error.is_no_space(),
+            Self::Leftover(error) => error.is_no_space(),
             Self::NotReady(NotReady::Lost { .. } | NotReady::Incomplete { .. })
             | Self::Scan(_)
             | Self::NoRoom { .. }
@@ -159,7 +167,7 @@ impl InstallError {
 ///
 /// `root` is the root of the download, opened once more: with faults set on it, a commit stops at any
 /// one of its operations. Called again after a full disk stopped it halfway, it goes on from there.
-pub(crate) fn commit(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) -> Result<Committed, InstallError> {
+fn commit(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) -> Result<Committed, InstallError> {
     // Somebody may have moved the folder away, and made a new one of that name.
     let at_path = GameRoot::open(root.path())?;
     at_path.check_same(root)?;
@@ -210,7 +218,7 @@ pub(crate) fn commit(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) 
 
 /// As [`commit`]; when `fault` says `commit:K`, the process kills itself before the K-th operation. For
 /// tests of the whole program, which debug builds let set it.
-pub(crate) fn commit_with_fault(
+fn commit_with_fault(
     root: &GameRoot,
     incoming: &Incoming,
     memory: &mut Memory,
@@ -256,7 +264,7 @@ fn finish_begun(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) -> Re
 }
 
 /// Finishes what a crash cut off in a root. A second call finds nothing.
-pub(crate) fn recover(library: &Library, game: &GameId, memory: &mut Memory) -> Result<Recovered, InstallError> {
+fn recover(library: &Library, game: &GameId, memory: &mut Memory) -> Result<Recovered, InstallError> {
     let root = library.open_root(game)?;
     let recovered = recover_root(&root, memory)?;
     if let Recovered::Removed(removed) = &recovered
@@ -269,7 +277,7 @@ pub(crate) fn recover(library: &Library, game: &GameId, memory: &mut Memory) -> 
 
 /// Takes a game out of the library: what was installed, what its manifest lists, downloads, and potluck's own
 /// files. What the manifest does not list stays, and with it the folder. Works with no byte free.
-pub(crate) fn remove_game(library: &Library, game: &GameId, memory: &mut Memory) -> Result<Removed, InstallError> {
+fn remove_game(library: &Library, game: &GameId, memory: &mut Memory) -> Result<Removed, InstallError> {
     let root = library.open_root(game)?;
     // Then the manifest says all there is. A full disk may not let it.
     if let Err(error) = recover_root(&root, memory) {
@@ -301,7 +309,7 @@ fn read_journal(root: &GameRoot) -> Result<JournalFound, DiskError> {
 }
 
 /// Finishes a commit that was begun, and nothing else: something else may be under way by right.
-pub(crate) fn finish_commit(root: &GameRoot, memory: &mut Memory) -> Result<(), InstallError> {
+fn finish_commit(root: &GameRoot, memory: &mut Memory) -> Result<(), InstallError> {
     match read_journal(root)? {
         journal @ JournalFound::Commit { .. } => recover_payload(root, journal, memory).map(drop),
         JournalFound::None | JournalFound::Install | JournalFound::Remove | JournalFound::Damaged => Ok(()),

@@ -195,8 +195,8 @@ impl Actor {
         }
         let (done_sender, done) = mpsc::channel(DONE_MAX);
         let (index, files) = (Arc::clone(&context.index), context.files.clone());
-        let (libraries, shelf) = (Arc::clone(&context.libraries), context.shelf.clone());
-        let desk = Desk { libraries, index, files, shelf, quiet: folder.quiet };
+        let (libraries, shelf, roots) = (Arc::clone(&context.libraries), context.shelf.clone(), context.roots.clone());
+        let desk = Desk { libraries, roots, index, files, shelf, quiet: folder.quiet };
         Self {
             opener: opener(&desk, &context),
             forget: None,
@@ -402,8 +402,10 @@ impl Actor {
                 self.looks.want(&game, now);
             }
             LibraryInput::Committed { game, content, title } => self.on_committed(&game, content, &title, now),
-            LibraryInput::ThenInstall { game, content, drop_archives } => {
+            LibraryInput::ThenInstall { game, content, drop_archives, noted } => {
                 self.owe_install(&game, content, drop_archives);
+                // Who asked may have been cancelled meanwhile.
+                let _ = noted.send(());
             }
             LibraryInput::Follow { content } => {
                 if self.follows.len() < FOLLOWS_MAX {

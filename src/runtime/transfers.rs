@@ -20,7 +20,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     time::{MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
@@ -383,7 +383,11 @@ impl Transfers {
                 // The run ended before it could say so here. To commit it again would undo what the
                 // user did to its files since.
                 Some(wish) => match self.place_of(&wish.game, wish.content).await {
-                    Some((_, true)) if !wish.repair => self.follow_up(&wish).await,
+                    Some((_, true)) if !wish.repair => {
+                        if self.follow_up(&wish).await.is_err() {
+                            return;
+                        }
+                    }
                     Some(_) | None if self.entries.contains_key(&wish.content) => {}
                     Some((library, _)) => self.admit(wish, Some(library), transfer.paused).await,
                     // What is here of it may be in a library that is not there: it waits for that one.
@@ -444,8 +448,10 @@ impl Transfers {
             Notice::DiskFull => self.queue_input(queue::Input::DiskFull { content }),
             Notice::Ended(end @ (End::Done | End::Stopped(_))) => {
                 let wish = self.entries.get(&content).map(|entry| entry.wish.clone());
-                if let (End::Done, Some(wish)) = (end, wish) {
-                    self.follow_up(&wish).await;
+                if let (End::Done, Some(wish)) = (end, wish)
+                    && self.follow_up(&wish).await.is_err()
+                {
+                    return;
                 }
                 self.forget(content).await;
                 self.look_at_free();
@@ -475,16 +481,17 @@ impl Transfers {
         self.queue_input(queue::Input::Ended { content });
     }
 
-    /// Has done with a build that is in its root what was asked for with it. The library keeps it in mind before
-    /// the queue forgets it.
-    async fn follow_up(&self, wish: &Wish) {
+    /// Has done with a build that is in its root what was asked for with it. Returns when the library has written it
+    /// down: only then the queue may forget it, or a crash between the two would lose it.
+    async fn follow_up(&self, wish: &Wish) -> Result<(), LibraryGone> {
         match wish.after {
-            AfterGet::Nothing => {}
+            AfterGet::Nothing => Ok(()),
             AfterGet::Install | AfterGet::InstallAndDrop => {
-                let (game, content) = (wish.game.clone(), wish.content);
-                let then = LibraryInput::ThenInstall { game, content, drop_archives: wish.after.drops() };
-                // The library ends before us only when the runtime does.
-                let _ = self.context.inputs.library.send(then).await;
+                let (game, content, drop_archives) = (wish.game.clone(), wish.content, wish.after.drops());
+                let (noted, is_noted) = oneshot::channel();
+                let then = LibraryInput::ThenInstall { game, content, drop_archives, noted };
+                self.context.inputs.library.send(then).await.map_err(|_| LibraryGone)?;
+                is_noted.await.map_err(|_| LibraryGone)
             }
         }
     }
@@ -636,6 +643,9 @@ impl Transfers {
         self.saved.save(queued.map(saved).collect());
     }
 }
+
+/// The runtime ends. The state file knows what is not done yet, and the next run does it.
+struct LibraryGone;
 
 impl Entry {
     fn view_now(&self, standing: Standing, libraries: &[&Path]) -> TransferView {

@@ -209,6 +209,7 @@ impl Grounds {
             pool: self.pool.clone()?,
             shelf: Shelf::default(),
             files: OpenFiles::default(),
+            roots: Default::default(),
             libraries: self.libraries.clone()?,
             index: self.index.clone()?,
             doubts: watch::Sender::new(None),

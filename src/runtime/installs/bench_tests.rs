@@ -341,7 +341,7 @@ impl Party {
 }
 
 /// No child process: what is tested is what is made of its work.
-pub(super) struct Plain;
+pub(crate) struct Plain;
 
 impl Unpack for Plain {
     fn unpack(

@@ -16,7 +16,7 @@ use crate::{
 
 /// Deletes the payload of the build that is installed. What differs from it stays: nobody could give it back. Works
 /// with no byte free.
-pub(crate) fn drop_payload(root: &GameRoot, memory: &mut Memory) -> Result<ContentId, InstallError> {
+pub(super) fn drop_payload(root: &GameRoot, memory: &mut Memory) -> Result<ContentId, InstallError> {
     recover_root(root, memory)?;
     let stored = store::load_manifest(root)?.and_then(Result::ok);
     let stored = stored.ok_or_else(|| InstallError::GaveUp { reason: "its manifest cannot be read".to_owned() })?;
@@ -33,7 +33,7 @@ pub(crate) fn drop_payload(root: &GameRoot, memory: &mut Memory) -> Result<Conte
 
 /// As [`drop_payload`]; when `fault` says `drop:K`, the process kills itself before the K-th operation. For tests of the
 /// whole program, which debug builds let set it.
-pub(crate) fn drop_payload_with_fault(
+pub(super) fn drop_payload_with_fault(
     root: GameRoot,
     memory: &mut Memory,
     fault: Option<&str>,

@@ -61,35 +61,40 @@ pub(crate) struct Staged {
 }
 
 /// Unpacks a payload that is whole beside `local/`, which stays as it is. After an error nothing of it is left.
-pub(crate) fn stage(
+pub(super) fn stage(
     root: &GameRoot,
     (content, manifest): (ContentId, &Manifest),
     unpack: &mut dyn Unpack,
     progress: &mut Progress<'_>,
 ) -> Result<Staged, InstallError> {
     let mut machine = Machine::new(root, None, None, None);
-    let set_aside = recover_root(root, &mut Memory::none())?.into_set_aside();
+    let recovered = recover_root(root, &mut Memory::none()).map_err(|error| match error {
+        InstallError::Disk(error) if is_sealed(root) => InstallError::Unfinished(error),
+        error => error,
+    })?;
+    let set_aside = recovered.into_set_aside();
     let stage = install::stage(&look(root)?, content)?;
     let made = machine.run(&stage).map_err(InstallError::from);
     match made.and_then(|()| unpack.unpack(root, manifest, LocalFolder::Staging.path(), progress)) {
         Ok(()) => Ok(Staged { content, set_aside }),
-        Err(error) => {
-            unstage(root);
-            Err(error)
-        }
+        Err(error) => Err(unstage(root, error)),
     }
 }
 
-/// Drops what was unpacked. What cannot be dropped now is dropped at the next start.
-pub(crate) fn unstage(root: &GameRoot) {
-    if let Err(error) = Machine::new(root, None, None, None).run(&install::unstage()) {
-        tracing::warn!(%error, "what was unpacked cannot be deleted");
+/// Drops what was unpacked, because of `error`. What cannot be dropped now is dropped at the next start.
+pub(super) fn unstage(root: &GameRoot, error: InstallError) -> InstallError {
+    match Machine::new(root, None, None, None).run(&install::unstage()) {
+        Ok(()) => error,
+        Err(second) => {
+            tracing::warn!(error = %second, "what was unpacked cannot be deleted");
+            InstallError::Leftover(Box::new(error))
+        }
     }
 }
 
 /// Makes `local/` of what was unpacked; until the very end the old one stays as it is. What lies in it at the paths `keep`
 /// comes along. An error leaves the old game, or says that recovery has to finish.
-pub(crate) fn take_place(
+pub(super) fn take_place(
     root: &GameRoot,
     Staged { content, set_aside }: Staged,
     keep: &[PayloadPath],
@@ -112,9 +117,7 @@ pub(crate) fn take_place(
     });
     match sealed {
         Err(error) if !is_sealed(root) => {
-            // The first error is the one that matters.
-            unstage(root);
-            return Err(error);
+            return Err(unstage(root, error));
         }
         Ok(()) | Err(_) => {}
     }
@@ -153,14 +156,14 @@ fn finish_now(root: &GameRoot, error: DiskError) -> Result<Vec<String>, InstallE
         Ok(recovered) => Ok(recovered.into_set_aside()),
         Err(second) => {
             tracing::warn!(%second, "what was begun cannot be finished now");
-            Err(error.into())
+            Err(InstallError::Unfinished(error))
         }
     }
 }
 
 /// Takes `local/` away and keeps the payload. What the user added to it or changed is set aside; gives
 /// where. Works with no byte free, but for what is set aside.
-pub(crate) fn uninstall(root: &GameRoot) -> Result<Vec<String>, InstallError> {
+pub(super) fn uninstall(root: &GameRoot) -> Result<Vec<String>, InstallError> {
     let mut machine = Machine::new(root, None, None, None);
     machine.set_aside = recover_root(root, &mut Memory::none())?.into_set_aside();
     if let Err(error) = machine.run(&install::uninstall(&look(root)?)?) {

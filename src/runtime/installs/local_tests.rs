@@ -1,6 +1,6 @@
 //! What becomes of what is the user's when a game is installed, renewed and uninstalled, and what is left alone.
 
-use std::{fs, ops::ControlFlow, path::Path};
+use std::{fs, ops::ControlFlow, path::Path, sync::Arc};
 
 use super::{
     super::bench_tests::{
@@ -8,7 +8,10 @@ use super::{
     },
     *,
 };
-use crate::io::store;
+use crate::io::{
+    disk::{Fault, Faults},
+    store,
+};
 
 fn snapshot(dir: &Path) -> Snapshot {
     Tree::read(dir).snapshot()
@@ -81,6 +84,36 @@ fn stopping_leaves_the_old_game_and_no_trace() {
     let error = install_stored(&root, &mut progress).unwrap_err();
     assert!(matches!(error, InstallError::Cancelled), "{error}");
     assert_eq!(snapshot(dir.path()), before);
+}
+
+#[test]
+fn a_failure_says_truly_whether_it_will_be_finished() {
+    let hit = |dir: &Path, faults: Faults| {
+        installed_old(dir);
+        let faults = Arc::new(faults);
+        let root = GameRoot::open(dir).unwrap().with_faults(Arc::clone(&faults));
+        (install_stored(&root, &mut on), faults.count())
+    };
+    let dir = temp_dir();
+    let points = hit(dir.path(), Faults::count_only()).1;
+    let content = store::load_manifest(&GameRoot::open(dir.path()).unwrap()).unwrap().unwrap().unwrap().content;
+    let (mut unfinished, mut left) = (0, 0);
+    for point in 1..=points {
+        let dir = temp_dir();
+        let Err(error) = hit(dir.path(), Faults::at(point, Fault::Stop)).0 else { continue };
+        let root = GameRoot::open(dir.path()).unwrap();
+        let is_unfinished = matches!(error, InstallError::Unfinished(_));
+        assert_eq!(is_unfinished, is_sealed(&root), "at {point} of {points}: {error}");
+        let is_left = matches!(error, InstallError::Leftover(_));
+        // Before it the folder was not made, and there was nothing to delete.
+        assert!(!is_left || !is_unfinished);
+        (unfinished, left) = (unfinished + u32::from(is_unfinished), left + u32::from(is_left));
+        recover(dir.path());
+        let is_new = installation(&root).unwrap() == Installation::Of(content);
+        assert_eq!(is_new, is_unfinished, "at {point} of {points}: {error}");
+        assert!(!dir.path().join(".local.installing").exists());
+    }
+    assert!(unfinished > 0 && left > 0, "{unfinished} unfinished, {left} left something, of {points}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ use crate::{
         scan::{self, Found as FoundFile, Memory, ScanError, Scanned, Tree},
         store::{self, Held, Incoming, IncomingError, RootReader},
     },
-    runtime::installs::{self, InstallError},
+    runtime::{installs::InstallError, roots::RootTurn},
     types::{
         GameId, LibraryNo, Manifest, PathError, PayloadPath, SENTINEL_NAME, Sentinel, Version, VersionError, clean,
     },
@@ -190,14 +190,20 @@ fn stem(name: &str) -> &str {
 }
 
 /// Carries a plan out.
-pub(super) fn add(desk: &Desk, plan: &Plan, meter: &Meter, cancel: &CancellationToken) -> Result<AddOutcome, AddError> {
-    let adding = Adding { desk, plan, meter, cancel };
+pub(super) fn add(
+    desk: &Desk,
+    plan: &Plan,
+    turn: &RootTurn,
+    meter: &Meter,
+    cancel: &CancellationToken,
+) -> Result<AddOutcome, AddError> {
+    let adding = Adding { desk, plan, turn, meter, cancel };
     let (old, new, left) = match &plan.source {
         Source::InPlace => adding.in_place()?,
         Source::Folder(path) => adding.folder(path)?,
         Source::File { folder, name } => adding.file(folder, name)?,
     };
-    let seen = look(desk, &plan.game, &Distrust::Conclusion, meter, cancel);
+    let seen = look(desk, &plan.game, &Distrust::Conclusion, Some(turn), meter, cancel);
     let changed = old.as_ref().map_or([new.files().len() as u32, 0, 0], |old| compare(old, &new));
     Ok(AddOutcome { seen, before: old.map(|old| old.version().clone()), changed, left })
 }
@@ -208,6 +214,7 @@ type Done = (Option<Manifest>, Arc<Manifest>, Vec<String>);
 struct Adding<'a> {
     desk: &'a Desk,
     plan: &'a Plan,
+    turn: &'a RootTurn,
     meter: &'a Meter,
     cancel: &'a CancellationToken,
 }
@@ -368,7 +375,7 @@ impl Adding<'_> {
             return Err(AddError::Changing);
         }
         let root = library.open_root(&self.plan.game)?;
-        installs::commit(&root, &incoming, memory)?;
+        self.turn.commit(&root, &incoming, memory, None)?;
         Ok(())
     }
 
@@ -388,7 +395,7 @@ impl Adding<'_> {
     fn clean_up(&self, library: &Library, scanned: &Scanned) {
         let tidy = || -> Result<(), DiskError> {
             let root = library.open_root(&self.plan.game)?;
-            store::free_kept(&root, store::KeptWhat::Download(scanned.held.content))?;
+            self.turn.free_kept(&root, store::KeptWhat::Download(scanned.held.content))?;
             for folder in [store::INCOMING, store::OWN_FOLDER] {
                 // One that is not empty holds something else, which stays.
                 if root.remove_dir(folder).is_err() {
@@ -495,13 +502,17 @@ mod tests {
     use std::{cell::Cell, fs, time::Duration};
 
     use super::*;
-    use crate::io::{disk::Libraries, index::Index, store::OpenFiles};
+    use crate::{
+        io::{disk::Libraries, index::Index, store::OpenFiles},
+        runtime::roots::{Change, Roots},
+    };
 
     fn desk(home: &Path) -> Desk {
         let library = home.join("library");
         fs::create_dir(&library).unwrap();
         Desk {
             libraries: Libraries::only(&library),
+            roots: Roots::default(),
             index: Arc::new(Index::open(&home.join("index"), &library).0),
             files: OpenFiles::default(),
             shelf: crate::runtime::shelf::Shelf::default(),
@@ -526,8 +537,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let (desk, path) = (desk(home.path()), source(home.path()));
         let plan = plan(&desk, wish(&path)).unwrap();
+        let turn = desk.roots.take(&plan.game, Change::Add).unwrap();
         let (meter, go_on, stop) = (Meter::default(), CancellationToken::new(), CancellationToken::new());
-        let adding = Adding { desk: &desk, plan: &plan, meter: &meter, cancel: &go_on };
+        let adding = Adding { desk: &desk, plan: &plan, turn: &turn, meter: &meter, cancel: &go_on };
         let root = || GameRoot::open(&path).unwrap();
         let walk = || scan::walk(&root());
         let sentinel = adding.sentinel(&root()).unwrap();
@@ -546,8 +558,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let (desk, path) = (desk(home.path()), source(home.path()));
         let plan = plan(&desk, wish(&path)).unwrap();
+        let turn = desk.roots.take(&plan.game, Change::Add).unwrap();
         let (meter, cancel, walks) = (Meter::default(), CancellationToken::new(), Cell::new(0));
-        let adding = Adding { desk: &desk, plan: &plan, meter: &meter, cancel: &cancel };
+        let adding = Adding { desk: &desk, plan: &plan, turn: &turn, meter: &meter, cancel: &cancel };
         let root = GameRoot::open(&path).unwrap();
         let walk = || {
             if walks.replace(walks.get() + 1) == 1 {

@@ -27,7 +27,8 @@ use crate::{
     },
     runtime::{
         input::{ReplyTo, TransfersInput},
-        installs::{self, InstallError, Removed},
+        installs::{InstallError, Removed},
+        roots::{Change, RootTurn},
         tasks::PoolError,
     },
     types::{ContentId, EntryState, FileEntry, GameId},
@@ -86,6 +87,18 @@ impl Op {
             | Self::DropPayload { game, .. }
             | Self::Free { game, .. }
             | Self::Verify { game, .. } => game,
+        }
+    }
+
+    fn change(&self) -> Change {
+        match self {
+            Self::Add { .. } => Change::Add,
+            Self::Remove { .. } => Change::Remove,
+            Self::Install { .. } => Change::Install,
+            Self::Uninstall { .. } => Change::Uninstall,
+            Self::DropPayload { .. } => Change::DropPayload,
+            Self::Free { .. } => Change::Free,
+            Self::Verify { .. } => Change::Verify,
         }
     }
 
@@ -177,13 +190,20 @@ impl Actor {
             return op.refuse(ErrorCode::Refused, why);
         }
         match self.looks.take(&game, &self.context.tasks.cancelled().clone()) {
-            Take::Free(cancel) => self.begin(op, cancel),
+            Take::Free(cancel) => match self.context.roots.take(&game, op.change()) {
+                Ok(turn) => self.begin(op, turn, cancel),
+                Err(change) => {
+                    self.end(&game);
+                    op.refuse(ErrorCode::WouldWait, format_args!("{change}; try again then"));
+                }
+            },
             Take::Soon => drop(self.waiting.insert(game, op)),
             Take::Taken => op.refuse(ErrorCode::WouldWait, "it is being changed already; try again then"),
         }
     }
 
-    pub(super) fn begin(&mut self, op: Op, cancel: CancellationToken) {
+    /// Begins a change by whoever has the root's turn, which ends with what is done on disk.
+    fn begin(&mut self, op: Op, turn: RootTurn, cancel: CancellationToken) {
         let desk = self.desk.clone();
         let game = op.game().clone();
         match op {
@@ -194,7 +214,7 @@ impl Actor {
                 let planned = Arc::clone(&plan);
                 self.job(
                     "add a game",
-                    move || adding::add(&desk, &planned, &meter, &cancel),
+                    move || adding::add(&desk, &planned, &turn, &meter, &cancel),
                     move |result| Done::Added { plan, reply, result },
                 );
             }
@@ -202,9 +222,9 @@ impl Actor {
                 self.unshelve(&game);
                 let (of, turns) = (game.clone(), self.turns.clone());
                 let remove = move || {
-                    let _turn = installing::quiet_turn(&desk, &turns, &of)?;
+                    let _quiet = installing::quiet_turn(&desk, &turns, &of)?;
                     let library = desk.libraries.find(&of)?.library;
-                    installs::remove_game(&library, &of, &mut Memory::of_game(&desk.index, &of))
+                    turn.remove_game(&library, &mut Memory::of_game(&desk.index, &of))
                 };
                 self.job("remove a game", remove, move |result| Done::Removed { game, reply, result });
             }
@@ -212,14 +232,14 @@ impl Actor {
                 if let Some(content) = then_drop {
                     self.owe_drop(&game, content);
                 }
-                self.begin_install(game, reply, cancel);
+                self.begin_install(game, turn, reply, cancel);
             }
-            Op::Uninstall { game, reply } => self.begin_uninstall(game, reply),
-            Op::DropPayload { game, reply } => self.begin_drop(game, reply),
-            Op::Free { game, what, reply } => self.begin_free(game, what, reply),
+            Op::Uninstall { game, reply } => self.begin_uninstall(game, turn, reply),
+            Op::DropPayload { game, reply } => self.begin_drop(game, turn, reply),
+            Op::Free { game, what, reply } => self.begin_free(game, turn, what, reply),
             Op::Verify { game, repair, reply } => {
                 let (meter, of) = (self.meter(&game), game.clone());
-                let check = move || look(&desk, &of, &Distrust::Everything, &meter, &cancel);
+                let check = move || look(&desk, &of, &Distrust::Everything, Some(&turn), &meter, &cancel);
                 self.job("verify a game", check, move |seen| Done::Verified { game, repair, reply, seen });
             }
         }

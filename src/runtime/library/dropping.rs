@@ -11,7 +11,8 @@ use crate::{
     io::{clock, scan::Memory},
     runtime::{
         input::ReplyTo,
-        installs::{self, InstallError, Installation},
+        installs::{InstallError, Installation},
+        roots::RootTurn,
         tasks::PoolError,
     },
     types::{ContentId, GameId},
@@ -110,7 +111,7 @@ impl Actor {
         self.end_drop(game, content, Some(why));
     }
 
-    pub(super) fn begin_drop(&mut self, game: GameId, reply: Option<ReplyTo>) {
+    pub(super) fn begin_drop(&mut self, game: GameId, turn: RootTurn, reply: Option<ReplyTo>) {
         self.unshelve(&game);
         if let Some((build, _)) = self.core.local(&game).and_then(LocalGame::held) {
             // Nobody is told any more that it can be had here.
@@ -120,7 +121,7 @@ impl Actor {
         let (desk, of, fault) = (self.desk.clone(), game.clone(), self.context.settings.fault.clone());
         let dropping = move || {
             let (root, mut memory) = (desk.libraries.open_root(&of)?, Memory::of_game(&desk.index, &of));
-            installs::drop_payload_with_fault(root, &mut memory, fault.as_deref())
+            turn.drop_payload(root, &mut memory, fault.as_deref())
         };
         self.job("drop a payload", dropping, move |result| Done::Dropped { game, reply, result });
     }

@@ -27,6 +27,7 @@ use crate::{
     runtime::{
         input::ReplyTo,
         installs::{self, InstallError, Installation, Installed, Payload, Staged},
+        roots::RootTurn,
         tasks::{Pool, PoolError},
         view::Teller,
     },
@@ -125,7 +126,13 @@ impl Actor {
         }
     }
 
-    pub(super) fn begin_install(&mut self, game: GameId, reply: Option<ReplyTo>, cancel: CancellationToken) {
+    pub(super) fn begin_install(
+        &mut self,
+        game: GameId,
+        turn: RootTurn,
+        reply: Option<ReplyTo>,
+        cancel: CancellationToken,
+    ) {
         self.install_failures.remove(&game);
         let keep = self.folder.catalog.games.get(&game).map(|listed| listed.keep.clone()).unwrap_or_default();
         let meter = Arc::new(Meter::default());
@@ -135,6 +142,7 @@ impl Actor {
         let install = Install {
             title: self.core.title(&game),
             game: game.clone(),
+            turn: Arc::new(turn),
             keep,
             meter,
             cancel,
@@ -152,15 +160,15 @@ impl Actor {
         });
     }
 
-    pub(super) fn begin_uninstall(&mut self, game: GameId, reply: ReplyTo) {
+    pub(super) fn begin_uninstall(&mut self, game: GameId, turn: RootTurn, reply: ReplyTo) {
         let meter = Arc::new(Meter::default());
         meter.say("taking it back".to_owned());
         self.installing.insert(game.clone(), meter);
         self.mark_installing();
         let (desk, turns, of) = (self.desk.clone(), self.turns.clone(), game.clone());
         let uninstall = move || {
-            let _turn = quiet_turn(&desk, &turns, &of)?;
-            installs::uninstall(&desk.libraries.open_root(&of)?)
+            let _quiet = quiet_turn(&desk, &turns, &of)?;
+            turn.uninstall(&desk.libraries.open_root(&of)?)
         };
         self.job("uninstall a game", uninstall, move |result| Done::Uninstalled { game, reply, result });
     }
@@ -197,7 +205,10 @@ impl Actor {
                 self.context.teller.tell(Level::Done, kind, message.clone());
                 Ok(Reply::Installed { message, game, content, kept, set_aside })
             }
-            Ok(Err(error)) => Err(self.on_install_failed(game, failed(game, &error))),
+            Ok(Err(error)) => Err(self.on_install_failed(
+                game,
+                failed(game, &error, "what was unpacked is deleted, and it is as it was before"),
+            )),
             // The runtime ends; what is owed is begun anew by the next one.
             Err(error @ PoolError::Stopped { .. }) => return answer_if(reply, Err(refusal(ErrorCode::Failed, error))),
             Err(error) => Err(self.on_install_failed(game, refusal(ErrorCode::Failed, error))),
@@ -236,7 +247,7 @@ impl Actor {
                 let (title, aside) = (self.core.title(game), aside(&set_aside));
                 Ok(Reply::Done { message: format!("{title} is uninstalled; what was got is still here.{aside}") })
             }
-            Ok(Err(error)) => Err(failed(game, &error)),
+            Ok(Err(error)) => Err(failed(game, &error, "it is as it was before")),
             Err(error) => Err(refusal(ErrorCode::Failed, error)),
         };
         answer(reply, result);
@@ -271,7 +282,8 @@ pub(super) fn answer_if(reply: Option<ReplyTo>, result: Result<Reply, CommandErr
     }
 }
 
-fn failed(game: &GameId, error: &InstallError) -> CommandError {
+/// What a change that failed left: `as_before`, unless the error itself says what else.
+fn failed(game: &GameId, error: &InstallError, as_before: &str) -> CommandError {
     match error {
         InstallError::NotOurs(_) | InstallError::NoRoom { .. } | InstallError::Running { .. } => {
             refusal(ErrorCode::Refused, format_args!("{game}: {error}"))
@@ -281,9 +293,9 @@ fn failed(game: &GameId, error: &InstallError) -> CommandError {
         | InstallError::Scan(_)
         | InstallError::Extract(_)
         | InstallError::Cancelled
-        | InstallError::Disk(_) => {
-            let text = format_args!("{game}: {error}; what was unpacked is deleted, and it is as it was before");
-            refusal(ErrorCode::Failed, text)
+        | InstallError::Disk(_) => refusal(ErrorCode::Failed, format_args!("{game}: {error}; {as_before}")),
+        InstallError::Unfinished(_) | InstallError::Leftover(_) => {
+            refusal(ErrorCode::Failed, format_args!("{game}: {error}"))
         }
     }
 }
@@ -301,6 +313,8 @@ fn aside(set_aside: &[String]) -> String {
 /// An installation, from unpacking to its end.
 struct Install {
     game: GameId,
+    /// Nobody else changes the root until the last job on it is over.
+    turn: Arc<RootTurn>,
     title: String,
     keep: Vec<PayloadPath>,
     meter: Arc<Meter>,
@@ -315,22 +329,21 @@ struct Install {
 impl Install {
     /// Unpacks at once; takes the place of what is installed when nobody plays it any more. No thread waits for that.
     async fn carry_out(mut self) -> Result<Result<Installed, InstallError>, PoolError> {
-        let (desk, game) = (self.desk.clone(), self.game.clone());
+        let (desk, turn) = (self.desk.clone(), Arc::clone(&self.turn));
         let (meter, cancel) = (Arc::clone(&self.meter), self.cancel.clone());
-        let staged = match self.pools.0.run(move || stage(&desk, &game, &meter, &cancel)).await? {
+        let staged = match self.pools.0.run(move || stage(&desk, &turn, &meter, &cancel)).await? {
             Ok(staged) => staged,
             Err(error) => return Ok(Err(error)),
         };
-        let turn = self.quiet_turn().await;
-        let (desk, game, keep) = (self.desk.clone(), self.game.clone(), std::mem::take(&mut self.keep));
+        let quiet = self.quiet_turn().await;
+        let (desk, turn, keep) = (self.desk.clone(), Arc::clone(&self.turn), std::mem::take(&mut self.keep));
         let (meter, cancel) = (Arc::clone(&self.meter), self.cancel.clone());
         let end = move || {
-            let root = desk.libraries.open_root(&game)?;
-            let Some(_turn) = turn else {
-                installs::unstage(&root);
-                return Err(InstallError::Cancelled);
+            let root = desk.libraries.open_root(turn.game())?;
+            let Some(_quiet) = quiet else {
+                return Err(turn.unstage(&root, InstallError::Cancelled));
             };
-            installs::take_place(&root, staged, &keep, &mut progress(&meter, &cancel))
+            turn.take_place(&root, staged, &keep, &mut progress(&meter, &cancel))
         };
         self.pools.0.run(end).await
     }
@@ -366,15 +379,15 @@ pub(super) fn quiet_turn(desk: &Desk, turns: &Turns, game: &GameId) -> Result<Tu
     }
 }
 
-fn stage(desk: &Desk, game: &GameId, meter: &Meter, cancel: &CancellationToken) -> Result<Staged, InstallError> {
-    let Found { number, library, root } = desk.libraries.find(game)?;
+fn stage(desk: &Desk, turn: &RootTurn, meter: &Meter, cancel: &CancellationToken) -> Result<Staged, InstallError> {
+    let Found { number, library, root } = desk.libraries.find(turn.game())?;
     let stored = store::load_manifest(&root)?.and_then(Result::ok);
     let stored = stored.ok_or_else(|| InstallError::GaveUp { reason: "its manifest cannot be read".to_owned() })?;
     let space = desk.libraries.spaces().get(usize::from(number.0)).copied().unwrap_or_default();
     check_room(space, stored.manifest.size(), &library)?;
     meter.expect(stored.manifest.size());
     let build = (stored.content, &stored.manifest);
-    installs::stage(&root, build, &mut Payload::default(), &mut progress(meter, cancel))
+    turn.stage(&root, build, &mut Payload::default(), &mut progress(meter, cancel))
 }
 
 fn progress<'m>(meter: &'m Meter, cancel: &'m CancellationToken) -> impl FnMut(u64, &str) -> ControlFlow<()> + use<'m> {

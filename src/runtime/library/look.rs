@@ -25,6 +25,7 @@ use crate::{
     },
     runtime::{
         installs::{Installation, installation},
+        roots::{Change, RootTurn, Roots},
         shelf::Shelf,
     },
     types::{ContentId, GameId, Manifest, PayloadPath, Sentinel, Version, clean, is_reserved_root_name},
@@ -90,6 +91,7 @@ impl Meter {
 #[derive(Debug, Clone)]
 pub(super) struct Desk {
     pub(super) libraries: Arc<Libraries>,
+    pub(super) roots: Roots,
     pub(super) index: Arc<Index>,
     pub(super) files: OpenFiles,
     /// What is open there need not be read once more.
@@ -148,8 +150,16 @@ pub(super) struct PrivateFacts {
     pub(super) files: u32,
 }
 
-/// Looks at a game's folder.
-pub(super) fn look(desk: &Desk, game: &GameId, distrust: &Distrust, meter: &Meter, cancel: &CancellationToken) -> Seen {
+/// Looks at a game's folder. What is to be written down there is, when nobody else changes it; whoever looks with its
+/// `turn` is nobody else.
+pub(super) fn look(
+    desk: &Desk,
+    game: &GameId,
+    distrust: &Distrust,
+    turn: Option<&RootTurn>,
+    meter: &Meter,
+    cancel: &CancellationToken,
+) -> Seen {
     let mut note = None;
     let (library, root) = match desk.libraries.find(game) {
         Ok(FoundRoot { library, root, .. }) => (library, root),
@@ -157,7 +167,7 @@ pub(super) fn look(desk: &Desk, game: &GameId, distrust: &Distrust, meter: &Mete
         Err(error) => return Seen { what: failed(&error), installed: Installation::None, note },
     };
     let mut memory = Memory::of_game(&desk.index, game);
-    let looking = Looking { desk, game, library: &library, root: &root, meter, cancel };
+    let looking = Looking { desk, game, library: &library, root: &root, turn, meter, cancel };
     let what = match looking.build(&mut memory, distrust, &mut note) {
         Ok(what) => what,
         Err(error) => looking.explain(error),
@@ -175,6 +185,7 @@ struct Looking<'a> {
     game: &'a GameId,
     library: &'a Library,
     root: &'a GameRoot,
+    turn: Option<&'a RootTurn>,
     meter: &'a Meter,
     cancel: &'a CancellationToken,
 }
@@ -281,6 +292,7 @@ impl Looking<'_> {
             scanned => scanned?,
         };
         // A game that was being copied in, or committed, while we read it is looked at again.
+        let Ok(_turn) = self.take_turn() else { return Ok(What::Unsettled) };
         let same = scan::walk(self.root)? == before && scan::read_sentinel(self.root)?.as_ref() == Some(&sentinel);
         if !same || self.is_changing_hands()? {
             return Ok(What::Unsettled);
@@ -298,8 +310,17 @@ impl Looking<'_> {
         Ok(What::Build(Box::new(self.found(check, scanned.bytes.into(), is_recorded)?)))
     }
 
+    /// The turn to write into the root, where whoever looks does not have it.
+    fn take_turn(&self) -> Result<Option<RootTurn>, Change> {
+        match self.turn {
+            Some(_) => Ok(None),
+            None => self.desk.roots.take(self.game, Change::Record).map(Some),
+        }
+    }
+
     /// Stores hashes that were missing; says whether they are there now.
     fn restore_hashes(&self, check: &Check) -> bool {
+        let Ok(_turn) = self.take_turn() else { return false };
         let stored = store::save_hashes(self.root, &check.held.hashes);
         if let Err(error) = &stored {
             tracing::debug!(%error, game = %self.game, "chunk hashes cannot be stored");

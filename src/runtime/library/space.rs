@@ -19,6 +19,7 @@ use crate::{
     runtime::{
         input::{ReplyTo, TransfersInput},
         installs::Installation,
+        roots::RootTurn,
         tasks::PoolError,
     },
     types::{ContentId, EntryState, GameId, Version, decimal},
@@ -135,9 +136,9 @@ impl Actor {
         self.clear(Op::Free { game, what, reply });
     }
 
-    pub(super) fn begin_free(&self, game: GameId, what: KeptWhat, reply: ReplyTo) {
-        let (desk, of) = (self.desk.clone(), game.clone());
-        let free = move || free(&desk.libraries, &of, what);
+    pub(super) fn begin_free(&self, game: GameId, turn: RootTurn, what: KeptWhat, reply: ReplyTo) {
+        let libraries = Arc::clone(&self.desk.libraries);
+        let free = move || free(&libraries, &turn, what);
         self.job("free space", free, move |result| Done::Freed { game, what, reply, result });
     }
 
@@ -226,19 +227,19 @@ fn weigh_game(root: &GameRoot, game: &GameId, held: Option<&Held>) -> Result<Vec
 }
 
 /// Frees something kept and says how many bytes that were; `None` where it is not there. What is empty then goes too.
-fn free(libraries: &Libraries, game: &GameId, what: KeptWhat) -> Result<Option<u64>, DiskError> {
-    let Found { library, root, .. } = match libraries.find(game) {
+fn free(libraries: &Libraries, turn: &RootTurn, what: KeptWhat) -> Result<Option<u64>, DiskError> {
+    let Found { library, root, .. } = match libraries.find(turn.game()) {
         Err(error) if error.is_missing() => return Ok(None),
         found => found?,
     };
     let Some(kept) = store::kept(&root)?.into_iter().find(|kept| kept.what == what) else { return Ok(None) };
-    store::free_kept(&root, what)?;
+    turn.free_kept(&root, what)?;
     for folder in [store::INCOMING, store::OWN_FOLDER] {
         match root.remove_dir(folder) {
             Err(error) if error.is_missing() || matches!(error.reason(), Reason::NotEmpty) => {}
             result => result?,
         }
     }
-    library.remove_root(game)?;
+    library.remove_root(turn.game())?;
     Ok(Some(kept.bytes))
 }

@@ -29,11 +29,7 @@ use crate::{
         disk::{Oddity, Survey},
         scan::Memory,
     },
-    runtime::{
-        input::TransfersInput,
-        installs::{self, Recovered},
-        tasks::PoolError,
-    },
+    runtime::{input::TransfersInput, installs::Recovered, roots::Change, tasks::PoolError},
     types::{ContentId, GameId, LibraryNo},
 };
 
@@ -51,8 +47,14 @@ impl Actor {
                 for (game, number) in &desk.libraries.list().games {
                     let library = desk.libraries.get(*number).filter(|library| library.read_only().is_none());
                     let Some(library) = library else { continue };
-                    let mut memory = Memory::of_game(&desk.index, game);
-                    match installs::recover(&library, game, &mut memory) {
+                    let turn = match desk.roots.take(game, Change::Recover) {
+                        Ok(turn) => turn,
+                        Err(change) => {
+                            notes.push(format!("{game}: what an earlier run began is not finished: {change}"));
+                            continue;
+                        }
+                    };
+                    match turn.recover(&library, &mut Memory::of_game(&desk.index, game)) {
                         Ok(recovered) => notes.extend(recovery_note(game, &recovered)),
                         Err(error) => {
                             notes.push(format!("{game}: what an earlier run began could not be finished: {error}"));
@@ -84,7 +86,7 @@ impl Actor {
             let (meter, desk, of) = (self.meter(&game), self.desk.clone(), game.clone());
             self.job(
                 "look at a game",
-                move || look(&desk, &of, &distrust, &meter, &cancel),
+                move || look(&desk, &of, &distrust, None, &meter, &cancel),
                 move |seen| Done::Seen { game, seen },
             );
         }

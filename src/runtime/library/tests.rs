@@ -17,6 +17,7 @@ use crate::{
     io::{disk::Libraries, index::Index, random, scan::Memory, store::OpenFiles},
     runtime::{
         input::{self, Inputs},
+        roots::{Change, Roots},
         shelf::Shelf,
         tasks::Tasks,
         view::Teller,
@@ -37,6 +38,7 @@ struct Bench {
     transfers: Arc<Mutex<Vec<TransfersInput>>>,
     links: mpsc::Receiver<LinksInput>,
     shelf: Shelf,
+    roots: Roots,
     tasks: Tasks,
     busy: watch::Sender<bool>,
 }
@@ -62,7 +64,7 @@ impl Bench {
         let (tasks, _) = Tasks::new();
         let (inputs, outlets) = input::channels();
         let (sender, events) = broadcast::channel(100);
-        let shelf = Shelf::default();
+        let (shelf, roots) = (Shelf::default(), Roots::default());
         let context = Context {
             me: PeerId::from_bytes([0; 32]),
             nonce: random::instance_nonce(),
@@ -72,6 +74,7 @@ impl Bench {
             pool: folder.hashing.clone(),
             shelf: shelf.clone(),
             files: OpenFiles::default(),
+            roots: roots.clone(),
             libraries: Libraries::only(settings.library()),
             index: Arc::new(Index::open(&settings.places.state.join("index"), settings.library()).0.with_exact_times()),
             doubts: watch::Sender::new(None),
@@ -95,7 +98,7 @@ impl Bench {
                 }
             }
         });
-        Self { home, inputs, shown, events, transfers, links: outlets.links, shelf, tasks, busy }
+        Self { home, inputs, shown, events, transfers, links: outlets.links, shelf, roots, tasks, busy }
     }
 
     async fn stop(self) -> tempfile::TempDir {
@@ -372,6 +375,7 @@ fn a_byte_that_changed_behind_an_unchanged_stamp_is_found_when_the_file_is_distr
     put(&root, XONOTIC);
     let game = GameId::new("xonotic").unwrap();
     let desk = Desk {
+        roots: Default::default(),
         libraries: Libraries::only(&home.path().join("library")),
         index: Arc::new(Index::open(&home.path().join("index"), &home.path().join("library")).0.with_exact_times()),
         files: OpenFiles::default(),
@@ -379,7 +383,7 @@ fn a_byte_that_changed_behind_an_unchanged_stamp_is_found_when_the_file_is_distr
         quiet: Duration::ZERO,
     };
     let bad = |distrust: &Distrust| {
-        let seen = look::look(&desk, &game, distrust, &Meter::default(), &CancellationToken::new());
+        let seen = look::look(&desk, &game, distrust, None, &Meter::default(), &CancellationToken::new());
         let look::What::Build(found) = seen.what else { panic!("{seen:?}") };
         found.bad_paths().map(str::to_owned).collect::<Vec<_>>()
     };
@@ -532,6 +536,47 @@ async fn of_two_changes_of_one_game_one_is_refused() {
     // Or it came when the first was over.
     assert!(matches!(refused.unwrap_err().code, ErrorCode::WouldWait | ErrorCode::NotFound));
     assert!(!bench.library().join("xonotic").exists());
+}
+
+#[tokio::test]
+async fn what_a_face_asks_for_while_a_download_takes_its_place_is_refused_with_that() {
+    let home = Bench::home();
+    put(&home.path().join("library/xonotic"), XONOTIC);
+    let bench = Bench::start(home).await;
+    bench.game("xonotic", |game| game.state == StateWord::Downloaded).await;
+    let game = || "xonotic".to_owned();
+    let verify = |reply| LibraryInput::Verify { game: game(), repair: false, reply };
+    let remove = |reply| LibraryInput::Remove { game: game(), reply };
+    let commit = bench.roots.take(&GameId::new("xonotic").unwrap(), Change::Commit).unwrap();
+    for refused in [bench.ask(verify).await, bench.ask(remove).await] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.code, ErrorCode::WouldWait);
+        assert_eq!(error.message, "xonotic: a download of it is being put in place; try again then");
+    }
+    assert_eq!(tree(&bench.library().join("xonotic")), listed(XONOTIC));
+    drop(commit);
+    bench.ask(verify).await.unwrap();
+    bench.ask(remove).await.unwrap();
+    assert!(!bench.library().join("xonotic").exists());
+}
+
+#[tokio::test]
+async fn a_wish_to_install_is_on_disk_when_the_library_says_so() {
+    let home = Bench::home();
+    put(&home.path().join("library/xonotic"), XONOTIC);
+    let bench = Bench::start(home).await;
+    let known = bench.game("xonotic", |game| game.state == StateWord::Downloaded).await;
+    // It stays owed while a transfer is under way.
+    bench.busy.send_replace(true);
+    let (noted, is_noted) = oneshot::channel();
+    let game = GameId::new("xonotic").unwrap();
+    bench.tell(LibraryInput::ThenInstall { game, content: content(&known), drop_archives: false, noted }).await;
+    is_noted.await.unwrap();
+    let home = bench.stop().await;
+    let settings = Settings::fresh(home.path(), home.path().join("library")).unwrap();
+    let (remembered, trouble) = Remembered::load(&settings.places.state);
+    assert!(trouble.is_none());
+    assert_eq!(remembered.to_install.into_values().collect::<Vec<_>>(), [content(&known)]);
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ fn seat_at(ip: [u8; 4], name: &str, identity: &Identity) -> Seat {
         pool: Pool::start("test", one, one).expect("threads"),
         shelf: Shelf::default(),
         files: OpenFiles::default(),
+        roots: Default::default(),
         libraries: Arc::new(Libraries::default()),
         index: Arc::new(index),
         doubts: watch::Sender::new(None),

@@ -24,14 +24,15 @@ use crate::{
     io::{
         disk::GameRoot,
         scan::Memory,
-        store::{self, Incoming, KeptWhat, NotReady, OpenFiles, RootReader},
+        store::{Incoming, KeptWhat, NotReady, OpenFiles, RootReader},
     },
     runtime::{
         buffers::Buffers,
         context::Context,
         input::LibraryInput,
-        installs::{self, Committed, InstallError},
+        installs::{Committed, InstallError},
         links::Link,
+        roots::{Change, RootTurn},
         shelf::{Files, Shelved},
         tasks::PoolError,
         traffic::Meter,
@@ -198,19 +199,23 @@ impl Getting {
         sources: &[SourceView],
     ) -> Result<bool, End> {
         loop {
-            self.gate().await?;
+            let turn = self.root_turn().await?;
             self.show(StateWord::Checking, "putting it in place");
             let (root, incoming) = (Arc::clone(&opened.root), Arc::clone(&opened.incoming));
             let (index, game) = (Arc::clone(&self.context.index), self.wish.game.clone());
             let fault = self.context.settings.fault.clone();
             let job = move || {
                 let memory = &mut Memory::of_game(&index, &game);
-                installs::commit_with_fault(&root, &incoming, memory, fault.as_deref())
+                (turn.commit(&root, &incoming, memory, fault.as_deref()), turn)
             };
             // Not to be stopped: after its journal it is finished, now or at the next start.
-            match self.context.pool.run(job).await? {
+            let (result, turn) = self.context.pool.run(job).await?;
+            match result {
                 Ok(committed) => {
-                    self.on_committed(opened, committed, manifest, bytes, sources).await;
+                    let told = self.on_committed(opened, committed, manifest, bytes, sources);
+                    // What follows a commit is begun when it is told of, and wants the turn.
+                    drop(turn);
+                    self.tell_library(told).await;
                     return Ok(true);
                 }
                 Err(InstallError::NotReady(NotReady::Lost { chunks })) => {
@@ -224,14 +229,15 @@ impl Getting {
         }
     }
 
-    async fn on_committed(
+    /// Puts what is in its root on the shelf and says so; gives what the library is to be told.
+    fn on_committed(
         &self,
         opened: &Opened,
         committed: Committed,
         manifest: &Arc<Manifest>,
         bytes: &Bytes,
         sources: &[SourceView],
-    ) {
+    ) -> LibraryInput {
         let Wish { game, title, version, content, .. } = self.wish.clone();
         let shelf = &self.context.shelf;
         let old = shelf.in_root_of(&game).filter(|old| *old != content);
@@ -267,7 +273,7 @@ impl Getting {
             set_aside: committed.set_aside.into_iter().take(OWN_FILES_MAX).collect(),
         };
         teller.tell(Level::Done, kind, format!("{title} {} is here.", version.as_str()));
-        self.tell_library(LibraryInput::Committed { game, content, title }).await;
+        LibraryInput::Committed { game, content, title }
     }
 
     /// Takes what there is of it off the shelf, and deletes it when nothing is to be kept.
@@ -281,15 +287,38 @@ impl Getting {
         if keep == Keep::Verified {
             return;
         }
+        let turn = match self.context.roots.take(&game, Change::Free) {
+            Ok(turn) => turn,
+            // It may take long, until somebody has played; whoever gives up a download does not wait for that.
+            Err(change) => {
+                let text = format!("{}: {change}, so what was fetched of it is kept.", self.wish.title);
+                return self.context.teller.tell(Level::Warning, EventKind::Note, text);
+            }
+        };
         let libraries = Arc::clone(&self.context.libraries);
         let delete = move || match libraries.open_root(&game) {
-            Ok(root) => store::free_kept(&root, KeptWhat::Download(content)),
+            Ok(root) => turn.free_kept(&root, KeptWhat::Download(content)),
             Err(error) if error.is_missing() => Ok(()),
             Err(error) => Err(error),
         };
         if let Ok(Err(error)) = self.context.pool.run(delete).await {
             let text = format!("{}: what was fetched of it cannot be deleted: {error}", self.wish.title);
             self.context.teller.tell(Level::Warning, EventKind::Note, text);
+        }
+    }
+
+    /// The turn to change the game's root: waits until the transfer may run and nobody else changes it.
+    pub(super) async fn root_turn(&mut self) -> Result<RootTurn, End> {
+        let (roots, game) = (self.context.roots.clone(), self.wish.game.clone());
+        loop {
+            self.gate().await?;
+            match roots.take(&game, Change::Commit) {
+                Ok(turn) => return Ok(turn),
+                Err(change) => {
+                    self.show(StateWord::Waiting, &change.to_string());
+                    self.attend(roots.free(&game)).await?;
+                }
+            }
         }
     }
 

@@ -18,11 +18,8 @@ use crate::{
         scan::Memory,
         store::{self, Incoming, IncomingError, RootReader},
     },
-    runtime::{
-        installs::{self, InstallError},
-        tasks::PoolError,
-    },
-    types::{ChunkHash, FileNo, GameId, LibraryNo, Manifest, PeerId},
+    runtime::{installs::InstallError, roots::RootTurn, tasks::PoolError},
+    types::{ChunkHash, FileNo, LibraryNo, Manifest, PeerId},
     wire::{self, fetch::HASHES_MAX},
 };
 
@@ -85,8 +82,9 @@ impl Getting {
 
     /// The folder of the game, made in the library it was given if there is none in another one.
     pub(super) async fn root(&mut self) -> Result<Arc<GameRoot>, End> {
-        let (libraries, game, library) = (Arc::clone(&self.context.libraries), self.wish.game.clone(), self.library);
-        let opened = self.work(move || open_root(&libraries, &game, library)).await?;
+        let turn = self.root_turn().await?;
+        let (libraries, library) = (Arc::clone(&self.context.libraries), self.library);
+        let opened = self.work(move || open_root(&libraries, &turn, library)).await?;
         let (number, root) = opened.map_err(|error| End::Failed(error.to_string()))?;
         if number != self.library {
             self.library = number;
@@ -214,13 +212,13 @@ impl From<PoolError> for End {
     }
 }
 
-fn open_root(libraries: &Libraries, game: &GameId, number: LibraryNo) -> Result<(LibraryNo, GameRoot), InstallError> {
-    let (number, root) = match (libraries.find(game), libraries.get(number)) {
-        (Err(error), Some(library)) if error.is_missing() => (number, library.create_root(game)?),
+fn open_root(libraries: &Libraries, turn: &RootTurn, number: LibraryNo) -> Result<(LibraryNo, GameRoot), InstallError> {
+    let (number, root) = match (libraries.find(turn.game()), libraries.get(number)) {
+        (Err(error), Some(library)) if error.is_missing() => (number, library.create_root(turn.game())?),
         (found, _) => found.map(|found| (found.number, found.root))?,
     };
     // An error may have cut off a commit of this run: what it moved is no longer where a download looks for it.
-    installs::finish_commit(&root, &mut Memory::none())?;
+    turn.finish_commit(&root, &mut Memory::none())?;
     Ok((number, root))
 }
 

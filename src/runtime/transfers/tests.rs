@@ -27,6 +27,8 @@ use crate::{
     },
     runtime::{
         input::{self, LinksInput, ServingInput},
+        installs::Plain,
+        roots::Change,
         serving,
         shelf::{Files, Shelf},
         tasks::{Pool, Tasks},
@@ -94,6 +96,7 @@ impl Machine {
             pool: Pool::start("test-disk", size(2), size(64)).unwrap(),
             shelf: Shelf::default(),
             files: OpenFiles::default(),
+            roots: Default::default(),
             libraries,
             index: Arc::new(index),
             doubts,
@@ -188,6 +191,10 @@ impl Machine {
     }
 
     async fn get(&self, scanned: &Scanned, from: &[(&Self, EntryState)]) {
+        self.get_and(scanned, AfterGet::Nothing, from).await;
+    }
+
+    async fn get_and(&self, scanned: &Scanned, after: AfterGet, from: &[(&Self, EntryState)]) {
         let manifest = &scanned.held.manifest;
         let content = scanned.held.content;
         let wanted = Wanted {
@@ -197,10 +204,14 @@ impl Machine {
             version: manifest.version().clone(),
             content,
             size: manifest.size(),
-            after: AfterGet::Nothing,
+            after,
             reply: None,
         };
         self.tell(TransfersInput::Enqueue(Box::new(wanted))).await;
+        self.holders(content, from).await;
+    }
+
+    async fn holders(&self, content: ContentId, from: &[(&Self, EntryState)]) {
         let holders = from.iter().map(|(machine, state)| (machine.context.me, *state)).collect();
         self.tell(TransfersInput::Holders { content, holders }).await;
     }
@@ -483,7 +494,7 @@ async fn pause_resume_and_cancel_do_what_they_say() {
 }
 
 async fn say(machine: &Machine, input: impl FnOnce(ReplyTo) -> TransfersInput) -> Result<Reply, CommandError> {
-    let (reply, answer) = tokio::sync::oneshot::channel();
+    let (reply, answer) = oneshot::channel();
     machine.tell(input(reply)).await;
     answer.await.unwrap()
 }
@@ -497,10 +508,98 @@ async fn what_was_committed_is_not_begun_anew() {
     fs::write(&state, left).unwrap();
     // As after a `get` that ended before it could take its transfer off the queue.
     machine.tell(TransfersInput::Scanned).await;
-    let (reply, busy) = tokio::sync::oneshot::channel();
+    let (reply, busy) = oneshot::channel();
     machine.tell(TransfersInput::Busy { game: GameId::new(GAME).unwrap(), reply }).await;
     assert!(!busy.await.unwrap(), "it is being got again");
     let _dir = machine.stop().await;
     // What was said last is on disk when everything has ended.
     assert_eq!(fs::read_to_string(&state).unwrap(), "[]");
+}
+
+/// The older build is installed while the newer one comes: neither sees half of the other, whichever is first.
+#[tokio::test]
+async fn a_commit_waits_for_an_installation_and_both_are_whole_in_either_order() {
+    let (mut host, mut guest) = (Machine::start(), Machine::start());
+    let mut files = usual_files();
+    let old = guest.own("1.0\n", &files);
+    let before = payload(&guest.root());
+    files[0].1[5 * MIB + 3] ^= 1;
+    let new = host.own("1.1\n", &files);
+    host.accept();
+    guest.link_to(&host).await;
+    // It has its folder, and nobody to ask yet.
+    guest.get(&new, &[]).await;
+    guest.shown(|view| view.reason == "no peer has it").await;
+    let (game, root) = (GameId::new(GAME).unwrap(), GameRoot::open(&guest.root()).unwrap());
+    let mut progress = |_: u64, _: &str| ControlFlow::Continue(());
+    let build = |scanned: &Scanned| (scanned.held.content, Arc::clone(&scanned.held.manifest));
+    let installed = |machine: &Machine| {
+        let mut local = payload(&machine.root().join("local"));
+        local.retain(|path, _| !path.to_str().unwrap().starts_with(".potluck_"));
+        local
+    };
+
+    let turn = guest.context.roots.take(&game, Change::Install).unwrap();
+    let (content, manifest) = build(&old);
+    let staged = turn.stage(&root, (content, &manifest), &mut Plain, &mut progress).unwrap();
+    guest.holders(new.held.content, &[(&host, EntryState::Ready)]).await;
+    let waits = guest.shown(|view| view.reason == "an installation of it is under way").await;
+    assert_eq!(waits.state, StateWord::Waiting);
+    let mut while_staged = payload(&guest.root());
+    while_staged.retain(|path, _| !path.starts_with(".local.installing"));
+    assert!(while_staged == before, "nothing of the payload has changed under it");
+    turn.take_place(&root, staged, &[], &mut progress).unwrap();
+    drop(turn);
+    guest.downloaded().await;
+    let played = |mut payload: BTreeMap<PathBuf, Vec<u8>>| {
+        payload.retain(|path, _| !path.starts_with("local"));
+        payload
+    };
+    let playable = |mut payload: BTreeMap<PathBuf, Vec<u8>>| {
+        payload.remove(Path::new("version.ini"));
+        payload
+    };
+    assert!(played(payload(&guest.root())) == payload(&host.root()), "the new build is in place");
+    assert!(installed(&guest) == playable(before), "the old one was installed, all of it");
+
+    let turn = guest.context.roots.take(&game, Change::Install).unwrap();
+    let (content, manifest) = build(&new);
+    let staged = turn.stage(&root, (content, &manifest), &mut Plain, &mut progress).unwrap();
+    turn.take_place(&root, staged, &[], &mut progress).unwrap();
+    assert!(installed(&guest) == playable(payload(&host.root())));
+    drop(turn);
+    host.stop().await;
+    guest.stop().await;
+}
+
+/// What a `get --install` still owes is in one of two files at any time: that of the queue, until the library says
+/// that it is in its own.
+#[tokio::test]
+async fn a_transfer_is_on_record_until_the_wish_to_install_is() {
+    for is_noted in [false, true] {
+        let (mut host, mut guest) = (Machine::start(), Machine::start());
+        let scanned = host.own("1.0\n", &usual_files());
+        host.accept();
+        guest.link_to(&host).await;
+        guest.get_and(&scanned, AfterGet::Install, &[(&host, EntryState::Ready)]).await;
+        guest.downloaded().await;
+        let noted = loop {
+            match guest.library.recv().await.unwrap() {
+                LibraryInput::ThenInstall { content, noted, .. } if content == scanned.held.content => break noted,
+                _ => {}
+            }
+        };
+        if is_noted {
+            noted.send(()).unwrap();
+            while !matches!(guest.library.recv().await.unwrap(), LibraryInput::Unfollow { .. }) {}
+        } else {
+            // As when the machine dies right now.
+            drop(noted);
+        }
+        let state = guest.context.settings.places.state.join("transfers.json");
+        let _dir = guest.stop().await;
+        let saved = fs::read_to_string(state).unwrap();
+        assert_eq!(saved.contains(&scanned.held.content.to_string()), !is_noted, "{saved}");
+        host.stop().await;
+    }
 }
