@@ -22,11 +22,11 @@ pub(super) fn library(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         lines.push((String::new(), Role::Text));
     }
     if me.phase.is_starting() && me.phase != Phase::Announcing {
-        lines.push((format!("Looking at {} …", me.library), Role::Text));
+        lines.push((format!("Looking at {} …", libraries(model, "and")), Role::Text));
     } else {
         lines.push(("No games here yet.".to_owned(), Role::Title));
         lines.push((String::new(), Role::Text));
-        lines.push((format!("Your games go to {}, one folder each.", me.library), Role::Text));
+        lines.push((format!("Your games go to {}, one folder each.", libraries(model, "or")), Role::Text));
         lines.push((
             format!("Press {} and type a folder to put a game in, or wait for the room.", way(Action::AddFolder)),
             Role::Text,
@@ -88,6 +88,16 @@ pub(super) fn space(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     match model.space.more() {
         None => say(canvas, area, &[("Weighing what is here …", Role::Text)]),
         Some(_) => say(canvas, area, &[("Nothing here could go.", Role::Title)]),
+    }
+}
+
+/// Every library's folder.
+fn libraries(model: &Model, word: &str) -> String {
+    let count = model.snapshot.totals.libraries.len().max(1) as u8;
+    let mut paths: Vec<&str> = (0..count).map(|place| model.snapshot.library_path(place)).collect();
+    match (paths.pop(), paths.as_slice()) {
+        (Some(last), [_, ..]) => format!("{} {word} {last}", paths.join(", ")),
+        (only, _) => only.unwrap_or_default().to_owned(),
     }
 }
 
