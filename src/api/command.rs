@@ -75,6 +75,14 @@ pub enum Command {
         /// Id or title.
         game: String,
     },
+    /// Bring a game to another library, with all that is in its folder; answered with [`Reply::Done`] when it is there.
+    /// It stays shared meanwhile.
+    Move {
+        /// Id or title.
+        game: String,
+        /// The library's folder, or the last part of its path.
+        library: String,
+    },
     /// Start a game that is installed, by what the catalog names; answered with [`Reply::Playing`], or where a program
     /// would run that nobody has agreed to yet, with [`Reply::Confirm`]: then nothing runs.
     Play {

@@ -277,7 +277,17 @@ pub(super) enum Order {
         #[arg(long)]
         drop_archives: bool,
     },
-    /// End a transfer; what is verified is kept for the next time
+    /// Bring a game to another library, with all that is in its folder
+    ///
+    /// On the same file system that takes no time and no room. To another one it is copied and compared, and stays shared
+    /// where it is until the copy is whole. A game that is running is not moved.
+    Move {
+        /// Id or title
+        game: String,
+        /// The library's folder, or the last part of its path
+        library: String,
+    },
+    /// End a transfer; what is verified is kept for the next time. Or stop a move
     Cancel {
         /// Id or title
         game: String,

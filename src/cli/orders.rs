@@ -1,4 +1,4 @@
-//! Commands that are one order to the runtime and one sentence back: pause, resume, cancel, pin,
+//! Commands that are one order to the runtime and one sentence back: pause, resume, cancel, move, pin,
 //! unpin, trust, block, limit, quiet, connect.
 
 use super::{
@@ -20,6 +20,7 @@ pub(super) fn command(order: Order) -> Result<Command, Failure> {
         Order::Pause { game } => Command::Pause { game },
         Order::Resume { game } => Command::Resume { game },
         Order::Install { game, drop_archives } => Command::Install { game, drop_archives },
+        Order::Move { game, library } => Command::Move { game, library: whole(library)? },
         Order::Cancel { game, discard } => Command::Cancel { game, discard },
         Order::Pin { game, version } => Command::Pin { game, version },
         Order::Unpin { game } => Command::Unpin { game },
@@ -29,6 +30,15 @@ pub(super) fn command(order: Order) -> Result<Command, Failure> {
         Order::Quiet { switch } => Command::Quiet { on: switch == Switch::On },
         Order::Connect { addr } => Command::Connect { addr: config::dial_address(&addr).map_err(Failure::usage)? },
     })
+}
+
+/// A path as the runtime knows it, which may work in another folder; a mere name stays one.
+fn whole(library: String) -> Result<String, Failure> {
+    if !library.contains('/') && !library.starts_with('.') {
+        return Ok(library);
+    }
+    let path = std::path::absolute(&library).map_err(|error| Failure::usage(format!("{library}: {error}")))?;
+    Ok(path.display().to_string())
 }
 
 pub(super) async fn run(session: &Session, order: Command, console: &mut Console) -> Result<Exit, Failure> {
@@ -43,7 +53,7 @@ pub(super) async fn run(session: &Session, order: Command, console: &mut Console
     } else {
         session.scanned().await;
     }
-    let takes_time = matches!(order, Command::Install { .. });
+    let takes_time = matches!(order, Command::Install { .. } | Command::Move { .. });
     let reply = if takes_time { busy(session, order, console).await? } else { session.call(order).await? };
     report(&reply, console)?;
     Ok(Exit::Done)

@@ -20,11 +20,13 @@
 //! ```
 
 mod local;
+mod moving;
 mod plan;
 mod recovery;
 mod step;
 
 pub use local::{LocalFound, NotOurs, Whose, local_recovery, seal, stage, swap, uninstall, unstage};
+pub use moving::{Aside, Copy, MoveFound, Settle, settle};
 pub use plan::{Commit, commit, drop_payload, removal, to_survey};
 pub use recovery::{Evidence, JournalFound, Recovery, recovery};
 pub use step::{LocalFolder, OnDisk, Step, Survey};

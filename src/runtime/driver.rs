@@ -281,6 +281,7 @@ impl Driver {
                 library_input(inputs, LibraryInput::Install { game, drop_archives, reply }).await
             }
             Command::Uninstall { game } => library_input(inputs, LibraryInput::Uninstall { game, reply }).await,
+            Command::Move { game, library } => library_input(inputs, LibraryInput::Move { game, library, reply }).await,
             Command::Play { game, confirm } => library_input(inputs, LibraryInput::Play { game, confirm, reply }).await,
             Command::Verify { game, repair } => {
                 library_input(inputs, LibraryInput::Verify { game, repair, reply }).await
@@ -299,7 +300,7 @@ impl Driver {
             Command::Pause { game } => transfers_input(inputs, TransfersInput::Pause { game, reply }).await,
             Command::Resume { game } => transfers_input(inputs, TransfersInput::Resume { game, reply }).await,
             Command::Cancel { game, discard } => {
-                transfers_input(inputs, TransfersInput::Cancel { game, discard, reply }).await
+                library_input(inputs, LibraryInput::Cancel { game, discard, reply }).await
             }
             Command::Map(request) => transfers_input(inputs, TransfersInput::Map { request, reply }).await,
             Command::Reorder { game, by } => transfers_input(inputs, TransfersInput::Reorder { game, by, reply }).await,

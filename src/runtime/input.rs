@@ -105,6 +105,10 @@ pub(crate) enum LibraryInput {
     Install { game: String, drop_archives: bool, reply: ReplyTo },
     /// `uninstall`.
     Uninstall { game: String, reply: ReplyTo },
+    /// `cancel`: of a move; of all else it is for transfers.
+    Cancel { game: String, discard: bool, reply: ReplyTo },
+    /// `move`.
+    Move { game: String, library: String, reply: ReplyTo },
     /// `play`.
     Play { game: String, confirm: Vec<String>, reply: ReplyTo },
     /// `verify`.

@@ -6,6 +6,7 @@
 mod dropping;
 mod local;
 mod machine;
+mod moving;
 mod payload;
 mod turns;
 
@@ -21,6 +22,7 @@ use local::install;
 pub(crate) use local::{Installation, Installed, LOCAL, Staged, installation, is_set_up, note_set_up, user_of_local};
 use local::{Progress, Unpack, stage, take_place, uninstall, unstage};
 use machine::Machine;
+pub(crate) use moving::{Carried, MoveError, Questions, Route, carry, drop_old, settle_moves};
 pub(crate) use payload::{Payload, has_archives};
 
 use crate::{
@@ -177,7 +179,11 @@ fn commit(root: &GameRoot, incoming: &Incoming, memory: &mut Memory) -> Result<C
         JournalFound::None => {}
         JournalFound::Commit { to, .. } if to == incoming.content() => return finish_begun(root, incoming, memory),
         // Of another change, which an error cut off: only when it is finished the manifest says what there is.
-        JournalFound::Commit { .. } | JournalFound::Remove | JournalFound::Install | JournalFound::Damaged => {
+        JournalFound::Commit { .. }
+        | JournalFound::Remove
+        | JournalFound::Install
+        | JournalFound::Move
+        | JournalFound::Damaged => {
             recover_root(root, memory)?;
         }
     }
@@ -298,6 +304,7 @@ fn read_journal(root: &GameRoot) -> Result<JournalFound, DiskError> {
             Ok(Journal::Commit { from, to }) => JournalFound::Commit { from, to },
             Ok(Journal::Remove { .. }) => JournalFound::Remove,
             Ok(Journal::Install { .. }) => JournalFound::Install,
+            Ok(Journal::Move { .. }) => JournalFound::Move,
             Err(_) => JournalFound::Damaged,
         }),
         Err(error) if is_absent(&error) => Ok(JournalFound::None),
@@ -312,7 +319,11 @@ fn read_journal(root: &GameRoot) -> Result<JournalFound, DiskError> {
 fn finish_commit(root: &GameRoot, memory: &mut Memory) -> Result<(), InstallError> {
     match read_journal(root)? {
         journal @ JournalFound::Commit { .. } => recover_payload(root, journal, memory).map(drop),
-        JournalFound::None | JournalFound::Install | JournalFound::Remove | JournalFound::Damaged => Ok(()),
+        JournalFound::None
+        | JournalFound::Install
+        | JournalFound::Remove
+        | JournalFound::Move
+        | JournalFound::Damaged => Ok(()),
     }
 }
 
@@ -344,7 +355,11 @@ fn recover_payload(root: &GameRoot, journal: JournalFound, memory: &mut Memory) 
     let stored = store::load_manifest(root)?.and_then(Result::ok);
     let download = match journal {
         JournalFound::Commit { to, .. } => store::load_incoming_manifest(root, to)?.and_then(Result::ok),
-        JournalFound::None | JournalFound::Install | JournalFound::Remove | JournalFound::Damaged => None,
+        JournalFound::None
+        | JournalFound::Install
+        | JournalFound::Remove
+        | JournalFound::Move
+        | JournalFound::Damaged => None,
     };
     let manifest = stored.as_ref().map(|stored| stored.content);
     let playable_only =
@@ -362,7 +377,7 @@ fn recover_payload(root: &GameRoot, journal: JournalFound, memory: &mut Memory) 
         Recovery::Finish(steps) => {
             let new = stored.as_ref().map(|stored| &stored.manifest);
             Machine::new(root, None, new, None).run(&steps)?;
-            Ok(match manifest {
+            Ok(match manifest.filter(|_| journal != JournalFound::Move) {
                 Some(_) => Recovered::Committed { set_aside: Vec::new() },
                 None => Recovered::Nothing,
             })
@@ -378,7 +393,9 @@ fn recover_payload(root: &GameRoot, journal: JournalFound, memory: &mut Memory) 
                 JournalFound::Commit { .. } => {
                     format!("the download it was to be made from is damaged; its journal is now {}", store::JOURNAL_BAD)
                 }
-                JournalFound::None | JournalFound::Install | JournalFound::Remove => "its journal is gone".to_owned(),
+                JournalFound::None | JournalFound::Install | JournalFound::Remove | JournalFound::Move => {
+                    "its journal is gone".to_owned()
+                }
             };
             Ok(Recovered::GaveUp { reason })
         }

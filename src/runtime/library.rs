@@ -13,6 +13,7 @@ mod jobs;
 mod look;
 mod looks;
 mod mirror;
+mod moving;
 mod outbox;
 mod played;
 mod playing;
@@ -38,6 +39,7 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use self::{
     changes::Op,
@@ -155,6 +157,8 @@ struct Actor {
     install_failures: BTreeMap<GameId, String>,
     /// Who waits until what a game was installed from is gone, and what they are told about the installation then.
     drop_waits: BTreeMap<GameId, (ReplyTo, Reply)>,
+    /// What stops the moves to other libraries that are under way.
+    moving: BTreeMap<GameId, CancellationToken>,
     playing: BTreeMap<GameId, Playing>,
     played: Played,
     turns: Turns,
@@ -218,6 +222,7 @@ impl Actor {
             installing: BTreeMap::new(),
             install_failures: BTreeMap::new(),
             drop_waits: BTreeMap::new(),
+            moving: BTreeMap::new(),
             playing: BTreeMap::new(),
             played,
             turns: Turns::default(),
@@ -423,6 +428,8 @@ impl Actor {
             LibraryInput::Remove { game, reply } => self.remove(&game, reply),
             LibraryInput::Install { game, drop_archives, reply } => self.install(&game, drop_archives, reply),
             LibraryInput::Uninstall { game, reply } => self.uninstall(&game, reply),
+            LibraryInput::Cancel { game, discard, reply } => self.cancel(game, discard, reply),
+            LibraryInput::Move { game, library, reply } => self.move_to(&game, &library, reply),
             LibraryInput::Play { game, confirm, reply } => self.play(&game, confirm, reply),
             LibraryInput::Verify { game, repair, reply } => self.verify(&game, repair, reply),
             LibraryInput::Manifest { game, reply } => self.manifest(&game, reply),
@@ -713,6 +720,7 @@ fn is_command(input: &LibraryInput) -> bool {
         | LibraryInput::Remove { .. }
         | LibraryInput::Install { .. }
         | LibraryInput::Uninstall { .. }
+        | LibraryInput::Move { .. }
         | LibraryInput::Play { .. }
         | LibraryInput::Verify { .. }
         | LibraryInput::Manifest { .. }
@@ -723,7 +731,9 @@ fn is_command(input: &LibraryInput) -> bool {
         | LibraryInput::Pin { .. }
         | LibraryInput::Trust { .. }
         | LibraryInput::Rescan { .. } => true,
-        LibraryInput::PeerUp { .. }
+        // A transfer can be cancelled at any time.
+        LibraryInput::Cancel { .. }
+        | LibraryInput::PeerUp { .. }
         | LibraryInput::PeerLink { .. }
         | LibraryInput::PeerDown { .. }
         | LibraryInput::Summary { .. }

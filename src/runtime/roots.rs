@@ -19,6 +19,8 @@ pub(crate) enum Change {
     Install,
     Uninstall,
     Remove,
+    /// Another library gets it.
+    Move,
     DropPayload,
     /// Something kept is deleted.
     Free,
@@ -38,6 +40,7 @@ impl fmt::Display for Change {
             Self::Install => "an installation of it is under way",
             Self::Uninstall => "it is being uninstalled",
             Self::Remove => "it is being removed",
+            Self::Move => "it is being moved to another library",
             Self::DropPayload => "what was got of it is being dropped",
             Self::Free => "what is kept of it is being deleted",
             Self::Verify => "it is being checked",
@@ -113,7 +116,8 @@ mod tests {
     fn a_root_is_changed_by_one_at_a_time_and_who_is_refused_hears_by_what() {
         let roots = Roots::default();
         let turn = roots.take(&game("g"), Change::Install).unwrap();
-        assert_eq!(roots.clone().take(&game("g"), Change::Commit).unwrap_err(), Change::Install);
+        let other = roots.clone();
+        assert_eq!(other.take(&game("g"), Change::Commit).unwrap_err(), Change::Install);
         assert!(roots.take(&game("h"), Change::Commit).is_ok());
         drop(turn);
         assert_eq!(roots.take(&game("g"), Change::Commit).unwrap().game(), &game("g"));

@@ -115,6 +115,7 @@ pub(crate) enum Action {
     Update,
     Verify,
     Remove,
+    Move,
     AddFolder,
     Rescan,
     AddAddress,
@@ -282,6 +283,7 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     Update "update" ["U"], LIBRARY, Games, "Update", "Get the newer build of a game, or choose another one of the room";
     Verify "verify" ["r"], LIBRARY, Games, "Check", "Read a game again and compare every byte";
     Remove "remove" ["d"], REMOVABLE, Games, "Remove", "Delete a game, or what takes space, from this machine; asks first";
+    Move "move" [], LIBRARY, Games, "Move", "Bring a game to another of your libraries; asks which";
     AddFolder "add-folder" ["a"], LIBRARY, Games, "Add folder", "Put a folder or an archive into the library";
     Rescan "rescan" ["R"], LIBRARY, Games, "Rescan", "Look at the library folder again";
     AddAddress "add-address" ["a"], PEERS, Peers, "Add address", "Connect to a peer by its address";

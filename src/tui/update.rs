@@ -10,6 +10,7 @@ mod fitting;
 mod games;
 mod keys;
 mod leaving;
+mod libraries;
 mod map;
 mod mouse;
 mod palette;

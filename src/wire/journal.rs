@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::text;
 use crate::types::{ContentId, clean};
 
-/// Bytes of a journal: it names things, it does not hold them.
-pub const JOURNAL_BYTES_MAX: usize = 4_096;
+/// Bytes of a journal: it names things, at most two folders, and does not hold them.
+pub const JOURNAL_BYTES_MAX: usize = 16_384;
 const FORMAT: u32 = 1;
 
 /// What is going on in a game root.
@@ -34,6 +34,13 @@ pub enum Journal {
         /// The build that was there.
         #[serde(with = "text")]
         from: ContentId,
+    },
+    /// The game goes to another library, on another file system, where a whole copy of it waits.
+    Move {
+        /// The folder of the library it was in.
+        from: String,
+        /// The folder of the library it will be in.
+        to: String,
     },
 }
 
@@ -101,10 +108,12 @@ mod tests {
             Journal::Commit { from: Some(ContentId::from_bytes([1; 32])), to },
             Journal::Remove { from: to },
             Journal::Install { to },
+            Journal::Move { from: "/games".to_owned(), to: "/mnt/\u{e4}".to_owned() },
         ] {
             assert_eq!(Journal::decode(&journal.encode().unwrap()), Ok(journal));
         }
-        for bad in [&b""[..], b"{}", b"\0\0\0", br#"{"v":2,"op":"remove","from":"00"}"#, &[b' '; 5000]] {
+        for bad in [&b""[..], b"{}", b"\0\0\0", br#"{"v":2,"op":"remove","from":"00"}"#, &[b' '; JOURNAL_BYTES_MAX + 1]]
+        {
             assert!(Journal::decode(bad).is_err());
         }
     }

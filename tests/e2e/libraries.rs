@@ -1,6 +1,6 @@
 //! Several libraries: where a new game goes, what stays free, one that is not there, a game in two of them.
 
-use std::fs;
+use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use serde_json::Value;
 
@@ -144,4 +144,97 @@ fn of_two_games_of_one_name_the_first_counts_and_the_other_is_told() {
     wait_for_game(&guest, "quux");
     guest.does(&["get", "quux"]);
     assert_eq!(fs::read_to_string(guest.game("quux").join("a")).unwrap(), "1");
+}
+
+/// All there is in a folder of a game: its paths and what is in its files.
+fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(tree(&entry.path()).into_iter().map(|(path, bytes)| (format!("{name}/{path}"), bytes)));
+        } else {
+            found.insert(name, fs::read(entry.path()).unwrap());
+        }
+    }
+    found
+}
+
+fn moves_a_game(seat: &mut Seat, from: &Path, to: &Path) {
+    super::add(seat, "quux", "1.0", 1, &[("a", 3_000_000)]);
+    seat.serve(&[]);
+    wait_for_state(seat, "quux", HERE);
+    seat.does(&["install", "quux"]);
+    fs::write(from.join("quux/local/save"), "level 3").unwrap();
+    fs::write(from.join("quux/notes.txt"), "mine").unwrap();
+    let before = tree(&from.join("quux"));
+    let refused = seat.run(&["move", "quux", text(from)]);
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("already"), "{refused:#?}");
+    assert_eq!(seat.run(&["move", "quux", "nowhere"]).code, Some(3));
+    let said = seat.asks(&["move", "quux", text(to)]);
+    assert!(said["message"].as_str().unwrap().ends_with(" now."), "{said}");
+    assert!(!from.join("quux").exists());
+    assert_eq!(tree(&to.join("quux")), before);
+    for library in [from, to] {
+        let left = fs::read_dir(library).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let left: Vec<String> = left.filter(|name| name.starts_with(".potluck-mov")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    wait_until("it is shown where it is", || game(seat, "quux")["library"] == 1);
+    let guest = guest_of(seat);
+    wait_for_game(&guest, "quux");
+    guest.does(&["get", "quux"]);
+    assert_eq!(fs::read(guest.game("quux").join("a")).unwrap(), before["a"]);
+    seat.assert_well();
+    let (code, _) = seat.stop();
+    assert_eq!(code, Some(0));
+    seat.serve(&[]);
+    wait_until("it is there after a restart", || game(seat, "quux")["library"] == 1);
+    assert_eq!(tree(&to.join("quux")), before);
+}
+
+#[test]
+fn a_game_is_moved_to_another_library_of_the_same_disk() {
+    let mut seat = seat_with(&[("one", "0 B"), ("two", "0 B")]);
+    let (one, two) = (seat.around().join("one"), seat.around().join("two"));
+    moves_a_game(&mut seat, &one, &two);
+}
+
+#[test]
+fn a_game_is_moved_to_a_library_on_another_file_system() {
+    let memory = Path::new("/dev/shm");
+    let mut seat = seat_with(&[("one", "0 B")]);
+    let one = seat.around().join("one");
+    let device = |path: &Path| fs::metadata(path).unwrap().dev();
+    if !memory.is_dir() || device(memory) == device(&one) {
+        return;
+    }
+    let other = tempfile::tempdir_in(memory).unwrap();
+    let mut config = fs::read_to_string(seat.home().join("config.toml")).unwrap();
+    config += &format!("[[library]]\npath = \"{}\"\n", text(other.path()));
+    fs::write(seat.home().join("config.toml"), config).unwrap();
+    moves_a_game(&mut seat, &one, other.path());
+}
+
+#[test]
+fn a_library_that_would_be_too_full_takes_no_game_from_another_file_system() {
+    let memory = Path::new("/dev/shm");
+    let mut seat = seat_with(&[("one", "0 B")]);
+    let one = seat.around().join("one");
+    let device = |path: &Path| fs::metadata(path).unwrap().dev();
+    if !memory.is_dir() || device(memory) == device(&one) {
+        return;
+    }
+    super::add(&seat, "quux", "1.0", 1, &[("a", 3_000)]);
+    let other = tempfile::tempdir_in(memory).unwrap();
+    let mut config = fs::read_to_string(seat.home().join("config.toml")).unwrap();
+    config += &format!("[[library]]\npath = \"{}\"\nmin_free = \"{ALL}\"\n", text(other.path()));
+    fs::write(seat.home().join("config.toml"), config).unwrap();
+    seat.serve(&[]);
+    wait_for_state(&seat, "quux", HERE);
+    let refused = seat.run(&["move", "quux", text(other.path())]);
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("it needs") && refused.stderr.contains("are to stay so"), "{refused:#?}");
+    assert!(one.join("quux/a").is_file());
 }

@@ -19,6 +19,8 @@ pub enum JournalFound {
     Remove,
     /// An installation was under way.
     Install,
+    /// It was about to go to another library, and is still here.
+    Move,
     /// It cannot be understood.
     Damaged,
 }
@@ -81,6 +83,8 @@ pub fn recovery(evidence: Evidence) -> Recovery {
         // What `local/` needs is decided by `local_recovery`.
         JournalFound::None | JournalFound::Install => Recovery::Nothing,
         JournalFound::Remove => Recovery::FinishRemoval,
+        // What is here may be newer than its copy, which goes when its library is looked through.
+        JournalFound::Move => Recovery::Finish(vec![Step::DropJournal]),
         // The new manifest is stored when every file is in its place. A repair has it from the start: there
         // the download, which ends as the manifest moves, tells.
         JournalFound::Commit { from, to }

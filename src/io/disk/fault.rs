@@ -10,19 +10,61 @@ use rustix::io::Errno;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they are the system's own")]
 pub enum DiskOp {
-    Create { path: String, executable: bool },
-    MakeDir { path: String },
-    MakeLink { path: String, target: String },
-    Rename { from: String, to: String },
-    Unlink { path: String },
-    RemoveDir { path: String },
-    Write { path: String, offset: u64, bytes: Vec<u8> },
-    Resize { path: String, size: u64 },
-    Copy { from: String, to: String, offset: u64, len: u64 },
-    SetMode { path: String, executable: bool },
-    SetTime { path: String, mtime_ns: i64 },
-    SyncFile { path: String },
-    SyncDir { path: String },
+    Create {
+        path: String,
+        executable: bool,
+    },
+    MakeDir {
+        path: String,
+    },
+    MakeLink {
+        path: String,
+        target: String,
+    },
+    Rename {
+        from: String,
+        to: String,
+    },
+    /// To another library.
+    MoveOut {
+        from: String,
+        to: String,
+    },
+    Unlink {
+        path: String,
+    },
+    RemoveDir {
+        path: String,
+    },
+    Write {
+        path: String,
+        offset: u64,
+        bytes: Vec<u8>,
+    },
+    Resize {
+        path: String,
+        size: u64,
+    },
+    Copy {
+        from: String,
+        to: String,
+        offset: u64,
+        len: u64,
+    },
+    SetMode {
+        path: String,
+        executable: bool,
+    },
+    SetTime {
+        path: String,
+        mtime_ns: i64,
+    },
+    SyncFile {
+        path: String,
+    },
+    SyncDir {
+        path: String,
+    },
     SyncFs,
 }
 
@@ -37,6 +79,7 @@ impl DiskOp {
             | Self::Resize { .. }
             | Self::Copy { .. } => true,
             Self::Rename { .. }
+            | Self::MoveOut { .. }
             | Self::Unlink { .. }
             | Self::RemoveDir { .. }
             | Self::SetMode { .. }
@@ -67,6 +110,8 @@ pub enum Fault {
 #[derive(Debug)]
 pub struct Faults {
     fault: Fault,
+    /// Whether libraries are as if on several file systems.
+    apart: bool,
     state: Mutex<State>,
 }
 
@@ -84,13 +129,19 @@ impl Faults {
     /// Does it at operation number `point`, counted from 1.
     #[must_use]
     pub fn at(point: u64, fault: Fault) -> Self {
-        Self { fault, state: Mutex::new(State { done: 0, point, hit: None, record: None }) }
+        Self { fault, apart: false, state: Mutex::new(State { done: 0, point, hit: None, record: None }) }
     }
 
     /// Never does anything but count.
     #[must_use]
     pub fn count_only() -> Self {
         Self::at(u64::MAX, Fault::Stop)
+    }
+
+    /// The same, and no rename leads from one library to another.
+    #[must_use]
+    pub fn apart(self) -> Self {
+        Self { apart: true, ..self }
     }
 
     /// Counts, and keeps what is done.
@@ -136,6 +187,9 @@ impl Faults {
                 // Whether it worked shows at once: a process cannot outlive its own SIGKILL.
                 let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
             }
+        }
+        if self.apart && matches!(op, DiskOp::MoveOut { .. }) {
+            return Err(Errno::XDEV.into());
         }
         let result = run();
         if let (Ok(_), Some(record)) = (&result, &mut self.state().record) {

@@ -96,6 +96,13 @@ impl FileStat {
     }
 }
 
+/// Times of which only that of the last change is set, from nanoseconds since 1970.
+pub(super) fn modified_at(mtime_ns: i64) -> Timestamps {
+    const SECOND_NS: i64 = 1_000_000_000;
+    let at = Timespec { tv_sec: mtime_ns.div_euclid(SECOND_NS), tv_nsec: mtime_ns.rem_euclid(SECOND_NS) as _ };
+    Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: at }
+}
+
 /// An open regular file below a game root. Every read and write names its offset.
 #[derive(Debug)]
 pub struct GameFile {
@@ -227,9 +234,7 @@ impl GameFile {
 
     /// Sets the time of its last change, in nanoseconds since 1970: for a copy that stands for its original.
     pub fn set_mtime_ns(&self, mtime_ns: i64) -> Result<(), DiskError> {
-        const SECOND_NS: i64 = 1_000_000_000;
-        let at = Timespec { tv_sec: mtime_ns.div_euclid(SECOND_NS), tv_nsec: mtime_ns.rem_euclid(SECOND_NS) as _ };
-        let times = Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: at };
+        let times = modified_at(mtime_ns);
         self.act(|| DiskOp::SetTime { path: self.name(), mtime_ns }, || futimens(&self.file, &times))
             .map_err(|errno| self.error("set the time of", errno))
     }

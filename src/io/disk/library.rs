@@ -142,6 +142,12 @@ impl Library {
         self.folder.path()
     }
 
+    /// The folder itself, for what potluck lays beside the games.
+    #[must_use]
+    pub(crate) fn folder(&self) -> &GameRoot {
+        &self.folder
+    }
+
     /// Why nothing can be put into it, when so.
     #[must_use]
     pub fn read_only(&self) -> Option<&Reason> {

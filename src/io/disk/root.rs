@@ -15,7 +15,7 @@ use std::{
 use rustix::{
     fs::{
         AtFlags, Dir, Mode, OFlags, RenameFlags, fstat, fstatvfs, fsync, mkdirat, open, openat, readlinkat, renameat,
-        renameat_with, statat, symlinkat, unlinkat,
+        renameat_with, statat, symlinkat, unlinkat, utimensat,
     },
     io::Errno,
 };
@@ -24,7 +24,7 @@ use super::{
     cursor::Cursor,
     error::{DiskError, Reason},
     fault::{self, DiskOp, Faults},
-    file::{FileStat, GameFile, Kind},
+    file::{FileStat, GameFile, Kind, modified_at},
     resolve::Resolver,
 };
 
@@ -238,8 +238,18 @@ impl GameRoot {
 
     /// Moves a path within the root; refuses when something is at `to`.
     pub fn rename_new(&self, from: &str, to: &str) -> Result<(), DiskError> {
+        self.rename_to_new(from, self, to, || DiskOp::Rename { from: from.to_owned(), to: to.to_owned() })
+    }
+
+    /// Moves a path to one below another root; refuses when something is there, and when the other root is on
+    /// another file system.
+    pub fn move_out(&self, from: &str, other: &Self, to: &str) -> Result<(), DiskError> {
+        self.rename_to_new(from, other, to, || DiskOp::MoveOut { from: from.to_owned(), to: to.to_owned() })
+    }
+
+    fn rename_to_new(&self, from: &str, other: &Self, to: &str, op: impl FnOnce() -> DiskOp) -> Result<(), DiskError> {
         let (from_place, from_name) = self.place("move", from)?;
-        let (to_place, to_name) = self.place("move to", to)?;
+        let (to_place, to_name) = other.place("move to", to)?;
         let rename = || match renameat_with(from_place.fd(), from_name, to_place.fd(), to_name, RenameFlags::NOREPLACE)
         {
             // Some file systems do not know the flag: look first, and accept that looking is not locking.
@@ -251,8 +261,13 @@ impl GameRoot {
             }
             result => result,
         };
-        self.act(|| DiskOp::Rename { from: from.to_owned(), to: to.to_owned() }, rename)
-            .map_err(|errno| self.error("move", from, move_reason(errno)))
+        self.act(op, rename).map_err(|errno| self.error("move", from, move_reason(errno)))
+    }
+
+    /// A folder below this one as a root of its own.
+    pub fn below(&self, path: &str) -> Result<Self, DiskError> {
+        let dir = self.open_dir("open the folder", path, OFlags::RDONLY)?;
+        Ok(self.beside(dir, self.path.join(path)))
     }
 
     /// Removes a file or a link; fine when it is gone.
@@ -337,6 +352,17 @@ impl GameRoot {
             || symlinkat(target, place.fd(), name),
         )
         .map_err(|errno| self.error(OPERATION, path, errno))
+    }
+
+    /// Says when a link was made. A file system that cannot keep that is no reason to fail.
+    pub fn set_link_mtime_ns(&self, path: &str, mtime_ns: i64) -> Result<(), DiskError> {
+        const OPERATION: &str = "set the time of";
+        let (place, name) = self.place(OPERATION, path)?;
+        let set = || utimensat(place.fd(), name, &modified_at(mtime_ns), AtFlags::SYMLINK_NOFOLLOW);
+        match self.act(|| DiskOp::SetTime { path: path.to_owned(), mtime_ns }, set) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            Err(errno) => Err(self.error(OPERATION, path, errno)),
+        }
     }
 
     /// Refuses a file system without symbolic links, by making one in a folder of ours.

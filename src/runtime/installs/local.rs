@@ -68,9 +68,11 @@ pub(super) fn stage(
     progress: &mut Progress<'_>,
 ) -> Result<Staged, InstallError> {
     let mut machine = Machine::new(root, None, None, None);
-    let recovered = recover_root(root, &mut Memory::none()).map_err(|error| match error {
-        InstallError::Disk(error) if is_sealed(root) => InstallError::Unfinished(error),
-        error => error,
+    let recovered = recover_root(root, &mut Memory::none()).map_err(|error| {
+        if let InstallError::Disk(error) = error {
+            return if is_sealed(root) { InstallError::Unfinished(error) } else { InstallError::Disk(error) };
+        }
+        error
     })?;
     let set_aside = recovered.into_set_aside();
     let stage = install::stage(&look(root)?, content)?;

@@ -251,6 +251,7 @@ impl Recording {
                 let inode = now.find(from);
                 names(vec![(now.slot(to), Some(inode)), (now.slot(from), None)])
             }
+            DiskOp::MoveOut { .. } => unreachable!("no change of one root leaves its library"),
             DiskOp::Unlink { path } | DiskOp::RemoveDir { path } => {
                 let slot = now.slot(&below(path));
                 // It may have been gone already; and the root itself is not ours.

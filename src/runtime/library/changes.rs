@@ -31,7 +31,7 @@ use crate::{
         roots::{Change, RootTurn},
         tasks::PoolError,
     },
-    types::{ContentId, EntryState, FileEntry, GameId},
+    types::{ContentId, EntryState, FileEntry, GameId, LibraryNo},
     wire::manifest::ManifestReadError,
 };
 
@@ -60,6 +60,11 @@ pub(super) enum Op {
         game: GameId,
         reply: ReplyTo,
     },
+    Move {
+        game: GameId,
+        to: LibraryNo,
+        reply: ReplyTo,
+    },
     /// Without a reply where it follows an installation.
     DropPayload {
         game: GameId,
@@ -84,6 +89,7 @@ impl Op {
             Self::Remove { game, .. }
             | Self::Install { game, .. }
             | Self::Uninstall { game, .. }
+            | Self::Move { game, .. }
             | Self::DropPayload { game, .. }
             | Self::Free { game, .. }
             | Self::Verify { game, .. } => game,
@@ -96,6 +102,7 @@ impl Op {
             Self::Remove { .. } => Change::Remove,
             Self::Install { .. } => Change::Install,
             Self::Uninstall { .. } => Change::Uninstall,
+            Self::Move { .. } => Change::Move,
             Self::DropPayload { .. } => Change::DropPayload,
             Self::Free { .. } => Change::Free,
             Self::Verify { .. } => Change::Verify,
@@ -112,6 +119,7 @@ impl Op {
             | Self::Add { reply, .. }
             | Self::Remove { reply, .. }
             | Self::Uninstall { reply, .. }
+            | Self::Move { reply, .. }
             | Self::Free { reply, .. }
             | Self::Verify { reply, .. } => answer(reply, Err(error)),
         }
@@ -237,6 +245,7 @@ impl Actor {
             Op::Uninstall { game, reply } => self.begin_uninstall(game, turn, reply),
             Op::DropPayload { game, reply } => self.begin_drop(game, turn, reply),
             Op::Free { game, what, reply } => self.begin_free(game, turn, what, reply),
+            Op::Move { game, to, reply } => self.begin_move(game, to, turn, reply, cancel),
             Op::Verify { game, repair, reply } => {
                 let (meter, of) = (self.meter(&game), game.clone());
                 let check = move || look(&desk, &of, &Distrust::Everything, Some(&turn), &meter, &cancel);

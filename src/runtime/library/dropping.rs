@@ -11,7 +11,7 @@ use crate::{
     io::{clock, scan::Memory},
     runtime::{
         input::ReplyTo,
-        installs::{InstallError, Installation},
+        installs::{self, InstallError, Installation},
         roots::RootTurn,
         tasks::PoolError,
     },

@@ -267,7 +267,7 @@ impl Actor {
         };
     }
 
-    fn end_installing(&mut self, game: &GameId, now: Instant) {
+    pub(super) fn end_installing(&mut self, game: &GameId, now: Instant) {
         self.mark_installing();
         self.installing.remove(game);
         self.end(game);
@@ -398,10 +398,15 @@ fn progress<'m>(meter: &'m Meter, cancel: &'m CancellationToken) -> impl FnMut(u
     }
 }
 
-/// Whether what is to stay free would: asked only where the user said so, because blocks may be shared, which needs no
+/// Whether what is to stay free would, as [`has_room`] says: asked only where the user said so, because blocks may be shared, which needs no
 /// room at all.
 fn check_room(space: Space, need: u64, library: &Library) -> Result<(), InstallError> {
-    if space.min_free == 0 || space.usable() >= need {
+    if space.min_free == 0 { Ok(()) } else { has_room(space, need, library) }
+}
+
+/// Whether so many bytes can be written and what is to stay free would.
+pub(super) fn has_room(space: Space, need: u64, library: &Library) -> Result<(), InstallError> {
+    if space.usable() >= need {
         return Ok(());
     }
     Err(InstallError::NoRoom {

@@ -7,6 +7,7 @@ use super::{
     adding::{AddError, AddOutcome, Plan},
     changes::Op,
     look::{Meter, Seen},
+    moving::Moved,
     playing::PlayNews,
     space::Weighed,
     sync::{self, SnapshotError},
@@ -21,10 +22,10 @@ use crate::{
     },
     runtime::{
         input::ReplyTo,
-        installs::{InstallError, Installed, Removed},
+        installs::{InstallError, Installed, MoveError, Removed},
         tasks::PoolError,
     },
-    types::{ContentId, GameId, LibraryDigest, LibraryEntry, PeerId, Space},
+    types::{ContentId, GameId, LibraryDigest, LibraryEntry, LibraryNo, PeerId, Space},
 };
 
 /// A job that is over.
@@ -75,6 +76,20 @@ pub(super) enum Done {
         game: GameId,
         reply: ReplyTo,
         result: Result<Result<Vec<String>, InstallError>, PoolError>,
+    },
+    /// A game is in another library, or was not moved.
+    Moved {
+        game: GameId,
+        to: LibraryNo,
+        reply: ReplyTo,
+        result: Result<Result<Moved, MoveError>, PoolError>,
+    },
+    /// What was left where it had been is gone, or why it is not.
+    MovedAway {
+        game: GameId,
+        to: LibraryNo,
+        reply: ReplyTo,
+        result: Result<(), DiskError>,
     },
     /// What becomes of a wish to play.
     Play {
@@ -173,6 +188,8 @@ impl Actor {
             Done::Removed { game, reply, result } => self.on_removed(&game, reply, result, now),
             Done::Installed { game, reply, result } => self.on_installed(&game, reply, result, now),
             Done::Uninstalled { game, reply, result } => self.on_uninstalled(&game, reply, result, now),
+            Done::Moved { game, to, reply, result } => self.on_moved(&game, to, reply, result, now),
+            Done::MovedAway { game, to, reply, result } => self.on_moved_away(&game, to, reply, result, now),
             Done::Play { game, news } => self.on_play(&game, news),
             Done::Weighed { found, reply } => self.on_weighed(found, reply),
             Done::Archives { game, content, found } => self.on_archives(&game, content, found),

@@ -29,7 +29,12 @@ use crate::{
         disk::{Oddity, Survey},
         scan::Memory,
     },
-    runtime::{input::TransfersInput, installs::Recovered, roots::Change, tasks::PoolError},
+    runtime::{
+        input::TransfersInput,
+        installs::{self, Recovered},
+        roots::Change,
+        tasks::PoolError,
+    },
     types::{ContentId, GameId, LibraryNo},
 };
 
@@ -43,7 +48,7 @@ impl Actor {
         self.job(
             "library recovery",
             move || {
-                let mut notes = Vec::new();
+                let mut notes = installs::settle_moves(&desk.libraries);
                 for (game, number) in &desk.libraries.list().games {
                     let library = desk.libraries.get(*number).filter(|library| library.read_only().is_none());
                     let Some(library) = library else { continue };

@@ -584,9 +584,10 @@ async fn a_transfer_is_on_record_until_the_wish_to_install_is() {
         guest.get_and(&scanned, AfterGet::Install, &[(&host, EntryState::Ready)]).await;
         guest.downloaded().await;
         let noted = loop {
-            match guest.library.recv().await.unwrap() {
-                LibraryInput::ThenInstall { content, noted, .. } if content == scanned.held.content => break noted,
-                _ => {}
+            if let LibraryInput::ThenInstall { content, noted, .. } = guest.library.recv().await.unwrap()
+                && content == scanned.held.content
+            {
+                break noted;
             }
         };
         if is_noted {

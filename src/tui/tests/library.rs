@@ -194,3 +194,26 @@ fn ten_thousand_games() {
     let seat = seat.keys("/77 is:ready");
     assert!(seat.model.library.rows().len() < 200);
 }
+
+#[test]
+fn a_game_is_moved_to_a_library_that_is_chosen() {
+    let mut snapshot = fixture::room();
+    let mut totals = (*snapshot.totals).clone();
+    let library = |path: &str, trouble: Option<&str>| crate::api::LibraryView {
+        path: path.to_owned(),
+        trouble: trouble.map(str::to_owned),
+        ..Default::default()
+    };
+    totals.libraries.extend([library("/mnt/away", Some("it is not there")), library("/mnt/big", None)]);
+    snapshot.totals = Arc::new(totals);
+    let seat = Seat::new(&snapshot, 100, 30).keys(":move<Enter>");
+    let picture = seat.picture();
+    assert!(picture.contains("1  /mnt/big") && !picture.contains("/mnt/away"), "{picture}");
+    let moved = Command::Move { game: "0-a-d-".into(), library: "/mnt/big".into() };
+    assert_eq!(seat.keys("1").asked, [moved]);
+    assert_eq!(Seat::new(&snapshot, 100, 30).keys(":move<Enter><Esc>").asked, []);
+    assert_eq!(Seat::new(&snapshot, 100, 30).keys("j:move<Enter>").asked, []);
+    // With one library there is nothing to choose.
+    let one = busy(100, 30).keys(":move");
+    assert!(!one.picture().contains("another of your libraries"), "{}", one.picture());
+}

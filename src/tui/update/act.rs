@@ -11,8 +11,8 @@ use super::{
             table::{SortBy, Table},
         },
     },
-    Effect, Step, builds, calls, complete, copy, fitting, games, keys, leaving, map, motion, next_step, open, page,
-    pane, peers, refuse, space,
+    Effect, Step, builds, calls, complete, copy, fitting, games, keys, leaving, libraries, map, motion, next_step,
+    open, page, pane, peers, refuse, space,
 };
 use crate::api::{Command, Level};
 
@@ -100,6 +100,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Verify => return games::verify(model),
         Action::Remove if model.screen == Screen::Space => return space::free(model),
         Action::Remove => return games::remove(model),
+        Action::Move => return libraries::ask(model),
         Action::AddFolder => return open_prompt(model, Purpose::AddFolder),
         Action::AddAddress => return open_prompt(model, Purpose::AddAddress),
         Action::Rescan => {

@@ -12,7 +12,7 @@ use super::{
             overlay::{Overlay, Prompt, Purpose, TypedLine},
         },
     },
-    Effect, Step, act, builds, complete, games, keys, leaving, next_step, open, pane, peers, refuse,
+    Effect, Step, act, builds, complete, games, keys, leaving, libraries, next_step, open, pane, peers, refuse,
 };
 
 /// An action that matches.
@@ -31,7 +31,7 @@ pub(crate) fn entries(model: &Model, typed: &str) -> Vec<Entry> {
     let (name, argument) = split(typed);
     let mut found: Vec<(bool, u8, Entry)> = ACTIONS
         .iter()
-        .filter(|row| row.action != Action::Palette)
+        .filter(|row| row.action != Action::Palette && (row.action != Action::Move || libraries::are_several(model)))
         .filter_map(|row| {
             let rank = rank(row, name)?;
             // Behind a blank stands what an action wants to know, so the name is whole.
@@ -158,6 +158,8 @@ fn why_not(model: &Model, row: &ActionRow) -> Option<String> {
         games::transfers(model).err()
     } else if [Action::Install, Action::Uninstall, Action::Verify, Action::Remove].contains(&action) {
         games::games_here(model).err()
+    } else if action == Action::Move {
+        libraries::offered(model).err()
     } else if action == Action::Update {
         builds::offered(model).err()
     } else if [Action::Trust, Action::Block].contains(&action) {
