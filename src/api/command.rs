@@ -74,6 +74,9 @@ pub enum Command {
     Uninstall {
         /// Id or title.
         game: String,
+        /// That nothing of it is left is agreed to, where its payload was dropped; refused without.
+        #[serde(default)]
+        last: bool,
     },
     /// Bring a game to another library, with all that is in its folder; answered with [`Reply::Done`] when it is there.
     /// It stays shared meanwhile.

@@ -24,6 +24,7 @@ pub(super) async fn uninstall(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     session.scanned().await;
+    let mut last = yes;
     let is_only = |snapshot: &Snapshot| find(snapshot, game).is_ok_and(GameView::is_installed_only);
     if is_only(&session.snapshot()) {
         session.gather().await;
@@ -41,8 +42,9 @@ pub(super) async fn uninstall(
         if !is_meant(&loss, yes, console)? {
             return Ok(Exit::Refused);
         }
+        last = true;
     }
-    let reply = busy(session, Command::Uninstall { game: game.to_owned() }, console).await?;
+    let reply = busy(session, Command::Uninstall { game: game.to_owned(), last }, console).await?;
     report(&reply, console)?;
     Ok(Exit::Done)
 }

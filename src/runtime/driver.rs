@@ -280,7 +280,9 @@ impl Driver {
             Command::Install { game, drop_archives } => {
                 library_input(inputs, LibraryInput::Install { game, drop_archives, reply }).await
             }
-            Command::Uninstall { game } => library_input(inputs, LibraryInput::Uninstall { game, reply }).await,
+            Command::Uninstall { game, last } => {
+                library_input(inputs, LibraryInput::Uninstall { game, last, reply }).await
+            }
             Command::Move { game, library } => library_input(inputs, LibraryInput::Move { game, library, reply }).await,
             Command::Play { game, confirm } => library_input(inputs, LibraryInput::Play { game, confirm, reply }).await,
             Command::Verify { game, repair } => {

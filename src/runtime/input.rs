@@ -104,7 +104,7 @@ pub(crate) enum LibraryInput {
     /// `install`.
     Install { game: String, drop_archives: bool, reply: ReplyTo },
     /// `uninstall`.
-    Uninstall { game: String, reply: ReplyTo },
+    Uninstall { game: String, last: bool, reply: ReplyTo },
     /// `cancel`: of a move; of all else it is for transfers.
     Cancel { game: String, discard: bool, reply: ReplyTo },
     /// `move`.

@@ -427,7 +427,7 @@ impl Actor {
             }
             LibraryInput::Remove { game, reply } => self.remove(&game, reply),
             LibraryInput::Install { game, drop_archives, reply } => self.install(&game, drop_archives, reply),
-            LibraryInput::Uninstall { game, reply } => self.uninstall(&game, reply),
+            LibraryInput::Uninstall { game, last, reply } => self.uninstall(&game, last, reply),
             LibraryInput::Cancel { game, discard, reply } => self.cancel(game, discard, reply),
             LibraryInput::Move { game, library, reply } => self.move_to(&game, &library, reply),
             LibraryInput::Play { game, confirm, reply } => self.play(&game, confirm, reply),

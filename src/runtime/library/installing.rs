@@ -66,14 +66,18 @@ impl Actor {
         answer(reply, Err(refusal(ErrorCode::Refused, format_args!("{game}: {why}"))));
     }
 
-    pub(super) fn uninstall(&mut self, name: &str, reply: ReplyTo) {
+    pub(super) fn uninstall(&mut self, name: &str, last: bool, reply: ReplyTo) {
         let game = match find_ours(&self.core, name) {
             Ok(game) => game,
             Err(error) => return answer(reply, Err(error)),
         };
         if let Some(Installation::Only(_)) = self.installed.get(&game) {
-            // There is nothing else of it.
-            self.clear(Op::Remove { game, reply });
+            // There is nothing else of it. What a face knew when it did not ask may be old by now.
+            if last {
+                return self.clear(Op::Remove { game, reply });
+            }
+            let why = "nothing else of it is here, because its payload was dropped; `potluck uninstall --yes` takes it";
+            answer(reply, Err(refusal(ErrorCode::Refused, format_args!("{game}: {why}"))));
         } else if self.installed.contains_key(&game) {
             self.clear(Op::Uninstall { game, reply });
         } else {

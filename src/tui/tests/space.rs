@@ -130,7 +130,7 @@ fn uninstalling_what_has_nothing_else_is_asked_about() {
     games[0].builds[0].ours = false;
     room.games = Arc::new(games);
     let seat = || Seat::new(&room, 80, 24).told_of_the_room();
-    let uninstall = Command::Uninstall { game: "0-a-d-".into() };
+    let uninstall = Command::Uninstall { game: "0-a-d-".into(), last: true };
     assert_eq!(seat().keys("x").asked, []);
     assert_eq!(seat().keys("x<Enter>").asked, []);
     assert_eq!(seat().keys("xy").asked, [uninstall]);

@@ -171,7 +171,9 @@ pub(super) fn uninstall(model: &mut Model) -> Vec<Effect> {
     if installed.is_empty() {
         return refuse(model, "Nothing of it is installed.".to_owned());
     }
-    let command = |game: &&GameView| (Command::Uninstall { game: game.id.clone() }, game.title.clone());
+    let command = |game: &&GameView| {
+        (Command::Uninstall { game: game.id.clone(), last: game.is_installed_only() }, game.title.clone())
+    };
     let commands = installed.iter().map(command).collect();
     let only: Vec<&GameView> = installed.into_iter().filter(|game| game.is_installed_only()).collect();
     if only.is_empty() {
