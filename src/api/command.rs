@@ -457,6 +457,9 @@ pub struct SpaceItem {
     pub path: String,
     /// Other machines here that have all of that build.
     pub others: u32,
+    /// When the game was last played, Unix milliseconds.
+    #[serde(default)]
+    pub last_played: Option<u64>,
 }
 
 /// Paths of the user's own files in one list of an answer or event; the sentence with it counts them all.

@@ -102,6 +102,7 @@ pub(crate) enum Action {
     SortHas,
     SortAge,
     SortLoss,
+    SortPlayed,
     SortReverse,
     Pause,
     Cancel,
@@ -197,6 +198,7 @@ const LISTS: &[Screen] = &[Screen::Library, Screen::Transfers, Screen::Peers, Sc
 const TITLED: &[Screen] = &[Screen::Library, Screen::Transfers, Screen::Space];
 const REMOVABLE: &[Screen] = &[Screen::Library, Screen::Space];
 const LIBRARY: &[Screen] = &[Screen::Library];
+const SPACE: &[Screen] = &[Screen::Space];
 const GAMES: &[Screen] = &[Screen::Library, Screen::Transfers];
 const TRANSFERS: &[Screen] = &[Screen::Transfers];
 const PEERS: &[Screen] = &[Screen::Peers];
@@ -270,6 +272,7 @@ pub(crate) const ACTIONS: &[ActionRow] = actions![
     SortHas "sort-has" ["sh"], PEERS, Choosing, "Has", "Sort by how many games they have, most first";
     SortAge "sort-age" ["sa"], LINKS, Choosing, "Age", "Sort by age, oldest first";
     SortLoss "sort-loss" ["sl"], LINKS, Choosing, "Loss", "Sort by loss, worst first";
+    SortPlayed "sort-played" ["sp"], SPACE, Choosing, "Played", "Sort by when it was last played, longest ago first";
     SortReverse "sort-reverse" ["S"], LISTS, Choosing, "Reverse", "Sort the other way round";
     Pause "pause" ["p"], GAMES, Games, "Pause", "Pause a transfer, or go on with it";
     Cancel "cancel" ["c"], GAMES, Games, "Cancel", "End a transfer; what is here is kept unless you discard it";

@@ -162,6 +162,7 @@ fn on_msg(model: &mut Model, msg: Msg) -> Vec<Effect> {
                     model.map.on_change();
                     space::notice_full(model, &before);
                 }
+                space::notice_news(model, &before);
                 vec![Effect::DrawSoon]
             } else {
                 Vec::new()

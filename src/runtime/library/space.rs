@@ -106,6 +106,7 @@ impl Actor {
         };
         SpaceItem {
             title: self.core.title(&game),
+            last_played: self.played.last(&game),
             version: version.map(|version| version.to_string()).unwrap_or_default(),
             game: game.to_string(),
             what,

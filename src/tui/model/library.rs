@@ -37,7 +37,8 @@ pub(super) fn index(table: &mut Table, snapshot: &Snapshot, queue: &Queue) {
                 | SortBy::To
                 | SortBy::Has
                 | SortBy::Age
-                | SortBy::Loss => Ordering::Equal,
+                | SortBy::Loss
+                | SortBy::Played => Ordering::Equal,
             }
         },
     );

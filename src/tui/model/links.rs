@@ -99,6 +99,7 @@ pub(super) fn index(table: &mut Table, snapshot: &Snapshot) {
                 SortBy::From => larger_first(one.bytes_in, other.bytes_in),
                 SortBy::To => larger_first(one.bytes_out, other.bytes_out),
                 SortBy::Loss => larger_first(one.loss_permille.into(), other.loss_permille.into()),
+                SortBy::Played => Ordering::Equal,
                 // The snapshot has the oldest first.
                 SortBy::Age
                 | SortBy::Title

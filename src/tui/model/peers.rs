@@ -29,7 +29,8 @@ pub(super) fn index(table: &mut Table, snapshot: &Snapshot) {
                 | SortBy::Rate
                 | SortBy::Left
                 | SortBy::Age
-                | SortBy::Loss => Ordering::Equal,
+                | SortBy::Loss
+                | SortBy::Played => Ordering::Equal,
             }
         },
     );

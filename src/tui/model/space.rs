@@ -26,6 +26,9 @@ impl Listed for SpaceItem {
     }
 }
 
+/// At most so often it is weighed anew because something changed elsewhere: each time the disk is read.
+const NEWS_MS: u64 = 3_000;
+
 /// What is known of space, and what the user does with it.
 #[derive(Debug)]
 pub(crate) struct Space {
@@ -37,11 +40,22 @@ pub(crate) struct Space {
     view: Option<SpaceView>,
     asked: bool,
     stale: bool,
+    /// Something else changed what is shown.
+    news: bool,
+    asked_ms: u64,
 }
 
 impl Default for Space {
     fn default() -> Self {
-        Self { table: Table::new(SortBy::Size), from: Screen::Library, view: None, asked: false, stale: true }
+        Self {
+            table: Table::new(SortBy::Size),
+            from: Screen::Library,
+            view: None,
+            asked: false,
+            stale: true,
+            news: false,
+            asked_ms: 0,
+        }
     }
 }
 
@@ -86,11 +100,17 @@ impl Space {
         self.stale = true;
     }
 
+    /// The same, though nothing here asked for it: it is not weighed at every one of many changes.
+    pub(crate) fn on_news(&mut self) {
+        self.news = true;
+    }
+
     /// Whether to ask now; who is told so asks.
-    pub(crate) fn ask(&mut self) -> bool {
-        let ask = self.stale && !self.asked;
+    pub(crate) fn ask(&mut self, now_ms: u64) -> bool {
+        let news = self.news && now_ms >= self.asked_ms.saturating_add(NEWS_MS);
+        let ask = (self.stale || news) && !self.asked;
         if ask {
-            (self.asked, self.stale) = (true, false);
+            (self.asked, self.stale, self.news, self.asked_ms) = (true, false, false, now_ms);
         }
         ask
     }
@@ -132,6 +152,8 @@ impl Space {
                     | SortBy::Has
                     | SortBy::Age
                     | SortBy::Loss => Ordering::Equal,
+                    // What nobody ever played is missed least.
+                    SortBy::Played => one.last_played.cmp(&other.last_played),
                 }
             },
         );
@@ -192,16 +214,25 @@ mod tests {
 
     fn item(game: &str, what: Freeable, bytes: u64) -> SpaceItem {
         let (title, version) = (game.to_uppercase(), "1".to_owned());
-        SpaceItem { game: game.to_owned(), title, version, what, bytes, path: String::new(), others: 0 }
+        SpaceItem {
+            game: game.to_owned(),
+            title,
+            version,
+            what,
+            bytes,
+            path: String::new(),
+            others: 0,
+            last_played: None,
+        }
     }
 
     #[test]
     fn what_goes_along_with_a_game_is_counted_once() {
         let mut space = Space::default();
         let download = || Freeable::Download { content: "c".to_owned() };
-        assert!(space.ask() && !space.ask());
+        assert!(space.ask(0) && !space.ask(0));
         space.on_change();
-        assert!(!space.ask(), "one question at a time");
+        assert!(!space.ask(0), "one question at a time");
         let items = vec![
             item("a", Freeable::Game, 10),
             item("a", download(), 4),
@@ -216,7 +247,7 @@ mod tests {
         space.with(|list, _| list.toggle_mark());
         assert_eq!(space.marked_bytes(), 9, "without the game, the download counts");
         // A refusal changes nothing that is known.
-        assert!(space.ask());
+        assert!(space.ask(0));
         space.on_answer(None);
         assert_eq!(space.items().len(), 4);
     }

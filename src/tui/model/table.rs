@@ -48,6 +48,8 @@ pub(crate) enum SortBy {
     Age,
     /// By what is lost.
     Loss,
+    /// By when it was last played, longest ago first.
+    Played,
 }
 
 impl SortBy {
@@ -61,7 +63,8 @@ impl SortBy {
             | Self::Left
             | Self::Name
             | Self::Ping
-            | Self::Age => false,
+            | Self::Age
+            | Self::Played => false,
             Self::Size | Self::Have | Self::Rate | Self::From | Self::To | Self::Has | Self::Loss => true,
         }
     }

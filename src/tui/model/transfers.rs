@@ -54,7 +54,8 @@ pub(super) fn index(table: &mut Table, snapshot: &Snapshot) {
                 | SortBy::To
                 | SortBy::Has
                 | SortBy::Age
-                | SortBy::Loss => Ordering::Equal,
+                | SortBy::Loss
+                | SortBy::Played => Ordering::Equal,
             }
         },
     );

@@ -62,6 +62,33 @@ fn what_goes_is_asked_about_and_never_goes_by_enter() {
 }
 
 #[test]
+fn what_changes_elsewhere_is_weighed_again_and_not_too_often() {
+    let mut room = fixture::room();
+    let mut seat = busy(100, 30).told_of_the_room().keys("F");
+    let later_ms = seat.model.now.unix_ms;
+    let ask = Effect::Call { command: Command::Space, subject: String::new() };
+    let mut tell = |seconds: u64, change: &mut dyn FnMut(&mut crate::api::GameView)| {
+        let mut effects = seat.tell(Msg::Time(Moment { unix_ms: later_ms + seconds * 1_000, offset_s: 3_600 }));
+        let mut games = (*room.games).clone();
+        change(&mut games[0]);
+        room.games = Arc::new(games);
+        effects.extend(seat.tell(Msg::Snapshot(Arc::new(room.clone()))));
+        let asked = effects.contains(&ask);
+        if asked {
+            let result = Ok(Reply::Space(fixture::space()));
+            seat.tell(Msg::Answer { command: Command::Space, subject: String::new(), result });
+        }
+        asked
+    };
+    assert!(!tell(1, &mut |_| {}), "nothing changed");
+    assert!(!tell(10, &mut |game| game.have += 1), "nothing that is shown");
+    assert!(tell(11, &mut |game| game.last_played = Some(NOW_MS)));
+    assert!(!tell(12, &mut |game| game.private = Some("symlinks".into())), "it was weighed a moment ago");
+    assert!(tell(15, &mut |_| {}), "what was put off is not forgotten");
+    assert!(!tell(20, &mut |_| {}));
+}
+
+#[test]
 fn a_disk_that_is_full_is_told_of_once_with_what_helps() {
     let mut room = fixture::room();
     let mut seat = Seat::new(&room, 100, 30);
@@ -87,6 +114,8 @@ fn to_free_space_and_back() {
     check_screen("3F/war<Enter><Esc><Esc>", Screen::Peers);
     check_selected("Fj", "0 A.D.");
     check_selected("Fstgg", "0 A.D.");
+    // What nobody ever played comes first.
+    check_selected("Fspgg", "Warcraft III");
     check_selected("F/is:replaced<Enter>", "Xonotic");
     check_screen("Fj<Enter>", Screen::Library);
 }

@@ -86,6 +86,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::SortHas => sort(model, SortBy::Has),
         Action::SortAge => sort(model, SortBy::Age),
         Action::SortLoss => sort(model, SortBy::Loss),
+        Action::SortPlayed => sort(model, SortBy::Played),
         Action::SortReverse => reorder_table(model, Table::reverse),
         Action::Pause => return games::pause(model),
         Action::Cancel => return games::cancel(model),

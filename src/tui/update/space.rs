@@ -38,9 +38,28 @@ pub(super) fn notice_full(model: &mut Model, before: &Snapshot) {
     model.notice.say(Level::Warning, text, model.now);
 }
 
+/// Takes note of what changed elsewhere of what takes space here. What is on its way changes all the time, and is not
+/// offered.
+pub(super) fn notice_news(model: &mut Model, before: &Snapshot) {
+    if model.screen == Screen::Space && !held(before).eq(held(&model.snapshot)) {
+        model.space.on_news();
+    }
+}
+
+/// What there is of each game here, and when it was last played; what is being got.
+fn held(snapshot: &Snapshot) -> impl Iterator<Item = (&str, [Option<&str>; 3], Option<u64>)> {
+    let games = snapshot.games.iter().map(|game| {
+        let ours = game.builds.iter().find(|build| build.ours).map(|build| &*build.content);
+        (&*game.id, [ours, game.installed.as_deref(), game.private.as_deref()], game.last_played)
+    });
+    let is_here = |(_, held, _): &(&str, [Option<&str>; 3], Option<u64>)| held.iter().any(Option::is_some);
+    let got = snapshot.transfers.iter().map(|transfer| (&*transfer.game, [Some(&*transfer.content), None, None], None));
+    games.filter(is_here).chain(got)
+}
+
 /// Asks where the screen is shown and is not up to date. Called after every message.
 pub(super) fn look(model: &mut Model) -> Option<Effect> {
-    let asks = model.screen == Screen::Space && model.space.ask();
+    let asks = model.screen == Screen::Space && model.space.ask(model.now.unix_ms);
     asks.then(|| Effect::Call { command: Command::Space, subject: String::new() })
 }
 

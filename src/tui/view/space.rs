@@ -17,7 +17,7 @@ use super::{
     canvas::Canvas,
     empty,
 };
-use crate::api::Freeable;
+use crate::api::{Freeable, SpaceItem};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, body: Rect) {
     let plan = layout::space(body);
@@ -61,18 +61,32 @@ fn free(model: &Model) -> String {
     }
 }
 
+/// `3 d ago`, `never`.
+fn played(model: &Model, item: &SpaceItem) -> String {
+    match item.last_played {
+        Some(at_ms) => {
+            let span = words::span(model.now.unix_ms.saturating_sub(at_ms));
+            // The minutes of an hour say nothing here.
+            let hours = span.split_once(" h ").map_or(span.clone(), |(hours, _)| format!("{hours} h"));
+            format!("{hours} ago")
+        }
+        None => "never".to_owned(),
+    }
+}
+
 fn table(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     let columns = [
         Column::new("TITLE", 10).flex(3).max(60),
         Column::new("VERSION", 9).priority(2).flex(1).max(14),
         Column::new("SIZE", 8).align(Align::Right),
         Column::new(" WHAT", 15).flex(1).max(26),
+        Column::new("PLAYED", 9).align(Align::Right).priority(3),
         Column::new("OTHERS", 6).align(Align::Right).priority(1),
     ];
     let pen = canvas.pen;
     let space = &model.space;
     let (sort, order) = space.table.sort();
-    let sorted = [(SortBy::Title, 0), (SortBy::Size, 2)].iter().find(|(by, _)| *by == sort);
+    let sorted = [(SortBy::Title, 0), (SortBy::Size, 2), (SortBy::Played, 4)].iter().find(|(by, _)| *by == sort);
     let table = Table::new(&columns, space.table.rows().len())
         .scroll(space.table.list.scroll())
         .sorted(sorted.map(|(_, column)| (*column, order)))
@@ -94,6 +108,7 @@ fn table(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
             Line::from(pen.span(item.version.as_str(), Role::Dim)),
             Line::from(pen.span(words::size(item.bytes), Role::Text)),
             Line::from(pen.span(format!(" {}", name(&item.what)), role)),
+            Line::from(pen.span(played(model, item), Role::Dim)),
             Line::from(pen.span(others, Role::Dim)),
         ])
         .mark(mark)
