@@ -1,8 +1,8 @@
 //! Archives made to harm: every one is refused, by name and with the reason, or contained.
 
-use std::time::Instant;
+use std::{fs, io::Write as _, path::Path, time::Instant};
 
-use potluck::io::archive::{Limits, Why};
+use potluck::io::archive::{Limits, Line, Progress, Why, work};
 
 use crate::{
     bench::{Bench, Thing},
@@ -263,6 +263,42 @@ fn more_members_than_there_may_be_cost_little() {
     });
 }
 
+/// A stream says nowhere how many members it has: it is read to the limit, and not beyond.
+#[test]
+fn of_ten_million_empty_files_no_more_are_read_than_there_may_be() {
+    let limits = Limits::default();
+    let bench = Bench::new();
+    put_ten_million_empty_files(&bench.payload().join("game.eti"));
+    let job = bench.job(limits);
+    let mut last = Progress::default();
+    let done = work(&job, &mut |line| {
+        if let Line::Progress(progress) = line {
+            last = progress;
+        }
+    });
+    assert_eq!(done.expect_err("it is refused").why, Why::Entries { max: limits.entries });
+    assert!(last.entries <= limits.entries && last.packed_total > 0, "{last:?}");
+    assert!(last.packed_done < last.packed_total / 10, "it was read on: {last:?}");
+    bench.assert_untouched();
+}
+
+/// As a tar of zstd, written as it is made: there are 5 GB of headers.
+fn put_ten_million_empty_files(path: &Path) {
+    const IN_A_FOLDER: u64 = 1_000;
+    let header = |number| tar_header(&format!("00000-99999/{number:03}-{:03}", 999 - number), b'0', "", 0o644, 0);
+    let mut headers: Vec<u8> = (0..IN_A_FOLDER).flat_map(header).collect();
+    let file = fs::File::create(path).expect("a file");
+    let mut out = zstd::Encoder::new(file, 1).expect("an encoder");
+    for folder in 0..10_000_000 / IN_A_FOLDER {
+        // With what each digit lacks to nine the headers of all folders have the same sum.
+        let name = format!("{folder:05}-{:05}", 99_999 - folder);
+        headers.chunks_exact_mut(512).for_each(|header| header[..name.len()].copy_from_slice(name.as_bytes()));
+        out.write_all(&headers).expect("onto the disk");
+    }
+    out.write_all(&[0; 1_024]).expect("onto the disk");
+    out.finish().expect("onto the disk");
+}
+
 #[test]
 fn what_cannot_be_read_says_so() {
     let odd = Zipped { method: 6, ..Zipped::new("a", b"x") };
@@ -438,7 +474,7 @@ fn fixtures() -> Option<std::path::PathBuf> {
     let packages = metadata["packages"].as_array()?;
     let unrar = packages.iter().find(|package| package["name"] == "unrar");
     let manifest = unrar.and_then(|package| package["manifest_path"].as_str());
-    let data = manifest.map(|path| std::path::Path::new(path).with_file_name("data")).filter(|data| data.is_dir());
+    let data = manifest.map(|path| Path::new(path).with_file_name("data")).filter(|data| data.is_dir());
     if data.is_none() {
         eprintln!("the sources of the crate `unrar` have no fixtures: no rar made by rar was read");
     }
