@@ -76,7 +76,8 @@ impl Actor {
             if last {
                 return self.clear(Op::Remove { game, reply });
             }
-            let why = "nothing else of it is here, because its payload was dropped; `potluck uninstall --yes` takes it";
+            let why = "nothing else of it is here, because its payload was dropped: to be played again it must be got again; \
+                       `potluck uninstall --yes` takes it";
             answer(reply, Err(refusal(ErrorCode::Refused, format_args!("{game}: {why}"))));
         } else if self.installed.contains_key(&game) {
             self.clear(Op::Uninstall { game, reply });
