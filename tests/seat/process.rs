@@ -243,6 +243,15 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        if thread::panicking() && self.serving.is_some() {
+            // By a command that may fail: this is no place for a second panic.
+            for question in ["games", "transfers"] {
+                let asked = self.command(&[question, "--json"]).output();
+                let said =
+                    asked.map_or_else(|error| error.to_string(), |said| String::from_utf8_lossy(&said.stdout).into());
+                eprintln!("{question} of the seat at {}: {said}", self.home().display());
+            }
+        }
         if let Some(serving) = &mut self.serving {
             // It may have ended by itself; either way it is gone after this.
             let _ = serving.child.kill();
