@@ -35,7 +35,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::Path};
 
 use futures::{future::BoxFuture, stream::BoxStream};
 
@@ -73,12 +73,12 @@ pub trait Launcher {
     /// The error is a sentence for people.
     fn check_screen(&self, settings: &Settings) -> Result<(), String>;
 
-    /// Asks on the first start where games go: the suggested folder is the settings', `free` the bytes
-    /// free there. `None` when the user would rather not start. The error is a sentence for people.
+    /// Asks on the first start where games go: the suggested folder is the settings', `free` says the
+    /// bytes free where a folder is or would be made. `None` when the user would rather not start. The error is a sentence for people.
     fn ask_library(
         &self,
         settings: &Settings,
-        free: Option<u64>,
+        free: fn(&Path) -> Option<u64>,
     ) -> impl Future<Output = Result<Option<String>, String>>;
 
     /// Runs the screen until the user leaves it. The error is a sentence for people.

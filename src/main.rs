@@ -139,7 +139,7 @@ impl Launcher for Program {
         tui::check(&screen_options(settings)?).map_err(|error| error.to_string())
     }
 
-    async fn ask_library(&self, settings: &Settings, free: Option<u64>) -> Result<Option<String>, String> {
+    async fn ask_library(&self, settings: &Settings, free: fn(&Path) -> Option<u64>) -> Result<Option<String>, String> {
         let suggested = settings.library().display().to_string();
         tui::ask_library(&suggested, free, &screen_options(settings)?).await.map_err(|error| error.to_string())
     }

@@ -36,7 +36,7 @@ mod tests;
 #[cfg(test)]
 mod vt;
 
-use std::{env, io};
+use std::{env, io, path::Path};
 
 use potluck_widgets::GlyphLevel;
 
@@ -150,9 +150,14 @@ pub async fn run(handle: Handle, options: Options) -> Result<Exit, ScreenError> 
     screen::show(handle, setting, looks, FrameScheduler::new(options.fps, ssh)).await
 }
 
-/// Asks on the first start where games go. `suggested` is a whole path, `free` the bytes free there.
+/// Asks on the first start where games go. `suggested` is a whole path, `free` says the bytes free where a
+/// folder is or would be made.
 /// The folder, or `None` if the user would rather not start.
-pub async fn ask_library(suggested: &str, free: Option<u64>, options: &Options) -> Result<Option<String>, ScreenError> {
+pub async fn ask_library(
+    suggested: &str,
+    free: fn(&Path) -> Option<u64>,
+    options: &Options,
+) -> Result<Option<String>, ScreenError> {
     let (setting, looks, _) = prepare(options)?;
     let question = FirstStart::new(suggested, free, setting.user_home);
     first_start::ask(question, &looks.theme, setting.glyphs).await

@@ -91,8 +91,7 @@ async fn runs(settings: &Settings) -> bool {
 /// The answer is remembered in the config file, so that it is asked only once. False when the user
 /// would rather not start.
 async fn ask_for_library(settings: &mut Settings, launcher: &impl Launcher) -> Result<bool, Failure> {
-    let free = free_below(settings.library());
-    let asked = launcher.ask_library(settings, free).await;
+    let asked = launcher.ask_library(settings, free_below).await;
     let Some(answer) = asked.map_err(|message| Failure::new(Exit::Failed, message))? else { return Ok(false) };
     let chosen = folder(&answer)?;
     let made = std::fs::create_dir_all(&chosen);

@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     fs,
     io::Write,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -548,7 +549,7 @@ impl Launcher for Party {
         Ok(())
     }
 
-    async fn ask_library(&self, _: &Settings, _: Option<u64>) -> Result<Option<String>, String> {
+    async fn ask_library(&self, _: &Settings, _: fn(&Path) -> Option<u64>) -> Result<Option<String>, String> {
         Ok(None)
     }
 

@@ -1,5 +1,7 @@
 //! The first start: where games go. Asked once, before there is a runtime; `main` keeps the answer.
 
+use std::path::Path;
+
 use potluck_widgets::GlyphLevel;
 use ratatui::backend::CrosstermBackend;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,8 +21,7 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct FirstStart {
     folder: String,
-    /// Known for the suggested folder only.
-    free: Option<u64>,
+    free: fn(&Path) -> Option<u64>,
     home: Option<String>,
     prompt: Option<Prompt>,
     why: String,
@@ -37,7 +38,7 @@ pub(crate) enum Answered {
 
 impl FirstStart {
     /// Suggests a folder.
-    pub(crate) fn new(suggested: &str, free: Option<u64>, home: Option<String>) -> Self {
+    pub(crate) fn new(suggested: &str, free: fn(&Path) -> Option<u64>, home: Option<String>) -> Self {
         Self { folder: suggested.to_owned(), free, home, prompt: None, why: String::new() }
     }
 
@@ -46,9 +47,9 @@ impl FirstStart {
         &self.folder
     }
 
-    /// The bytes free there, where known.
+    /// The bytes free where the folder is or would be made, where known.
     pub(crate) fn free(&self) -> Option<u64> {
-        self.free
+        (self.free)(Path::new(&self.folder))
     }
 
     /// The line being typed.
@@ -84,7 +85,6 @@ impl FirstStart {
             "Enter" => match whole_path(&prompt.line.text(), self.home.as_deref()) {
                 Ok(folder) => {
                     self.folder = folder;
-                    self.free = None;
                     return None;
                 }
                 Err(why) => {
@@ -151,8 +151,12 @@ pub(super) async fn ask(
 mod tests {
     use super::{super::keymap::tests::script, *};
 
+    fn free(folder: &Path) -> Option<u64> {
+        folder.ends_with("LAN").then_some(7_000_000_000)
+    }
+
     fn check(keys: &str, expect: Option<&str>) -> FirstStart {
-        let mut state = FirstStart::new("/home/ann/Games", Some(412_000_000_000), Some("/home/ann".into()));
+        let mut state = FirstStart::new("/home/ann/Games", free, Some("/home/ann".into()));
         let mut answered = None;
         for key in script(keys) {
             answered = state.on_key(key);
@@ -177,6 +181,8 @@ mod tests {
         let state = check("e<Ctrl-u>here<Enter>", None);
         assert!(state.why().contains("not a whole path"));
         check("e<Ctrl-u>here<Enter><Enter>", Some("/home/ann/Games"));
+        let state = check("e<Ctrl-u>~/LAN<Enter>", None);
+        assert_eq!(state.free(), Some(7_000_000_000), "of the folder that was typed");
     }
 
     #[test]

@@ -37,8 +37,13 @@ fn of_reply(model: &mut Model, command: &Command, subject: &str, reply: Reply) -
         Reply::Manifest { files, .. } => (Level::Info, words::count(files.len() as u64, "file")),
         Reply::Confirm(ask) => confirm(model, &ask),
         Reply::Playing(playing) => {
-            let PlayingView { title, pid, log, place, .. } = playing;
-            (Level::Done, format!("{title} runs {place}, process {pid}. Its output goes to {log}."))
+            let PlayingView { title, log, place, .. } = playing;
+            (
+                Level::Done,
+                format!(
+                    "{title} runs; others get only a trickle meanwhile. It runs {place}; its output goes to {log}."
+                ),
+            )
         }
         // The panes take their own answers.
         Reply::Map(_)

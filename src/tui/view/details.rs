@@ -273,7 +273,8 @@ pub(super) fn one_line<'m>(canvas: &Canvas<'_>, model: &'m Model, game: &'m Game
             parts.push(game.about.clone());
         }
         let getting = if game.getting > 0 { format!(", {} getting", game.getting) } else { String::new() };
-        parts.push(format!("{} have {}{getting}", words::thousands(u64::from(game.have)), game.version));
+        let have = if game.have == 1 { "has" } else { "have" };
+        parts.push(format!("{} {have} {}{getting}", words::thousands(u64::from(game.have)), game.version));
         if game.state == StateWord::Available {
             parts.push(format!("{} to play", to_play(game.size)));
         }
