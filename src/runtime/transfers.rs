@@ -12,7 +12,7 @@ mod saved;
 mod shown;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     convert::Infallible,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
@@ -191,7 +191,12 @@ pub(crate) async fn run(
 ) -> Result<(), Infallible> {
     let cancelled = context.tasks.cancelled().clone();
     let (words, mut spoken) = mpsc::channel(NOTICES_MAX);
-    let mut transfers = Transfers::new(context, words);
+    // Without a pool the runtime is at its end.
+    let Ok((saved, left, trouble)) = Keeper::open(&context).await else { return Ok(()) };
+    if let Some(trouble) = trouble {
+        context.teller.tell(Level::Warning, EventKind::Note, trouble.to_string());
+    }
+    let mut transfers = Transfers::new(context, words, saved, left);
     let ticking = |every| {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -228,11 +233,13 @@ struct Transfers {
     words: mpsc::Sender<Word>,
     next_task: u64,
     saved: Keeper,
+    /// What the last run left and is not in the queue yet: it waits for the first look at the library.
+    left: VecDeque<Saved>,
     looking: bool,
 }
 
 impl Transfers {
-    fn new(context: Context, words: mpsc::Sender<Word>) -> Self {
+    fn new(context: Context, words: mpsc::Sender<Word>, saved: Keeper, left: Vec<Saved>) -> Self {
         let settings = &context.settings;
         let mut limits = Limits::unlimited();
         limits.set_everybody(settings.down_limit, clock::now());
@@ -245,7 +252,8 @@ impl Transfers {
         };
         Self {
             queue: Queue::new(settings.max_active),
-            saved: Keeper::new(&context),
+            saved,
+            left: left.into_iter().take(queue::TRANSFERS_MAX).collect(),
             entries: BTreeMap::new(),
             peers: BTreeMap::new(),
             shared,
@@ -328,7 +336,12 @@ impl Transfers {
             size,
         };
         self.admit(wish, library, false).await;
-        answer(reply, Ok(queued));
+        // Who hears that it is queued may count on it, whatever dies then.
+        let mut record = self.saved.record();
+        self.context.tasks.spawn("answer a wish", async move {
+            record.settled().await;
+            answer(reply, Ok(queued));
+        });
     }
 
     /// Puts a wish into the queue; one that is there and failed or was paused goes on.
@@ -374,11 +387,7 @@ impl Transfers {
 
     /// The queue of the last run goes on.
     async fn on_scanned(&mut self) {
-        let (saved, trouble) = self.saved.load();
-        if let Some(trouble) = trouble {
-            self.context.teller.tell(Level::Warning, EventKind::Note, trouble.to_string());
-        }
-        for transfer in saved.into_iter().take(queue::TRANSFERS_MAX) {
+        while let Some(transfer) = self.left.pop_front() {
             match transfer.wish() {
                 // The run ended before it could say so here. To commit it again would undo what the
                 // user did to its files since.
@@ -571,6 +580,7 @@ impl Transfers {
             view: drawn,
             looks: looked,
             notices,
+            record: self.saved.record(),
             halt: CancellationToken::new(),
         };
         entry.task = Some(Task { number, orders, sources, view, looks });
@@ -640,7 +650,7 @@ impl Transfers {
         let queued = self.queue.iter().filter_map(|(content, _)| self.entries.get(&content));
         let folder = |library: LibraryNo| self.context.libraries.paths().nth(usize::from(library.0));
         let saved = |entry: &Entry| Saved::of(&entry.wish, entry.library.and_then(folder), entry.paused);
-        self.saved.save(queued.map(saved).collect());
+        self.saved.save(self.left.iter().cloned().chain(queued.map(saved)).collect());
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Look, Notice, Order, Wish, shown};
+use super::{Look, Notice, Order, Wish, saved::Record, shown};
 use crate::{
     api::{DISK_FULL, EventKind, Level, OWN_FILES_MAX, SourceView, StateWord, TransferView},
     core::{
@@ -90,6 +90,8 @@ pub(super) struct Getting {
     /// Faces that look at its map; nobody answers them but the download.
     pub(super) looks: mpsc::Receiver<Look>,
     pub(super) notices: mpsc::Sender<Notice>,
+    /// Where the wish is kept.
+    pub(super) record: Record,
     /// Cancelled when the disk's threads are to stop what they do for us.
     pub(super) halt: CancellationToken,
 }
@@ -141,6 +143,9 @@ impl Getting {
         }
         let reused = whole.0.size().saturating_sub(incoming.missing_bytes());
         let opened = Opened { root, incoming, shelved, reused };
+        // What a seat began to get it goes on with, also when it dies right after the first chunk.
+        let mut record = self.record.clone();
+        self.attend(record.settled()).await?;
         let mut sources = Vec::new();
         loop {
             sources = self.download(&opened, sources).await?;

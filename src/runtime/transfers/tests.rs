@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::Read as _,
     num::NonZeroUsize,
     ops::ControlFlow,
     os::unix::fs::FileExt,
@@ -195,20 +196,8 @@ impl Machine {
     }
 
     async fn get_and(&self, scanned: &Scanned, after: AfterGet, from: &[(&Self, EntryState)]) {
-        let manifest = &scanned.held.manifest;
-        let content = scanned.held.content;
-        let wanted = Wanted {
-            library: None,
-            game: manifest.game().clone(),
-            title: "The Game".into(),
-            version: manifest.version().clone(),
-            content,
-            size: manifest.size(),
-            after,
-            reply: None,
-        };
-        self.tell(TransfersInput::Enqueue(Box::new(wanted))).await;
-        self.holders(content, from).await;
+        self.tell(TransfersInput::Enqueue(Box::new(wanted(scanned, after)))).await;
+        self.holders(scanned.held.content, from).await;
     }
 
     async fn holders(&self, content: ContentId, from: &[(&Self, EntryState)]) {
@@ -258,6 +247,20 @@ impl Machine {
         self.endpoint.close().await;
         self.context.pool.shutdown().await;
         self.dir
+    }
+}
+
+fn wanted(scanned: &Scanned, after: AfterGet) -> Wanted {
+    let manifest = &scanned.held.manifest;
+    Wanted {
+        library: None,
+        game: manifest.game().clone(),
+        title: "The Game".into(),
+        version: manifest.version().clone(),
+        content: scanned.held.content,
+        size: manifest.size(),
+        after,
+        reply: None,
     }
 }
 
@@ -505,7 +508,9 @@ async fn what_was_committed_is_not_begun_anew() {
     let content = machine.own("1.0\n", &usual_files()).held.content;
     let state = machine.context.settings.places.state.join("transfers.json");
     let left = format!(r#"[{{"game":"{GAME}","title":"x","version":"1.0","content":"{content}","size":1}}]"#);
+    let dir = machine.stop().await;
     fs::write(&state, left).unwrap();
+    let machine = Machine::start_in(dir);
     // As after a `get` that ended before it could take its transfer off the queue.
     machine.tell(TransfersInput::Scanned).await;
     let (reply, busy) = oneshot::channel();
@@ -514,6 +519,42 @@ async fn what_was_committed_is_not_begun_anew() {
     let _dir = machine.stop().await;
     // What was said last is on disk when everything has ended.
     assert_eq!(fs::read_to_string(&state).unwrap(), "[]");
+}
+
+/// Also before the library was looked at for the first time, when what the last run left has to wait.
+#[tokio::test]
+async fn who_hears_that_it_is_queued_can_count_on_it() {
+    let dir = temp_dir();
+    let state = dir.path().join("home/transfers.json");
+    fs::create_dir_all(state.parent().unwrap()).unwrap();
+    let other = ContentId::from_bytes([7; 32]).to_string();
+    fs::write(&state, format!(r#"[{{"game":"other","title":"x","version":"1.0","content":"{other}","size":1}}]"#))
+        .unwrap();
+    let (host, guest) = (Machine::start(), Machine::start_in(dir));
+    assert!(state.starts_with(&guest.context.settings.places.state), "the queue is kept there");
+    let scanned = host.own("1.0\n", &usual_files());
+    let content = scanned.held.content.to_string();
+    let queue = |reply| {
+        let wanted = Wanted { reply: Some(reply), ..wanted(&scanned, AfterGet::Nothing) };
+        TransfersInput::Enqueue(Box::new(wanted))
+    };
+    // A disk that does not end a write until somebody reads.
+    let slow = state.with_extension("new");
+    let owner = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &slow, rustix::fs::FileType::Fifo, owner, 0).unwrap();
+    let mut queued = Box::pin(say(&guest, queue));
+    assert!(timeout(Duration::from_millis(300), &mut queued).await.is_err(), "it said so before it was on disk");
+    let mut seen = String::new();
+    fs::File::open(&slow).unwrap().read_to_string(&mut seen).unwrap();
+    assert!(seen.contains(&content), "{seen}");
+    assert!(matches!(queued.await, Ok(Reply::Queued { .. })));
+
+    fs::remove_file(&slow).unwrap();
+    assert!(matches!(say(&guest, queue).await, Ok(Reply::Queued { .. })));
+    let saved = fs::read_to_string(&state).unwrap();
+    assert!(saved.contains(&content) && saved.contains(&other), "{saved}");
+    guest.stop().await;
+    host.stop().await;
 }
 
 /// The older build is installed while the newer one comes: neither sees half of the other, whichever is first.
