@@ -13,6 +13,9 @@ mod rate;
 mod size;
 mod text;
 
+#[cfg(test)]
+pub(crate) mod alone;
+
 pub use chunks::{ChunkNo, ChunkRange, ChunkRanges, ChunkSet, RangesError};
 pub use command_line::{CommandLine, CommandLineError, Fill, Words};
 pub use content::{

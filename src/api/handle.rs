@@ -137,7 +137,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::api::{EventKind, Level};
+    use crate::{
+        api::{EventKind, Level},
+        types::alone::is_alone,
+    };
 
     const PRODUCERS: usize = 200;
     const EVENTS_EACH: usize = 1_000;
@@ -197,17 +200,6 @@ mod tests {
             Instant::now()
         })
         .elapsed()
-    }
-
-    /// Whether this process runs nothing else; if it does, the test is run once more in one of its own. Memory is counted for
-    /// a whole process.
-    fn is_alone(test: &str) -> bool {
-        if std::env::args().any(|word| word == "--exact") {
-            return true;
-        }
-        let mut child = std::process::Command::new(std::env::current_exe().expect("our own program"));
-        assert!(child.args(["--exact", test, "--nocapture"]).status().expect("a process").success(), "see above");
-        false
     }
 
     #[test]

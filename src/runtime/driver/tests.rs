@@ -6,7 +6,10 @@ use std::{cell::Cell, fs, path::Path, time::Instant};
 use tempfile::TempDir;
 
 use super::{grounds::Step, *};
-use crate::api::{Event, Events};
+use crate::{
+    api::{Event, Events},
+    types::alone::is_alone,
+};
 
 fn settings(folder: &TempDir) -> Settings {
     let mut settings = Settings::fresh(&folder.path().join("home"), folder.path().join("games")).unwrap();
@@ -260,15 +263,4 @@ async fn restarts_leave_no_thread_and_no_file_behind() {
     assert_all_threads_end();
     eprintln!("{RESTARTS} restarts: {before} files before, {} after", files());
     assert!(files() <= before, "{before} files, then {}", files());
-}
-
-/// Whether this process runs nothing else; if it does, the test is run once more in one of its own. Threads and files are
-/// counted for a whole process.
-fn is_alone(test: &str) -> bool {
-    if std::env::args().any(|word| word == "--exact") {
-        return true;
-    }
-    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-    assert!(child.args(["--exact", test, "--nocapture"]).status().unwrap().success(), "see above");
-    false
 }
