@@ -1,67 +1,78 @@
 //! Bytes and bytes a second as people read them, in decimal units, as disks and networks are sold. Every face and every
-//! sentence of the runtime takes them from here, so that one number never reads in two ways. What is read again is
-//! written by [`super::Size`] and [`super::Rate`].
+//! sentence of the runtime takes them from here, so that one number never reads in two ways. `humansize` writes them; which
+//! unit, and when there is a digit behind the point, is decided here. What is read again is written by [`super::Size`] and
+//! [`super::Rate`].
 
-const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-/// Megabytes among the units.
-const MEGA: usize = 2;
-/// From this unit on an amount has a digit behind the point, below a hundred.
-const GIGA: usize = 3;
+use humansize::{DECIMAL, FixedAt, FormatSizeOptions, format_size_i};
+
+/// Each a thousand of the one before.
+const UNITS: [FixedAt; 6] = [FixedAt::Base, FixedAt::Kilo, FixedAt::Mega, FixedAt::Giga, FixedAt::Tera, FixedAt::Peta];
+const MEGA: usize = FixedAt::Mega as usize;
+
+/// Where there is a digit behind the point.
+#[derive(Clone, Copy)]
+struct Fine {
+    /// From this unit on.
+    from: usize,
+    /// Below so many of it.
+    below: u128,
+}
+
+/// Hundreds with a digit behind the point say more than anybody reads.
+const SIZE: Fine = Fine { from: FixedAt::Giga as usize, below: 100 };
+const RATE: Fine = Fine { from: MEGA, below: 1_000 };
 
 /// `11.4 GB`, `290 MB`, `812 B`.
 #[must_use]
 pub fn size(bytes: u64) -> String {
-    let unit = unit_of(bytes, GIGA);
-    format!("{} {}", in_unit(bytes, unit, GIGA), UNITS[unit])
+    written(bytes, unit_of(bytes, SIZE), SIZE)
 }
 
 /// `94.2 MB/s`; nothing for nothing.
 #[must_use]
 pub fn rate(bps: u64) -> String {
-    if bps == 0 {
-        return String::new();
-    }
-    let unit = unit_of(bps, MEGA);
-    format!("{} {}/s", in_unit(bps, unit, MEGA), UNITS[unit])
+    if bps == 0 { String::new() } else { format!("{}/s", written(bps, unit_of(bps, RATE), RATE)) }
 }
 
 /// `94.2`: a number of megabytes, for where the unit stands elsewhere.
 #[must_use]
 pub fn megabytes(bytes: u64) -> String {
-    in_unit(bytes, MEGA, MEGA)
+    number(&written(bytes, MEGA, RATE)).to_owned()
 }
 
 /// `4.9 of 11.4 GB`: both in the unit of the whole.
 #[must_use]
 pub fn done_of(done: u64, whole: u64) -> String {
-    let unit = unit_of(whole, GIGA);
-    format!("{} of {} {}", in_unit(done, unit, GIGA), in_unit(whole, unit, GIGA), UNITS[unit])
+    let unit = unit_of(whole, SIZE);
+    format!("{} of {}", number(&written(done, unit, SIZE)), written(whole, unit, SIZE))
 }
 
 /// `3.1 + 3.3 GB`: both in the unit of the larger.
 #[must_use]
 pub fn sum(one: u64, other: u64) -> String {
-    let unit = unit_of(one.max(other), GIGA);
-    format!("{} + {} {}", in_unit(one, unit, GIGA), in_unit(other, unit, GIGA), UNITS[unit])
+    let unit = unit_of(one.max(other), SIZE);
+    format!("{} + {}", number(&written(one, unit, SIZE)), written(other, unit, SIZE))
 }
 
-/// The unit in which a number has at most three digits before the point, after rounding. Units from
-/// `fine` on have one digit behind it.
-fn unit_of(value: u64, fine: usize) -> usize {
-    (0..UNITS.len() - 1)
-        .find(|unit| in_unit(value, *unit, fine).split('.').next().is_some_and(|whole| whole.len() < 4))
-        .unwrap_or(UNITS.len() - 1)
+/// The unit in which a number has at most three digits before the point, after rounding.
+fn unit_of(value: u64, fine: Fine) -> usize {
+    let fits = |unit: &usize| written(value, *unit, fine).split([' ', '.']).next().is_some_and(|whole| whole.len() < 4);
+    (0..UNITS.len()).find(fits).unwrap_or(UNITS.len() - 1)
 }
 
-fn in_unit(value: u64, unit: usize, fine: usize) -> String {
-    let scale = 1_000_u128.pow(unit as u32);
-    let tenths = (u128::from(value) * 10 + scale / 2) / scale;
-    // Hundreds with a digit behind the point say more than anybody reads.
-    if unit >= fine && tenths < if fine == GIGA { 1_000 } else { 10_000 } {
-        format!("{}.{}", tenths / 10, tenths % 10)
-    } else {
-        ((u128::from(value) + scale / 2) / scale).to_string()
-    }
+/// In this unit, halves rounded up: what writes it would round them to the even digit.
+fn written(value: u64, unit: usize, fine: Fine) -> String {
+    let whole = 1_000_u128.pow(unit as u32);
+    let rounded = |step: u128| (u128::from(value) + step / 2) / step * step;
+    let is_fine = unit >= fine.from && rounded(whole / 10) < fine.below * whole;
+    let (digits, value) = if is_fine { (1, rounded(whole / 10)) } else { (0, rounded(whole)) };
+    let options =
+        FormatSizeOptions::from(DECIMAL).fixed_at(Some(UNITS[unit])).decimal_places(digits).decimal_zeroes(digits);
+    format_size_i(value as f64, options)
+}
+
+fn number(written: &str) -> &str {
+    written.split_once(' ').map_or(written, |(number, _unit)| number)
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ pub(crate) const BANS: &[Ban] = &[
 /// compare. The rest of `Cargo.toml` is not for them.
 pub(crate) const PURE_CRATES: &[(&str, &[&str])] = &[
     ("core", &["thiserror", "blake3", "slab", "strsim"]),
-    ("types", &["thiserror", "data_encoding", "unicode_normalization"]),
+    ("types", &["thiserror", "data_encoding", "humansize", "unicode_normalization"]),
 ];
 
 /// Names that say nothing about what a module owns.
