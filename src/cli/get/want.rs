@@ -84,28 +84,11 @@ pub(super) enum Outcome {
 impl Want {
     /// What the runtime answered to `get`.
     pub(super) fn of(reply: Reply, after: AfterGet) -> Result<Self, Failure> {
-        let (outcome, (game, content, version, size)) = match reply {
-            Reply::Queued { game, content, version, size } => (None, (game, content, version, size)),
-            Reply::AlreadyHere { game, content, version } => (Some(Outcome::AlreadyHere), (game, content, version, 0)),
-            Reply::Done { .. }
-            | Reply::Installed { .. }
-            | Reply::Added(_)
-            | Reply::Verified(_)
-            | Reply::Manifest { .. }
-            | Reply::Confirm(_)
-            | Reply::Playing(_)
-            | Reply::Map(_)
-            | Reply::Without(_)
-            | Reply::Compared(_)
-            | Reply::Space(_)
-            | Reply::Doctor(_)
-            | Reply::Figures(_)
-            | Reply::Config { .. } => {
-                return Err(Failure::new(
-                    Exit::Failed,
-                    "potluck answered something else than was asked; are both of one version?",
-                ));
-            }
+        let (outcome, game, content, version, size) = if let Reply::AlreadyHere { game, content, version } = reply {
+            (Some(Outcome::AlreadyHere), game, content, version, 0)
+        } else {
+            let Reply::Queued { game, content, version, size } = reply else { return Err(Failure::other_answer()) };
+            (None, game, content, version, size)
         };
         Ok(Self { outcome, after, ..Self::new(game, version, content, size) })
     }

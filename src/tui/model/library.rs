@@ -1,7 +1,5 @@
 //! The library tab: which games are shown, and in which order.
 
-use std::cmp::Ordering;
-
 use super::{
     filter::{Facts, Filter},
     table::{SortBy, Table, larger_first},
@@ -19,28 +17,13 @@ pub(super) fn index(table: &mut Table, snapshot: &Snapshot, queue: &Queue) {
     table.index(
         games,
         |filter, marks, game| filter.shows_game(game, Facts { state: state(game), marked: marks.contains(&game.id) }),
-        |sort, a, b| {
-            let (one, other) = (&games[a], &games[b]);
-            match sort {
-                SortBy::Version => one.version.cmp(&other.version),
-                SortBy::Size => larger_first(one.size, other.size),
-                SortBy::State => ranks[a].cmp(&ranks[b]),
-                SortBy::Have => larger_first(one.have.into(), other.have.into()),
-                // The snapshot is sorted by title.
-                SortBy::Title
-                | SortBy::Queue
-                | SortBy::Rate
-                | SortBy::Left
-                | SortBy::Name
-                | SortBy::Ping
-                | SortBy::From
-                | SortBy::To
-                | SortBy::Has
-                | SortBy::Age
-                | SortBy::Loss
-                | SortBy::Played => Ordering::Equal,
-            }
-        },
+        // The snapshot is sorted by title.
+        &[
+            (SortBy::Version, &|a, b| games[a].version.cmp(&games[b].version)),
+            (SortBy::Size, &|a, b| larger_first(games[a].size, games[b].size)),
+            (SortBy::State, &|a, b| ranks[a].cmp(&ranks[b])),
+            (SortBy::Have, &|a, b| larger_first(games[a].have.into(), games[b].have.into())),
+        ],
     );
     table.rank(games, Filter::rank_of_game);
 }

@@ -1,9 +1,6 @@
 //! The links tab: the links that stand, and the stream of those that came and went.
 
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, BTreeSet, VecDeque, vec_deque},
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque, vec_deque};
 
 use super::table::{SortBy, Table, larger_first};
 use crate::api::{Event, EventKind, LinkView, Snapshot};
@@ -88,31 +85,20 @@ impl Connections {
 /// Works out the rows anew.
 pub(super) fn index(table: &mut Table, snapshot: &Snapshot) {
     let links = &snapshot.links;
+    let folded_name = |place: usize| links[place].name.to_lowercase();
+    // What is not known is 0, and comes last.
+    let ping = |place: usize| links[place].rtt_us.wrapping_sub(1);
     table.index(
         links,
         |filter, _, link| filter.shows_link(link),
-        |sort, a, b| {
-            let (one, other) = (&links[a], &links[b]);
-            match sort {
-                SortBy::Name => one.name.to_lowercase().cmp(&other.name.to_lowercase()),
-                SortBy::Ping => one.rtt_us.wrapping_sub(1).cmp(&other.rtt_us.wrapping_sub(1)),
-                SortBy::From => larger_first(one.bytes_in, other.bytes_in),
-                SortBy::To => larger_first(one.bytes_out, other.bytes_out),
-                SortBy::Loss => larger_first(one.loss_permille.into(), other.loss_permille.into()),
-                SortBy::Played => Ordering::Equal,
-                // The snapshot has the oldest first.
-                SortBy::Age
-                | SortBy::Title
-                | SortBy::Version
-                | SortBy::Size
-                | SortBy::State
-                | SortBy::Have
-                | SortBy::Queue
-                | SortBy::Rate
-                | SortBy::Left
-                | SortBy::Has => Ordering::Equal,
-            }
-        },
+        // The snapshot has the oldest first.
+        &[
+            (SortBy::Name, &|a, b| folded_name(a).cmp(&folded_name(b))),
+            (SortBy::Ping, &|a, b| ping(a).cmp(&ping(b))),
+            (SortBy::From, &|a, b| larger_first(links[a].bytes_in, links[b].bytes_in)),
+            (SortBy::To, &|a, b| larger_first(links[a].bytes_out, links[b].bytes_out)),
+            (SortBy::Loss, &|a, b| larger_first(links[a].loss_permille.into(), links[b].loss_permille.into())),
+        ],
     );
 }
 

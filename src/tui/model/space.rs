@@ -3,7 +3,6 @@
 
 use std::{
     borrow::Cow,
-    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
 };
 
@@ -131,31 +130,16 @@ impl Space {
     /// Works out the rows anew.
     pub(super) fn index(&mut self) {
         let items = self.view.as_ref().map_or(&[][..], |view| &view.items);
+        let folded_title = |place: usize| items[place].title.to_lowercase();
         self.table.index(
             items,
             |filter, _, item| filter.shows_space(item),
-            |sort, a, b| {
-                let (one, other) = (&items[a], &items[b]);
-                match sort {
-                    SortBy::Title => one.title.to_lowercase().cmp(&other.title.to_lowercase()),
-                    SortBy::Size => larger_first(one.bytes, other.bytes),
-                    SortBy::Version
-                    | SortBy::State
-                    | SortBy::Have
-                    | SortBy::Queue
-                    | SortBy::Rate
-                    | SortBy::Left
-                    | SortBy::Name
-                    | SortBy::Ping
-                    | SortBy::From
-                    | SortBy::To
-                    | SortBy::Has
-                    | SortBy::Age
-                    | SortBy::Loss => Ordering::Equal,
-                    // What nobody ever played is missed least.
-                    SortBy::Played => one.last_played.cmp(&other.last_played),
-                }
-            },
+            &[
+                (SortBy::Title, &|a, b| folded_title(a).cmp(&folded_title(b))),
+                (SortBy::Size, &|a, b| larger_first(items[a].bytes, items[b].bytes)),
+                // What nobody ever played is missed least.
+                (SortBy::Played, &|a, b| items[a].last_played.cmp(&items[b].last_played)),
+            ],
         );
     }
 }

@@ -101,6 +101,9 @@ impl Listed for LinkView {
     }
 }
 
+/// Which of two places in the snapshot's things comes first.
+pub(super) type Compare<'a> = &'a dyn Fn(usize, usize) -> Ordering;
+
 /// A table of a tab.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -192,13 +195,13 @@ impl Table {
         change(&mut self.list, &Rows { things, rows: &self.rows });
     }
 
-    /// Works out the rows anew: those `shows` lets through, in the order that `compare` gives two places; equals stay as
-    /// they are in the snapshot. Cursor and marks stay on what they are on.
+    /// Works out the rows anew: those `shows` lets through, in the order of `orders` that was chosen. Equals stay as they
+    /// are in the snapshot, as does all where none of `orders` was chosen. Cursor and marks stay on what they are on.
     pub(super) fn index<T: Listed>(
         &mut self,
         things: &[T],
         shows: impl Fn(&Filter, &BTreeSet<String>, &T) -> bool,
-        compare: impl Fn(SortBy, usize, usize) -> Ordering,
+        orders: &[(SortBy, Compare<'_>)],
     ) {
         self.list.keep_marks(|marks| {
             things.iter().map(Listed::id).filter(|id| marks.contains(&**id)).map(Cow::into_owned).collect()
@@ -207,7 +210,9 @@ impl Table {
         let mut rows: Vec<usize> = (0..things.len())
             .filter(|place| filter.is_empty() || shows(filter, &list.marks, &things[*place]))
             .collect();
-        rows.sort_by(|a, b| compare(*sort, *a, *b));
+        if let Some((_, compare)) = orders.iter().find(|(by, _)| by == sort) {
+            rows.sort_by(|a, b| compare(*a, *b));
+        }
         if self.reversed {
             rows.reverse();
         }

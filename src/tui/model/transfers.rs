@@ -1,7 +1,5 @@
 //! The transfers tab: in the order of the queue unless asked otherwise; and a way from a game to its transfer.
 
-use std::cmp::Ordering;
-
 use super::{
     library::rank,
     table::{SortBy, Table, larger_first},
@@ -32,31 +30,19 @@ impl Queue {
 /// Works out the rows anew.
 pub(super) fn index(table: &mut Table, snapshot: &Snapshot) {
     let transfers = &snapshot.transfers;
+    let folded_title = |place: usize| transfers[place].title.to_lowercase();
+    // What does not say when it is done is done last.
+    let left_s = |place: usize| transfers[place].left_s.unwrap_or(u64::MAX);
     table.index(
         transfers,
         |filter, _, transfer| filter.shows_transfer(transfer),
-        |sort, a, b| {
-            let (one, other) = (&transfers[a], &transfers[b]);
-            match sort {
-                SortBy::Title => one.title.to_lowercase().cmp(&other.title.to_lowercase()),
-                SortBy::Size => larger_first(one.size, other.size),
-                SortBy::State => rank(one.state).cmp(&rank(other.state)),
-                SortBy::Rate => larger_first(one.down_bps, other.down_bps),
-                // What does not say when it is done is done last.
-                SortBy::Left => one.left_s.unwrap_or(u64::MAX).cmp(&other.left_s.unwrap_or(u64::MAX)),
-                // The snapshot is in the order of the queue.
-                SortBy::Queue
-                | SortBy::Version
-                | SortBy::Have
-                | SortBy::Name
-                | SortBy::Ping
-                | SortBy::From
-                | SortBy::To
-                | SortBy::Has
-                | SortBy::Age
-                | SortBy::Loss
-                | SortBy::Played => Ordering::Equal,
-            }
-        },
+        // The snapshot is in the order of the queue.
+        &[
+            (SortBy::Title, &|a, b| folded_title(a).cmp(&folded_title(b))),
+            (SortBy::Size, &|a, b| larger_first(transfers[a].size, transfers[b].size)),
+            (SortBy::State, &|a, b| rank(transfers[a].state).cmp(&rank(transfers[b].state))),
+            (SortBy::Rate, &|a, b| larger_first(transfers[a].down_bps, transfers[b].down_bps)),
+            (SortBy::Left, &|a, b| left_s(a).cmp(&left_s(b))),
+        ],
     );
 }
