@@ -213,6 +213,19 @@ pub enum Freeable {
     Game,
 }
 
+impl Freeable {
+    /// Its kind, as it is written and typed.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Download { .. } => "download",
+            Self::Payload => "payload",
+            Self::Replaced => "replaced",
+            Self::Game => "game",
+        }
+    }
+}
+
 /// A new value for a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -464,6 +477,7 @@ pub struct SpaceItem {
 
 /// Paths of the user's own files in one list of an answer or event; the sentence with it counts them all.
 pub const OWN_FILES_MAX: usize = 1_000;
+
 /// Programs that would run and nobody has agreed to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConfirmView {

@@ -182,7 +182,7 @@ mod tests {
         line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
     }
 
-    /// All events of all producers, with a pause between bursts or not; how long it took.
+    /// All events of all producers; how long it took.
     fn produce(end: &HandleEnd) -> Duration {
         let start = Barrier::new(PRODUCERS + 1);
         thread::scope(|scope| {

@@ -303,6 +303,12 @@ pub struct GameView {
 }
 
 impl GameView {
+    /// The build that potluck installed, where it did.
+    #[must_use]
+    pub fn installed_build(&self) -> Option<&str> {
+        self.installed.as_deref().filter(|content| !content.is_empty())
+    }
+
     /// Whether nothing of it is here but what is installed: who uninstalls it has to get it again.
     #[must_use]
     pub fn is_installed_only(&self) -> bool {

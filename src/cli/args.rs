@@ -106,7 +106,7 @@ pub(super) enum Verb {
         #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = super::hand_out::time)]
         time: std::time::Duration,
         /// At this TCP port, or the next free one
-        #[arg(long, value_name = "PORT", default_value_t = 47_801)]
+        #[arg(long, value_name = "PORT", default_value_t = super::hand_out::PORT)]
         port: u16,
     },
     /// Show a party on this machine, with made-up games

@@ -107,6 +107,12 @@ impl Console {
         Ok(answer.trim_end_matches(['\r', '\n']).to_owned())
     }
 
+    /// Asks what is done only on a clear yes.
+    pub(super) fn agrees(&mut self, question: &str) -> Result<bool, Failure> {
+        let answer = self.ask(&format!("{question} [y/N] "))?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
     /// Reports a failure, and gives its exit code.
     pub(super) fn fail(&mut self, failure: &Failure) -> Exit {
         if failure.message.is_empty() {

@@ -9,6 +9,9 @@ use tokio::time::{Instant, timeout_at};
 use super::{Console, Exit, Launcher, exit::Failure, session::Interrupt, words};
 use crate::config::Settings;
 
+/// The next one after that of peers, which is a UDP port.
+pub(super) const PORT: u16 = 47_801;
+
 /// Longer is a server, and that is not what this is for.
 const TIME_MAX: Duration = Duration::from_secs(24 * 3_600);
 
@@ -47,10 +50,8 @@ pub(super) async fn run(
         }
     }
     if !console.json {
-        console.say(&format!(
-            "No longer handed out; {} went out.",
-            words::count(copies, "copy").replace("copys", "copies")
-        ))?;
+        let many = if copies == 1 { "y" } else { "ies" };
+        console.say(&format!("No longer handed out; {} cop{many} went out.", words::thousands(copies)))?;
     }
     Ok(Exit::Done)
 }

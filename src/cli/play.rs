@@ -66,7 +66,7 @@ fn confirmed(ask: &ConfirmView, yes: bool, console: &mut Console) -> Result<Opti
     for line in &lines {
         console.note(line);
     }
-    if !yes && !matches!(console.ask("Run it? [y/N] ")?.trim(), "y" | "Y" | "yes") {
+    if !yes && !console.agrees("Run it?")? {
         console.note("Nothing was started.");
         return Ok(None);
     }

@@ -30,13 +30,11 @@ pub(super) async fn uninstall(
         session.gather().await;
         let snapshot = session.snapshot();
         let found = find(&snapshot, game)?;
-        let others = match found.have {
-            0 => "nobody else here has it: it cannot be got back".to_owned(),
-            1 => "1 other here has it".to_owned(),
-            more => format!("{more} others here have it"),
-        };
+        let (others, lost) =
+            (words::others_have(found.have), if found.have == 0 { ": it cannot be got back" } else { "" });
         let loss = format!(
-            "Nothing else of {} {} is here, because its payload was dropped: to be played again it must be got again; {others}.",
+            "Nothing else of {} {} is here, because its payload was dropped: to be played again it must be got again; \
+             {others} it{lost}.",
             found.title, found.version
         );
         if !is_meant(&loss, yes, console)? {
@@ -60,8 +58,7 @@ pub(super) fn is_meant(loss: &str, yes: bool, console: &mut Console) -> Result<b
     if !console.can_ask {
         return Err(Failure::new(Exit::Refused, format!("{loss} Nothing was removed: say --yes to do it.")));
     }
-    let answer = console.ask(&format!("{loss}\nRemove it? [y/N] ").replace('\n', " "))?;
-    let meant = matches!(answer.trim(), "y" | "Y" | "yes");
+    let meant = console.agrees(&format!("{loss} Remove it?"))?;
     if !meant {
         console.note("Nothing was removed.");
     }

@@ -15,7 +15,7 @@ pub(super) async fn list(session: &Session, console: &mut Console) -> Result<Exi
     let mut table = Table::new(&["GAME", "VERSION", "SIZE", "WHAT", "OTHERS", "PATH"]).right(2).right(4);
     for item in &space.items {
         let (size, others) = (words::size(item.bytes), others(item));
-        table.row([&item.game, &item.version, &size, &name(&item.what).to_owned(), &others, &item.path]);
+        table.row([&item.game, &item.version, &size, &item.what.word().to_owned(), &others, &item.path]);
     }
     console.table(&table, "Nothing here could go.")?;
     let more = if space.more > 0 { format!("{} smaller things are not listed. ", space.more) } else { String::new() };
@@ -67,15 +67,6 @@ async fn ask(session: &Session) -> Result<SpaceView, Failure> {
     Ok(space)
 }
 
-fn name(what: &Freeable) -> &'static str {
-    match what {
-        Freeable::Download { .. } => "download",
-        Freeable::Payload => "payload",
-        Freeable::Replaced => "replaced",
-        Freeable::Game => "game",
-    }
-}
-
 fn others(item: &SpaceItem) -> String {
     match item.what {
         Freeable::Download { .. } | Freeable::Payload | Freeable::Game => item.others.to_string(),
@@ -85,12 +76,7 @@ fn others(item: &SpaceItem) -> String {
 
 fn loss(item: &SpaceItem) -> String {
     let SpaceItem { title, version, what, bytes, path, others, .. } = item;
-    let size = words::size(*bytes);
-    let others = match others {
-        0 => "nobody else here has".to_owned(),
-        1 => "1 other here has".to_owned(),
-        more => format!("{more} others here have"),
-    };
+    let (size, others) = (words::size(*bytes), words::others_have(*others));
     match what {
         Freeable::Download { .. } => {
             format!("{title} {version}: the {size} of a download would be lost; {others} all of it.")

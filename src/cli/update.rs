@@ -22,14 +22,15 @@ pub(super) fn requests(snapshot: &Snapshot, names: &[String]) -> Result<Vec<GetR
 
 /// Whether there is something newer, or what is installed is older than what is here.
 fn is_behind(game: &GameView) -> bool {
-    game.update.is_some() || installed(game).is_some_and(|installed| here(game).is_some_and(|here| here != installed))
+    let installed_other = || game.installed_build().zip(here(game)).is_some_and(|(installed, here)| here != installed);
+    game.update.is_some() || installed_other()
 }
 
 /// `None` for a game that is not here.
 fn request(game: &GameView) -> Option<GetRequest> {
-    let content = game.update.as_ref().map(|update| &*update.content).or_else(|| here(game))?;
-    here(game)?;
-    let after = if installed(game).is_some() { AfterGet::Install } else { AfterGet::Nothing };
+    let here = here(game)?;
+    let content = game.update.as_ref().map_or(here, |update| &update.content);
+    let after = if game.installed_build().is_some() { AfterGet::Install } else { AfterGet::Nothing };
     Some(GetRequest { game: game.id.clone(), content: Some(content.to_owned()), after, ..GetRequest::default() })
 }
 
@@ -37,11 +38,6 @@ fn request(game: &GameView) -> Option<GetRequest> {
 fn here(game: &GameView) -> Option<&str> {
     let ours = game.builds.iter().find(|build| build.ours).map(|build| &*build.content);
     ours.or_else(|| matches!(game.state, StateWord::Ready | StateWord::Downloaded).then_some(&*game.content))
-}
-
-/// The build that potluck installed.
-fn installed(game: &GameView) -> Option<&str> {
-    game.installed.as_deref().filter(|content| !content.is_empty())
 }
 
 #[cfg(test)]

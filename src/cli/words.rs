@@ -1,6 +1,6 @@
 //! Numbers and states as people read them.
 
-pub(super) use crate::types::decimal::{rate, size};
+pub(super) use crate::types::decimal::{count, rate, size, thousands};
 use crate::{
     api::{GameView, Phase, Snapshot, StateWord, TransferView},
     types::decimal::done_of,
@@ -38,20 +38,13 @@ pub(super) fn phase(phase: Phase) -> &'static str {
     }
 }
 
-/// `1 peer`, `6,871 files`.
-pub(super) fn count(number: u64, one: &str) -> String {
-    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
-}
-
-/// `10,872`.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let places = digits.len();
-    let grouped = digits.chars().enumerate().flat_map(|(at, digit)| {
-        let comma = at > 0 && (places - at).is_multiple_of(3);
-        comma.then_some(',').into_iter().chain([digit])
-    });
-    grouped.collect()
+/// `nobody else here has`, `3 others here have`.
+pub(super) fn others_have(others: u32) -> String {
+    match others {
+        0 => "nobody else here has".to_owned(),
+        1 => "1 other here has".to_owned(),
+        more => format!("{more} others here have"),
+    }
 }
 
 /// Files of the user's own that an installation met, a line each; the rest is counted.

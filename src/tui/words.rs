@@ -3,7 +3,7 @@
 use potluck_widgets::GlyphLevel;
 
 use super::model::Moment;
-pub(crate) use crate::types::decimal::{done_of, rate, size, sum};
+pub(crate) use crate::types::decimal::{count, done_of, rate, size, sum, thousands};
 use crate::{
     api::{GameView, StateWord},
     types::decimal::megabytes,
@@ -27,24 +27,6 @@ pub(crate) fn rate_mb(bps: u64) -> String {
 pub(crate) fn limit(bps: u64) -> String {
     let text = megabytes(bps);
     text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
-}
-
-/// `10,872`.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 peer`, `118 peers`.
-pub(crate) fn count(number: u64, one: &str) -> String {
-    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
 /// `20:14`.

@@ -1,7 +1,7 @@
-//! Bytes and bytes a second as people read them, in decimal units, as disks and networks are sold. Every face and every
-//! sentence of the runtime takes them from here, so that one number never reads in two ways. `humansize` writes them; which
-//! unit, and when there is a digit behind the point, is decided here. What is read again is written by [`super::Size`] and
-//! [`super::Rate`].
+//! Numbers as people read them; bytes and bytes a second in decimal units, as disks and networks are sold. Every face and
+//! every sentence of the runtime takes them from here, so that one number never reads in two ways. `humansize` writes
+//! amounts of bytes; which unit, and when there is a digit behind the point, is decided here. What is read again is written
+//! by [`super::Size`] and [`super::Rate`].
 
 use humansize::{DECIMAL, FixedAt, FormatSizeOptions, format_size_i};
 
@@ -52,6 +52,26 @@ pub fn done_of(done: u64, whole: u64) -> String {
 pub fn sum(one: u64, other: u64) -> String {
     let unit = unit_of(one.max(other), SIZE);
     format!("{} + {}", number(&written(one, unit, SIZE)), written(other, unit, SIZE))
+}
+
+/// `10,872`.
+#[must_use]
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 peer`, `6,871 files`.
+#[must_use]
+pub fn count(number: u64, one: &str) -> String {
+    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
 /// The unit in which a number has at most three digits before the point, after rounding.

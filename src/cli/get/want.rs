@@ -235,8 +235,7 @@ impl Want {
     /// What became of what it was installed from, by the looks of it.
     fn likely_dropped(&self, snapshot: &Snapshot) -> Option<Result<(), String>> {
         let game = self.game(snapshot)?;
-        let stays = || Err("it was not dropped".to_owned());
-        Some(if game.is_installed_only() { Ok(()) } else { stays() })
+        Some(if game.is_installed_only() { Ok(()) } else { Err("it was not dropped".to_owned()) })
     }
 
     fn game<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a GameView> {

@@ -87,7 +87,7 @@ fn ask(model: &Model, game: &GameView, builds: &[&BuildView]) -> Question {
         let does = Deed::Get(vec![(get(model, game, &build.content), game.title.clone())]);
         answers.push(answer(&number.to_string(), &build.version, does));
     }
-    if installed(game) {
+    if game.installed_build().is_some() {
         lines.push("What is installed stays playable until the other one is.".to_owned());
     }
     Question { title: "Builds".to_owned(), lines, answers, esc: "Stay" }
@@ -95,11 +95,7 @@ fn ask(model: &Model, game: &GameView, builds: &[&BuildView]) -> Question {
 
 /// What is installed is installed anew; else the setting says what follows.
 fn get(model: &Model, game: &GameView, content: &str) -> GetRequest {
-    let after = if installed(game) { AfterGet::Install } else { model.snapshot.me.after_get };
+    let after = if game.installed_build().is_some() { AfterGet::Install } else { model.snapshot.me.after_get };
     let content = Some(content.to_owned());
     GetRequest { game: game.id.clone(), content, after, ..GetRequest::default() }
-}
-
-fn installed(game: &GameView) -> bool {
-    game.installed.as_ref().is_some_and(|content| !content.is_empty())
 }
