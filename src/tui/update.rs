@@ -22,7 +22,7 @@ mod step;
 
 use std::sync::Arc;
 
-use ratatui::layout::Size;
+use ratatui::layout::{Rect, Size};
 
 pub(crate) use self::{
     fitting::{installed, to_play},
@@ -257,17 +257,26 @@ fn motion(model: &Model, action: Action) -> Option<isize> {
 
 /// Rows of the table of a tab that are in view.
 fn page(model: &Model, screen: Screen) -> usize {
-    let Some(chrome) = layout::chrome(model.size) else { return 1 };
-    let lines = match screen {
-        Screen::Library => layout::library(chrome.body).table.height.saturating_sub(1),
-        Screen::Transfers => {
-            let sources = model.selected_transfer().map_or(0, |transfer| transfer.sources.len());
-            layout::transfers(chrome.body, model.transfers.rows().len(), sources).table.height.saturating_sub(1)
-        }
-        Screen::Peers => layout::peers(chrome.body, model.peers.rows().len()).table.height.saturating_sub(1),
-        Screen::Links => layout::links(chrome.body, model.links.rows().len()).table.height.saturating_sub(1),
-        Screen::Space => layout::space(chrome.body).table.height.saturating_sub(1),
-        Screen::Log => layout::log(chrome.body).1.height,
+    let lines = match table_area(model, screen) {
+        // The first line has the titles of the columns.
+        Some(table) => table.height.saturating_sub(1),
+        None => layout::chrome(model.size).map_or(1, |chrome| layout::log(chrome.body).1.height),
     };
     usize::from(lines).max(1)
+}
+
+/// Where the table of a tab lies; the log has none.
+fn table_area(model: &Model, screen: Screen) -> Option<Rect> {
+    let body = layout::chrome(model.size)?.body;
+    Some(match screen {
+        Screen::Library => layout::library(body).table,
+        Screen::Transfers => {
+            let sources = model.selected_transfer().map_or(0, |transfer| transfer.sources.len());
+            layout::transfers(body, model.transfers.rows().len(), sources).table
+        }
+        Screen::Peers => layout::peers(body, model.peers.rows().len()).table,
+        Screen::Links => layout::links(body, model.links.rows().len()).table,
+        Screen::Space => layout::space(body).table,
+        Screen::Log => return None,
+    })
 }

@@ -24,9 +24,7 @@ use ratatui::{
 
 use self::canvas::Canvas;
 pub(crate) use self::{
-    chrome::tab_at,
-    details::scroll_max as details_scroll_max,
-    dialog::{doctor_scroll_max, help_scroll_max},
+    chrome::tab_at, details::scroll_max as details_scroll_max, dialog::scroll_max as reading_scroll_max,
 };
 use super::{
     action::Screen,

@@ -21,7 +21,7 @@ pub struct Hint<'a> {
 impl<'a> Hint<'a> {
     /// A hint that is dropped when there is no room.
     #[must_use]
-    pub fn new(key: &'a str, label: &'a str) -> Self {
+    pub const fn new(key: &'a str, label: &'a str) -> Self {
         Self { key, label, pinned: false }
     }
 

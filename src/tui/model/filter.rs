@@ -2,7 +2,7 @@
 //! that has it, `is:word` a state or a quality.
 
 use super::super::action::Screen;
-use crate::api::{Freeable, GameView, LinkPath, LinkView, PeerView, SpaceItem, StateWord, TransferView};
+use crate::api::{GameView, LinkPath, LinkView, PeerView, SpaceItem, StateWord, TransferView};
 
 /// A filter as it was typed, and what it means.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -115,12 +115,7 @@ impl Filter {
         self.terms.iter().all(|term| match term {
             Term::Word(word) => matches(&item.title, word) || matches(&item.game, word),
             Term::Peer(_) => false,
-            Term::Is(quality) => match &item.what {
-                Freeable::Download { .. } => "download".starts_with(quality.as_str()),
-                Freeable::Payload => "payload".starts_with(quality.as_str()),
-                Freeable::Replaced => "replaced".starts_with(quality.as_str()),
-                Freeable::Game => "game".starts_with(quality.as_str()),
-            },
+            Term::Is(quality) => item.what.word().starts_with(quality.as_str()),
         })
     }
 
@@ -164,7 +159,7 @@ pub(crate) fn qualities(screen: Screen) -> &'static [&'static str] {
         Screen::Transfers => &["checking", "failed", "getting", "installing", "paused", "waiting"],
         Screen::Peers => &["blocked", "getting", "offline", "online", "trusted"],
         Screen::Links => &["dialled", "draining", "lan", "routed"],
-        Screen::Space => &["download", "game", "replaced"],
+        Screen::Space => &["download", "game", "payload", "replaced"],
         Screen::Log => &[],
     }
 }

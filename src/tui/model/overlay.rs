@@ -32,6 +32,16 @@ pub(crate) enum Overlay {
     },
 }
 
+impl Overlay {
+    /// How many lines of it are above the view, where it is only read.
+    pub(crate) fn scroll(&mut self) -> Option<&mut usize> {
+        match self {
+            Self::Help { from } | Self::Doctor { from, .. } => Some(from),
+            Self::Question(_) | Self::Prompt(_) | Self::Palette { .. } => None,
+        }
+    }
+}
+
 /// A question. Esc is always an answer and changes nothing.
 #[derive(Debug)]
 pub(crate) struct Question {

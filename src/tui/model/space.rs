@@ -16,9 +16,7 @@ impl Listed for SpaceItem {
     fn id(&self) -> Cow<'_, str> {
         let what = match &self.what {
             Freeable::Download { content } => content,
-            Freeable::Payload => "payload",
-            Freeable::Replaced => "replaced",
-            Freeable::Game => "game",
+            Freeable::Payload | Freeable::Replaced | Freeable::Game => self.what.word(),
         };
         // No GameId has a slash.
         Cow::Owned(format!("{}/{what}", self.game))
@@ -61,7 +59,7 @@ impl Default for Space {
 impl Space {
     /// What could go.
     pub(crate) fn items(&self) -> &[SpaceItem] {
-        self.view.as_ref().map_or(&[], |view| &view.items)
+        items(&self.view)
     }
 
     /// How many more things there are than are listed; `None` until anything is known.
@@ -123,13 +121,12 @@ impl Space {
 
     /// Changes cursor or marks.
     pub(crate) fn with(&mut self, change: impl FnOnce(&mut super::list::List, &dyn super::list::Ids)) {
-        let items = self.view.as_ref().map_or(&[][..], |view| &view.items);
-        self.table.with(items, change);
+        self.table.with(items(&self.view), change);
     }
 
     /// Works out the rows anew.
     pub(super) fn index(&mut self) {
-        let items = self.view.as_ref().map_or(&[][..], |view| &view.items);
+        let items = items(&self.view);
         let folded_title = |place: usize| items[place].title.to_lowercase();
         self.table.index(
             items,
@@ -142,6 +139,10 @@ impl Space {
             ],
         );
     }
+}
+
+fn items(view: &Option<SpaceView>) -> &[SpaceItem] {
+    view.as_ref().map_or(&[], |view| &view.items)
 }
 
 /// A game that goes takes all of it along but what is the user's own.
@@ -194,7 +195,10 @@ pub(crate) fn loss(item: &SpaceItem) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::filter::{Filter, qualities},
+        *,
+    };
 
     fn item(game: &str, what: Freeable, bytes: u64) -> SpaceItem {
         let (title, version) = (game.to_uppercase(), "1".to_owned());
@@ -234,5 +238,17 @@ mod tests {
         assert!(space.ask(0));
         space.on_answer(None);
         assert_eq!(space.items().len(), 4);
+    }
+
+    #[test]
+    fn every_kind_of_what_takes_space_is_offered_and_found() {
+        let kinds = [Freeable::Download { content: "c".into() }, Freeable::Game, Freeable::Payload, Freeable::Replaced];
+        assert_eq!(kinds.each_ref().map(Freeable::word), *qualities(Screen::Space));
+        for what in kinds {
+            let item = item("x", what.clone(), 1);
+            let found = |word: &&&str| Filter::parse(&format!("is:{word}")).shows_space(&item);
+            let words: Vec<&&str> = qualities(Screen::Space).iter().filter(found).collect();
+            assert_eq!(words, [&what.word()]);
+        }
     }
 }

@@ -69,6 +69,19 @@ fn the_wheel_moves_what_the_keys_move() {
     let seat = wheel(busy(80, 24).keys("?"), true);
     assert!(matches!(seat.model.overlay, Some(Overlay::Help { from: 3 })));
     assert!(matches!(wheel(seat, false).model.overlay, Some(Overlay::Help { from: 0 })));
+    let finding = |what: usize| Finding {
+        check: "library".into(),
+        verdict: Verdict::Ok,
+        what: format!("thing {what}"),
+        why: String::new(),
+        fix: String::new(),
+    };
+    let found = Diagnosis { findings: (0..40).map(finding).collect() };
+    let mut seat = busy(80, 24);
+    seat.tell(Msg::Answer { command: Command::Doctor, subject: String::new(), result: Ok(Reply::Doctor(found)) });
+    let seat = wheel(seat, true);
+    assert!(matches!(seat.model.overlay, Some(Overlay::Doctor { from: 3, .. })));
+    assert!(matches!(wheel(seat, false).model.overlay, Some(Overlay::Doctor { from: 0, .. })));
     let log = (0..40).fold(busy(80, 24), |seat, at| seat.event(Level::Info, &format!("fact {at}"))).keys("5");
     assert!(wheel(log, false).picture().contains("held, 3 newer"));
     // A question is answered by keys.

@@ -16,7 +16,7 @@ use super::{
     act::{act, move_by},
     calls, complete, fitting, games, leaving, open, palette, peers,
 };
-use crate::api::{Command, Finding, Level};
+use crate::api::{Command, Level};
 
 /// How long a second Ctrl-c counts as the second.
 const INTERRUPT_MS: u64 = 2_000;
@@ -31,8 +31,7 @@ pub(super) fn on_key(model: &mut Model, key: Key) -> Vec<Effect> {
     }
     if let Some(overlay) = model.overlay.take() {
         return match overlay {
-            Overlay::Help { from } => on_help_key(model, key, from),
-            Overlay::Doctor { findings, from } => on_doctor_key(model, key, findings, from),
+            overlay @ (Overlay::Help { .. } | Overlay::Doctor { .. }) => on_reading_key(model, key, overlay),
             Overlay::Question(mut question) => {
                 if let Some(at) = question.answers.iter().position(|answer| answer.key == key) {
                     return answer(model, question.answers.swap_remove(at).does);
@@ -98,17 +97,10 @@ pub(super) fn interrupt(model: &mut Model) -> Vec<Effect> {
     vec![Effect::DrawNow]
 }
 
-fn on_help_key(model: &mut Model, key: Key, from: usize) -> Vec<Effect> {
-    if let Some(to) = scrolled(model, key, from) {
-        model.overlay = Some(Overlay::Help { from: to.min(view::help_scroll_max(model)) });
-    }
-    vec![Effect::DrawNow]
-}
-
-fn on_doctor_key(model: &mut Model, key: Key, findings: Vec<Finding>, from: usize) -> Vec<Effect> {
-    if let Some(to) = scrolled(model, key, from) {
-        let from = to.min(view::doctor_scroll_max(model, &findings));
-        model.overlay = Some(Overlay::Doctor { findings, from });
+fn on_reading_key(model: &mut Model, key: Key, mut overlay: Overlay) -> Vec<Effect> {
+    if let Some(to) = overlay.scroll().and_then(|from| scrolled(model, key, *from)) {
+        model.overlay = Some(overlay);
+        scroll_to(model, to);
     }
     vec![Effect::DrawNow]
 }
@@ -130,12 +122,19 @@ fn scrolled(model: &Model, key: Key, from: usize) -> Option<usize> {
     })
 }
 
-/// Scrolls the help as keys would.
-pub(super) fn scroll_help(model: &mut Model, action: Action, rows: usize) -> Vec<Effect> {
-    let Some(Overlay::Help { from }) = &mut model.overlay else { return Vec::new() };
-    let to = if action == Action::Up { from.saturating_sub(rows) } else { from.saturating_add(rows) };
-    model.overlay = Some(Overlay::Help { from: to.min(view::help_scroll_max(model)) });
+/// Scrolls what is read, if something is, as keys would.
+pub(super) fn scroll_by(model: &mut Model, rows: isize) -> Vec<Effect> {
+    let Some(from) = model.overlay.as_mut().and_then(Overlay::scroll) else { return Vec::new() };
+    let to = from.saturating_add_signed(rows);
+    scroll_to(model, to);
     vec![Effect::DrawNow]
+}
+
+fn scroll_to(model: &mut Model, to: usize) {
+    let to = to.min(view::reading_scroll_max(model));
+    if let Some(from) = model.overlay.as_mut().and_then(Overlay::scroll) {
+        *from = to;
+    }
 }
 
 fn on_prompt_key(model: &mut Model, key: Key, mut prompt: Prompt) -> Vec<Effect> {

@@ -116,9 +116,9 @@ fn shown(model: &Model) -> Result<Shown, &'static str> {
         return Err("Its chunks are not counted yet.");
     }
     let plan = layout::chrome(model.size)
-        .map(|chrome| layout::transfers(chrome.body, model.transfers.rows().len(), transfer.sources.len()))
-        .ok_or("There is no room for the map; a larger window has it.")?;
-    let place = plan.map.ok_or("There is no room for the map; a larger window has it.")?;
+        .map(|chrome| layout::transfers(chrome.body, model.transfers.rows().len(), transfer.sources.len()));
+    let (plan, place) =
+        plan.and_then(|plan| Some((plan, plan.map?))).ok_or("There is no room for the map; a larger window has it.")?;
     let Rect { width, height, .. } = place.cells;
     let mode = map::mode(model.setting.glyphs, model.setting.half_blocks);
     let (columns, rows) = mode.shape(width, height);

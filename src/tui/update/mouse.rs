@@ -6,30 +6,27 @@ use super::{
         action::{Action, Screen},
         input::Pointed,
         layout,
-        model::{Focus, Model, overlay::Overlay},
+        model::{Focus, Model},
         view,
     },
     Effect,
     act::{act, move_by},
-    keys,
+    keys, table_area,
 };
 
 /// Rows a notch of the wheel moves.
-const WHEEL_ROWS: usize = 3;
+const WHEEL_ROWS: isize = 3;
 
 pub(super) fn on_pointed(model: &mut Model, pointed: Pointed) -> Vec<Effect> {
-    match (pointed, &model.overlay) {
-        (Pointed::Wheel { down }, Some(Overlay::Help { .. })) => {
-            let action = if down { Action::Down } else { Action::Up };
-            keys::scroll_help(model, action, WHEEL_ROWS)
-        }
+    match (pointed, model.overlay.is_some()) {
         // A question is answered and a line typed by keys.
-        (_, Some(_)) => Vec::new(),
-        (Pointed::Wheel { down }, None) => {
+        (Pointed::Click { .. }, true) => Vec::new(),
+        (Pointed::Wheel { down }, true) => keys::scroll_by(model, if down { WHEEL_ROWS } else { -WHEEL_ROWS }),
+        (Pointed::Wheel { down }, false) => {
             let action = if down { Action::Down } else { Action::Up };
             (0..WHEEL_ROWS).flat_map(|_| act(model, action)).collect()
         }
-        (Pointed::Click { column, row }, None) => click(model, column, row),
+        (Pointed::Click { column, row }, false) => click(model, column, row),
     }
 }
 
@@ -47,18 +44,7 @@ fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
         };
         return act(model, action);
     }
-    let body = chrome.body;
-    let area = match model.screen {
-        Screen::Library => layout::library(body).table,
-        Screen::Transfers => {
-            let sources = model.selected_transfer().map_or(0, |transfer| transfer.sources.len());
-            layout::transfers(body, model.transfers.rows().len(), sources).table
-        }
-        Screen::Peers => layout::peers(body, model.peers.rows().len()).table,
-        Screen::Links => layout::links(body, model.links.rows().len()).table,
-        Screen::Space => layout::space(body).table,
-        Screen::Log => return Vec::new(),
-    };
+    let Some(area) = table_area(model, model.screen) else { return Vec::new() };
     let Some(table) = model.table(model.screen) else { return Vec::new() };
     // The first line has the titles of the columns.
     let line = row.checked_sub(area.y + 1).filter(|_| area.contains((column, row).into()));

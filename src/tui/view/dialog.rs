@@ -1,14 +1,22 @@
 //! Boxes over a screen: the help, made from the action table, and questions.
 
 use potluck_widgets::{Align, Hint, Modal, ModalStyles};
-use ratatui::{layout::Rect, text::Line, widgets::Widget};
+use ratatui::{
+    layout::{Position, Rect},
+    text::Line,
+    widgets::Widget,
+};
 
 use crate::api::{Finding, Verdict};
 
 use super::{
     super::{
         action::{ACTIONS, Group, places},
-        model::{Model, completion::Choices, overlay::Question},
+        model::{
+            Model,
+            completion::Choices,
+            overlay::{Overlay, Question},
+        },
         theme::{Role, Theme},
         update::{Entry, entries},
         words,
@@ -21,35 +29,31 @@ const LIST_ROWS: usize = 10;
 /// The widest the help gets.
 const HELP_WIDTH: u16 = 96;
 
-pub(super) fn help(canvas: &mut Canvas<'_>, model: &Model, from: usize, area: Rect) {
-    let lines = help_lines(canvas.pen, model);
-    let choices = [Hint::new("j k", "Scroll"), Hint::new("Esc", "Close")];
-    modal(canvas.pen, "Keys", &lines, &choices).width_max(HELP_WIDTH).scroll(from).render(area, canvas.buf);
-}
+/// What is done to a text that is only read.
+const READING: [Hint<'_>; 2] = [Hint::new("j k", "Scroll"), Hint::new("Esc", "Close")];
 
-/// How far the help can be scrolled.
-pub(crate) fn help_scroll_max(model: &Model) -> usize {
-    let plain = Theme::plain();
-    let lines = help_lines(Pen::new(&plain, model.setting.glyphs), model);
-    let choices = [Hint::new("j k", "Scroll"), Hint::new("Esc", "Close")];
-    let area = super::dialog_area(Rect::new(0, 0, model.size.width, model.size.height));
-    modal(Pen::new(&plain, model.setting.glyphs), "Keys", &lines, &choices).width_max(HELP_WIDTH).scroll_max(area)
+pub(super) fn help(canvas: &mut Canvas<'_>, model: &Model, from: usize, area: Rect) {
+    reading(canvas.pen, "Keys", &help_lines(canvas.pen, model)).scroll(from).render(area, canvas.buf);
 }
 
 pub(super) fn doctor(canvas: &mut Canvas<'_>, findings: &[Finding], from: usize, area: Rect) {
-    let lines = doctor_lines(canvas.pen, findings);
-    let choices = [Hint::new("j k", "Scroll"), Hint::new("Esc", "Close")];
-    modal(canvas.pen, "Doctor", &lines, &choices).width_max(HELP_WIDTH).scroll(from).render(area, canvas.buf);
+    reading(canvas.pen, "Doctor", &doctor_lines(canvas.pen, findings)).scroll(from).render(area, canvas.buf);
 }
 
-/// How far what the doctor found can be scrolled.
-pub(crate) fn doctor_scroll_max(model: &Model, findings: &[Finding]) -> usize {
+/// How far the text that is read can be scrolled.
+pub(crate) fn scroll_max(model: &Model) -> usize {
     let plain = Theme::plain();
     let pen = Pen::new(&plain, model.setting.glyphs);
-    let lines = doctor_lines(pen, findings);
-    let choices = [Hint::new("j k", "Scroll"), Hint::new("Esc", "Close")];
-    let area = super::dialog_area(Rect::new(0, 0, model.size.width, model.size.height));
-    modal(pen, "Doctor", &lines, &choices).width_max(HELP_WIDTH).scroll_max(area)
+    let (title, lines) = match &model.overlay {
+        Some(Overlay::Help { .. }) => ("Keys", help_lines(pen, model)),
+        Some(Overlay::Doctor { findings, .. }) => ("Doctor", doctor_lines(pen, findings)),
+        Some(Overlay::Question(_) | Overlay::Prompt(_) | Overlay::Palette { .. }) | None => return 0,
+    };
+    reading(pen, title, &lines).scroll_max(super::dialog_area(Rect::from((Position::ORIGIN, model.size))))
+}
+
+fn reading<'a>(pen: Pen<'_>, title: &'a str, lines: &'a [Line<'a>]) -> Modal<'a> {
+    modal(pen, title, lines, &READING).width_max(HELP_WIDTH)
 }
 
 /// What does not work first; what it means and the command that mends it below each.
