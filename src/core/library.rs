@@ -336,6 +336,12 @@ impl Library {
         self.local.get(game)
     }
 
+    /// What the folder of one of our own games is.
+    #[must_use]
+    pub fn local_state(&self, game: &GameId) -> Option<&LocalState> {
+        self.local.get(game)?.state()
+    }
+
     /// Our own games.
     pub fn local_games(&self) -> impl Iterator<Item = (&GameId, &LocalGame)> {
         self.local.ids().filter_map(|game| Some((game, self.local.get(game)?)))

@@ -159,11 +159,7 @@ pub fn local_recovery(found: &LocalFound, journalled: bool) -> Vec<Step> {
         (Ours | Foreign, Nobody | Foreign, Nobody | Foreign) => steps.push(Step::DropJournal),
         (Ours | Foreign, Nobody | Foreign, Ours) => steps.extend(end_of_swap()),
         // Before the first move, and between the two.
-        (Ours, Ours, Nobody) => {
-            steps.push(Step::MoveFolder { from: LocalFolder::Local, to: LocalFolder::Backup });
-            steps.push(Step::MoveFolder { from: LocalFolder::Staging, to: LocalFolder::Local });
-            steps.extend(end_of_swap());
-        }
+        (Ours, Ours, Nobody) => steps.extend(swap()),
         (Nobody, Ours, Nobody | Ours | Foreign) => {
             steps.push(Step::MoveFolder { from: LocalFolder::Staging, to: LocalFolder::Local });
             steps.extend(end_of_swap());

@@ -144,15 +144,13 @@ impl Libraries {
     /// longer what it was, takes nothing.
     #[must_use]
     pub fn spaces(&self) -> Vec<Space> {
-        let space = |slot: &Slot| {
-            let library = slot.library().filter(|library| library.is_in_place());
-            Space {
-                free: library.as_ref().map_or(0, |library| library.free_space().unwrap_or(u64::MAX)),
-                min_free: slot.place.min_free,
-                is_writable: library.is_some_and(|library| library.read_only().is_none()),
-            }
-        };
-        self.slots.iter().map(space).collect()
+        self.slots.iter().map(Slot::space).collect()
+    }
+
+    /// Room in one of them, as [`Self::spaces`] has it.
+    #[must_use]
+    pub fn space(&self, number: LibraryNo) -> Space {
+        self.slots.get(usize::from(number.0)).map(Slot::space).unwrap_or_default()
     }
 
     /// The root of a game, in the first library that has one.
@@ -232,6 +230,15 @@ impl Libraries {
 }
 
 impl Slot {
+    fn space(&self) -> Space {
+        let library = self.library().filter(|library| library.is_in_place());
+        Space {
+            free: library.as_ref().map_or(0, |library| library.free_space().unwrap_or(u64::MAX)),
+            min_free: self.place.min_free,
+            is_writable: library.is_some_and(|library| library.read_only().is_none()),
+        }
+    }
+
     fn refresh(&self) -> bool {
         let library = self.library();
         if library.as_ref().is_some_and(|library| library.is_in_place()) {

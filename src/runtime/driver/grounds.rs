@@ -1,7 +1,7 @@
 //! What a runtime stands on, taken step by step and given back in reverse. A start that fails and a
 //! stop are the same way down: every step is undone although one fails, within a time of its own.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -158,8 +158,11 @@ impl Grounds {
                 }
             }
             Step::Home => {
-                let held = |pid| StartError::HomeHeld { home: places.state.clone(), pid };
-                self.home_lock = Some(lock(&places.state.join("lock"), held)?);
+                let failed = |error| match error {
+                    LockError::Held { pid, .. } => StartError::HomeHeld { home: places.state.clone(), pid },
+                    LockError::Io { path, source } => StartError::Lock { path, source },
+                };
+                self.home_lock = Some(LockFile::acquire(&places.state.join("lock")).map_err(failed)?);
             }
             Step::Library => self.libraries = Some(Arc::new(open_libraries(&settings)?)),
             Step::Catalog => self.folder = Some(library::Folder::prepare(&settings)?),
@@ -329,13 +332,6 @@ fn open_libraries(settings: &Settings) -> Result<Libraries, StartError> {
         | LibraryError::NotCreated { .. }
         | LibraryError::Lock { .. }
         | LibraryError::Disk(_) => StartError::Library(error),
-    })
-}
-
-fn lock(path: &Path, held: impl FnOnce(u32) -> StartError) -> Result<LockFile, StartError> {
-    LockFile::acquire(path).map_err(|error| match error {
-        LockError::Held { pid, .. } => held(pid),
-        LockError::Io { path, source } => StartError::Lock { path, source },
     })
 }
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     commands::refusal,
     look::{Desk, Distrust, Meter, Seen, look},
+    space::free_kept,
 };
 use crate::{
     api::{CommandError, ErrorCode},
@@ -275,7 +276,7 @@ impl Adding<'_> {
 
     /// Bytes that may be written to a library.
     fn usable(&self, library: LibraryNo) -> u64 {
-        self.desk.libraries.spaces().get(usize::from(library.0)).map_or(0, |space| space.usable())
+        self.desk.libraries.space(library).usable()
     }
 
     /// The version the build is to have: the one asked for, the folder's own, or today's date.
@@ -395,14 +396,7 @@ impl Adding<'_> {
     fn clean_up(&self, library: &Library, scanned: &Scanned) {
         let tidy = || -> Result<(), DiskError> {
             let root = library.open_root(&self.plan.game)?;
-            self.turn.free_kept(&root, store::KeptWhat::Download(scanned.held.content))?;
-            for folder in [store::INCOMING, store::OWN_FOLDER] {
-                // One that is not empty holds something else, which stays.
-                if root.remove_dir(folder).is_err() {
-                    return Ok(());
-                }
-            }
-            library.remove_root(&self.plan.game).map(drop)
+            free_kept(library, &root, self.turn, store::KeptWhat::Download(scanned.held.content))
         };
         if let Err(error) = tidy() {
             tracing::warn!(%error, game = %self.plan.game, "what a failed copy left could not be removed");

@@ -21,7 +21,7 @@ use crate::{
 impl Actor {
     /// Drops what was got of a game and leaves it playable.
     pub(super) fn drop_payload(&mut self, game: GameId, reply: ReplyTo) {
-        let state = self.core.local(&game).and_then(LocalGame::state);
+        let state = self.core.local_state(&game);
         let why = match (state, self.installed.get(&game)) {
             (Some(LocalState::Complete(build)), Some(Installation::Of(content))) if build.content == *content => {
                 return self.clear(Op::DropPayload { game, reply: Some(reply) });
@@ -67,7 +67,7 @@ impl Actor {
         if self.looks.is_taken(game) || self.remembered.to_install.contains_key(game) {
             return;
         }
-        match (self.core.local(game).and_then(LocalGame::state), self.installed.get(game)) {
+        match (self.core.local_state(game), self.installed.get(game)) {
             (Some(LocalState::Complete(build)), Some(Installation::Of(installed)))
                 if build.content == content && *installed == content =>
             {
@@ -141,7 +141,7 @@ impl Actor {
             Ok(Ok(content)) => {
                 self.set_installed(game, Installation::Only(content));
                 // That it is not shared any more is part of the news, and no news of its own.
-                if let Some(state) = self.core.local(game).and_then(LocalGame::state) {
+                if let Some(state) = self.core.local_state(game) {
                     self.states.insert(game.clone(), std::mem::discriminant(state));
                 }
                 Ok(Reply::Done { message: self.end_drop(game, content, None) })

@@ -43,7 +43,7 @@ impl Actor {
             Ok(game) => game,
             Err(error) => return answer(reply, Err(error)),
         };
-        let state = self.core.local(&game).and_then(|local| local.state());
+        let state = self.core.local_state(&game);
         let why = match state {
             Some(LocalState::Complete(build)) => {
                 let then_drop = drop_archives.then_some(build.content);
@@ -109,7 +109,7 @@ impl Actor {
         if self.installed.get(game) == Some(&Installation::Of(content)) {
             return self.owe_no_install(game);
         }
-        match self.core.local(game).and_then(|local| local.state()) {
+        match self.core.local_state(game) {
             Some(LocalState::Complete(build)) if build.content == content => {
                 self.clear(Op::Install { game: game.clone(), then_drop: None, reply: None });
             }
@@ -140,10 +140,7 @@ impl Actor {
     ) {
         self.install_failures.remove(&game);
         let keep = self.folder.catalog.games.get(&game).map(|listed| listed.keep.clone()).unwrap_or_default();
-        let meter = Arc::new(Meter::default());
-        meter.say("planning".to_owned());
-        self.installing.insert(game.clone(), Arc::clone(&meter));
-        self.mark_installing();
+        let meter = self.show_change(&game, "planning".to_owned());
         let install = Install {
             title: self.core.title(&game),
             game: game.clone(),
@@ -166,10 +163,7 @@ impl Actor {
     }
 
     pub(super) fn begin_uninstall(&mut self, game: GameId, turn: RootTurn, reply: ReplyTo) {
-        let meter = Arc::new(Meter::default());
-        meter.say("taking it back".to_owned());
-        self.installing.insert(game.clone(), meter);
-        self.mark_installing();
+        self.show_change(&game, "taking it back".to_owned());
         let (desk, turns, of) = (self.desk.clone(), self.turns.clone(), game.clone());
         let uninstall = move || {
             let _quiet = quiet_turn(&desk, &turns, &of)?;
@@ -256,6 +250,15 @@ impl Actor {
             Err(error) => Err(refusal(ErrorCode::Failed, error)),
         };
         answer(reply, result);
+    }
+
+    /// Shows from now on with the game what is done to it, and how far that is.
+    pub(super) fn show_change(&mut self, game: &GameId, doing: String) -> Arc<Meter> {
+        let meter = Arc::new(Meter::default());
+        meter.say(doing);
+        self.installing.insert(game.clone(), Arc::clone(&meter));
+        self.mark_installing();
+        meter
     }
 
     /// The next picture of the games shows how far installations are.
@@ -388,8 +391,7 @@ fn stage(desk: &Desk, turn: &RootTurn, meter: &Meter, cancel: &CancellationToken
     let Found { number, library, root } = desk.libraries.find(turn.game())?;
     let stored = store::load_manifest(&root)?.and_then(Result::ok);
     let stored = stored.ok_or_else(|| InstallError::GaveUp { reason: "its manifest cannot be read".to_owned() })?;
-    let space = desk.libraries.spaces().get(usize::from(number.0)).copied().unwrap_or_default();
-    check_room(space, stored.manifest.size(), &library)?;
+    check_room(desk.libraries.space(number), stored.manifest.size(), &library)?;
     meter.expect(stored.manifest.size());
     let build = (stored.content, &stored.manifest);
     turn.stage(&root, build, &mut Payload::default(), &mut progress(meter, cancel))
@@ -403,8 +405,8 @@ fn progress<'m>(meter: &'m Meter, cancel: &'m CancellationToken) -> impl FnMut(u
     }
 }
 
-/// Whether what is to stay free would, as [`has_room`] says: asked only where the user said so, because blocks may be shared, which needs no
-/// room at all.
+/// Whether what is to stay free would, as [`has_room`] says: asked only where the user said so, because blocks may be
+/// shared, which needs no room at all.
 fn check_room(space: Space, need: u64, library: &Library) -> Result<(), InstallError> {
     if space.min_free == 0 { Ok(()) } else { has_room(space, need, library) }
 }

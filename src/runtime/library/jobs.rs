@@ -208,7 +208,7 @@ impl Actor {
         self.mark_installing();
         for (game, meter) in &self.meters {
             let (done, total) = meter.read();
-            let known = self.core.local(game).and_then(|local| local.state()).is_some();
+            let known = self.core.local_state(game).is_some();
             // A look that finds everything known is over before anybody could read about it.
             if total > 0 && (done < total || !known) {
                 self.core.handle_local(game, LocalChange::Checking(Progress { done, total }), now);

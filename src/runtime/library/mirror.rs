@@ -80,7 +80,7 @@ impl Mirroring {
         let query = Query { name: game.as_str(), version: None, content: None, from: None };
         let resolved = core.resolve(&query).ok()?;
         let row = core.row(game)?;
-        let has_state = core.local(game).is_some_and(|local| local.state().is_some());
+        let has_state = core.local_state(game).is_some();
         let wanted = if has_state { row.update == Some(resolved.key.content) } else { true };
         let offered = row.build(&resolved.key.content).is_some_and(|build| build.is_offered());
         let here = resolved.ours == Some(EntryState::Ready);

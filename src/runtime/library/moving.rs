@@ -65,7 +65,7 @@ impl Actor {
             Some(library) if library.read_only().is_some() => return refused(format!("{path} cannot be written to")),
             Some(_) => {}
         }
-        match self.core.local(&game).and_then(|local| local.state()) {
+        match self.core.local_state(&game) {
             Some(LocalState::Checking { .. }) => {
                 Err(refusal(ErrorCode::WouldWait, format_args!("{game} is being checked; try again then")))
             }
@@ -87,11 +87,8 @@ impl Actor {
         reply: ReplyTo,
         cancel: CancellationToken,
     ) {
-        let meter = Arc::new(Meter::default());
-        meter.say(format!("moving to {}", self.path_of(to)));
-        self.installing.insert(game.clone(), Arc::clone(&meter));
+        let meter = self.show_change(&game, format!("moving to {}", self.path_of(to)));
         self.moving.insert(game.clone(), cancel.clone());
-        self.mark_installing();
         let (desk, turns) = (self.desk.clone(), self.turns.clone());
         let carry = move || carry(&desk, &turns, turn, to, &meter, &cancel);
         self.job("move a game", carry, move |result| Done::Moved { game, to, reply, result });
@@ -209,7 +206,7 @@ fn carry(
     let _quiet = quiet_turn(desk, turns, game)?;
     let found = desk.libraries.find(game)?;
     let target = library(desk, to, game)?;
-    let space = desk.libraries.spaces().get(usize::from(to.0)).copied().unwrap_or_default();
+    let space = desk.libraries.space(to);
     let quiet = || match installs::user_of_local(&found.root) {
         Some(process) => Err(InstallError::Running { by: Some(process) }),
         None => Ok(()),

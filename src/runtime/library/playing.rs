@@ -369,8 +369,10 @@ fn shown(run: &Run) -> ProgramView {
 fn start(run: &Run, folder: &Path, log: &GameLog) -> Result<Child, PlayError> {
     let begun = log.note(&run.words).and_then(|()| launch::command(&run.words, folder, log));
     let mut command = begun.map_err(|source| PlayError::Log { path: log.path().to_owned(), source })?;
-    let program = || run.words.first().cloned().unwrap_or_default();
-    start_process(&mut command).map_err(|source| PlayError::NotStarted { program: program(), source })
+    start_process(&mut command).map_err(|source| {
+        let program = run.words.first().cloned().unwrap_or_default();
+        PlayError::NotStarted { program, source }
+    })
 }
 
 fn plan(

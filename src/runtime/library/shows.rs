@@ -123,7 +123,7 @@ fn peer_facts(peer: &PeerId, core: &Library) -> Option<PeerFacts> {
 
 fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
     let core = from.core;
-    let state = core.local(game).and_then(|local| local.state());
+    let state = core.local_state(game);
     let installed = from.installed.get(game);
     let shown = match installed {
         // What is here is that build, though there is nothing of it to share.

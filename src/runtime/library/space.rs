@@ -13,7 +13,7 @@ use crate::{
     api::{ErrorCode, Freeable, Reply, SPACE_ITEMS_MAX, SpaceItem, SpaceView},
     core::library::{LocalGame, LocalState},
     io::{
-        disk::{DiskError, Found, GameRoot, Libraries, Reason},
+        disk::{DiskError, Found, GameRoot, Libraries, Library, Reason},
         store::{self, KeptWhat},
     },
     runtime::{
@@ -234,13 +234,18 @@ fn free(libraries: &Libraries, turn: &RootTurn, what: KeptWhat) -> Result<Option
         found => found?,
     };
     let Some(kept) = store::kept(&root)?.into_iter().find(|kept| kept.what == what) else { return Ok(None) };
-    turn.free_kept(&root, what)?;
+    free_kept(&library, &root, turn, what)?;
+    Ok(Some(kept.bytes))
+}
+
+/// Frees something kept, and what is empty then.
+pub(super) fn free_kept(library: &Library, root: &GameRoot, turn: &RootTurn, what: KeptWhat) -> Result<(), DiskError> {
+    turn.free_kept(root, what)?;
     for folder in [store::INCOMING, store::OWN_FOLDER] {
         match root.remove_dir(folder) {
             Err(error) if error.is_missing() || matches!(error.reason(), Reason::NotEmpty) => {}
             result => result?,
         }
     }
-    library.remove_root(turn.game())?;
-    Ok(Some(kept.bytes))
+    library.remove_root(turn.game()).map(drop)
 }

@@ -314,7 +314,7 @@ impl Actor {
             }
             What::Cancelled => return,
         }
-        let now_is = self.core.local(game).and_then(|local| local.state()).map(mem::discriminant);
+        let now_is = self.core.local_state(game).map(mem::discriminant);
         let was = match now_is {
             Some(state) => self.states.insert(game.clone(), state),
             None => self.states.remove(game),
@@ -327,7 +327,7 @@ impl Actor {
     /// Says what a game has become, where that is not as it should be.
     pub(super) fn tell_state(&self, game: &GameId) {
         let title = self.core.title(game);
-        let (level, text) = match self.core.local(game).and_then(|local| local.state()) {
+        let (level, text) = match self.core.local_state(game) {
             Some(LocalState::Modified { changes, .. }) => {
                 let count = changes.count();
                 let files = if count == 1 { "1 file is" } else { &format!("{count} files are") };
