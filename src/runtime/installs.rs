@@ -377,7 +377,11 @@ fn recover_payload(root: &GameRoot, journal: JournalFound, memory: &mut Memory) 
         Recovery::Finish(steps) => {
             let new = stored.as_ref().map(|stored| &stored.manifest);
             Machine::new(root, None, new, None).run(&steps)?;
-            Ok(match manifest.filter(|_| journal != JournalFound::Move) {
+            if journal == JournalFound::Move {
+                // The folder that the journal was in may have been made for it.
+                return tidy_away(root);
+            }
+            Ok(match manifest {
                 Some(_) => Recovered::Committed { set_aside: Vec::new() },
                 None => Recovered::Nothing,
             })

@@ -127,9 +127,17 @@ pub(super) fn removal(found: &LocalFound) -> Vec<Step> {
 }
 
 /// What is left to do in a root, at start or after a failure; nothing where nothing was under way. `journalled`
-/// says that the journal records an installation.
+/// says that the journal records an installation. As in every recovery, what is found is made durable first.
 #[must_use]
 pub fn local_recovery(found: &LocalFound, journalled: bool) -> Vec<Step> {
+    let mut steps = left_to_do(found, journalled);
+    if !steps.is_empty() {
+        steps.insert(0, Step::Sync);
+    }
+    steps
+}
+
+fn left_to_do(found: &LocalFound, journalled: bool) -> Vec<Step> {
     use Whose::{Foreign, Nobody, Ours};
     let mut steps = Vec::new();
     if found.leaving == Ours {

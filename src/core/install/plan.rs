@@ -28,16 +28,17 @@ pub fn to_survey(old: Option<&Manifest>, new: Option<&Manifest>) -> BTreeSet<Pay
     paths
 }
 
-/// The steps of a commit. `begun` says that its journal is on disk.
+/// The steps of a commit. `begun` says that its journal is on disk, if perhaps only as the process sees it that reads it:
+/// it is made durable first.
 ///
 /// Old files go before new ones come, so that a folder can become a file and a file a folder: all of
 /// the new build that is not in the root yet is whole in the download.
 #[must_use]
 pub fn commit(commit: Commit<'_>, survey: &Survey, begun: bool) -> Vec<Step> {
     let (to, new) = commit.new;
-    let mut steps = Vec::new();
+    let mut steps = vec![Step::Sync];
     if !begun {
-        steps.extend([Step::Sync, Step::JournalCommit { from: commit.old.map(|(from, _)| from), to }]);
+        steps.push(Step::JournalCommit { from: commit.old.map(|(from, _)| from), to });
     }
     steps.push(Step::ParkSentinel);
     let old = commit.old.map(|(_, manifest)| manifest);

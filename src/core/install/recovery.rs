@@ -1,4 +1,5 @@
-//! What to do with a root at start: the record says what was intended, the disk how far it came.
+//! What to do with a root at start: the record says what was intended, the disk how far it came. Who was killed may not have
+//! made durable what is seen of that, so every plan begins with a `Sync`.
 
 use super::step::Step;
 use crate::types::ContentId;
@@ -74,23 +75,28 @@ pub fn recovery(evidence: Evidence) -> Recovery {
     }
     match evidence.journal {
         // A commit drops what it parked before its journal: somebody took the journal away.
-        JournalFound::None if evidence.parked => Recovery::GiveUp(vec![Step::RestoreSentinel, Step::DropParked]),
+        JournalFound::None if evidence.parked => {
+            Recovery::GiveUp(vec![Step::Sync, Step::RestoreSentinel, Step::DropParked])
+        }
         JournalFound::None | JournalFound::Install if evidence.dropping && evidence.playable_only => {
             Recovery::FinishDropping
         }
         // The game that was to stay is gone, or somebody brought the payload back: what is left of that is kept.
-        JournalFound::None | JournalFound::Install if evidence.dropping => Recovery::Finish(vec![Step::UndoDropping]),
+        JournalFound::None | JournalFound::Install if evidence.dropping => {
+            Recovery::Finish(vec![Step::Sync, Step::UndoDropping])
+        }
         // What `local/` needs is decided by `local_recovery`.
         JournalFound::None | JournalFound::Install => Recovery::Nothing,
         JournalFound::Remove => Recovery::FinishRemoval,
         // What is here may be newer than its copy, which goes when its library is looked through.
-        JournalFound::Move => Recovery::Finish(vec![Step::DropJournal]),
+        JournalFound::Move => Recovery::Finish(vec![Step::Sync, Step::DropJournal]),
         // The new manifest is stored when every file is in its place. A repair has it from the start: there
         // the download, which ends as the manifest moves, tells.
         JournalFound::Commit { from, to }
             if evidence.manifest == Some(to) && !(from == Some(to) && evidence.download_readable) =>
         {
             Recovery::Finish(vec![
+                Step::Sync,
                 Step::WriteSentinel,
                 Step::Sync,
                 Step::DropParked,
@@ -105,7 +111,7 @@ pub fn recovery(evidence: Evidence) -> Recovery {
         }
         // The journal goes last: until then a crash leads back here.
         JournalFound::Commit { .. } | JournalFound::Damaged => {
-            Recovery::GiveUp(vec![Step::RestoreSentinel, Step::DropParked, Step::SetAsideJournal])
+            Recovery::GiveUp(vec![Step::Sync, Step::RestoreSentinel, Step::DropParked, Step::SetAsideJournal])
         }
     }
 }

@@ -55,7 +55,7 @@ impl<'r> Cursor<'r> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = self
             .root
-            .act(|| DiskOp::Create { path: path.to_owned(), executable }, || openat(dir, name, flags, mode))
+            .act(|| DiskOp::Create { path: self.root.whole(path), executable }, || openat(dir, name, flags, mode))
             .map_err(|errno| self.root.error(OPERATION, path, errno))?;
         Ok(self.root.created(fd, path))
     }

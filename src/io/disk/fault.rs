@@ -5,8 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
-/// An operation that changes the disk. Paths are as the operation was given them: below its root, or absolute
-/// where it was done on an open file.
+/// An operation that changes the disk. Paths are absolute, by the names that folders and files had when they were opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they are the system's own")]
 pub enum DiskOp {
@@ -65,7 +64,10 @@ pub enum DiskOp {
     SyncDir {
         path: String,
     },
-    SyncFs,
+    /// All that is on the file system of a folder.
+    SyncFs {
+        path: String,
+    },
 }
 
 impl DiskOp {
@@ -86,7 +88,29 @@ impl DiskOp {
             | Self::SetTime { .. }
             | Self::SyncFile { .. }
             | Self::SyncDir { .. }
-            | Self::SyncFs => false,
+            | Self::SyncFs { .. } => false,
+        }
+    }
+
+    /// What it is done to; of two, where it leads.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Rename { to: path, .. }
+            | Self::MoveOut { to: path, .. }
+            | Self::Copy { to: path, .. }
+            | Self::Create { path, .. }
+            | Self::MakeDir { path }
+            | Self::MakeLink { path, .. }
+            | Self::Unlink { path }
+            | Self::RemoveDir { path }
+            | Self::Write { path, .. }
+            | Self::Resize { path, .. }
+            | Self::SetMode { path, .. }
+            | Self::SetTime { path, .. }
+            | Self::SyncFile { path }
+            | Self::SyncDir { path }
+            | Self::SyncFs { path } => path,
         }
     }
 }
@@ -144,12 +168,11 @@ impl Faults {
         Self { apart: true, ..self }
     }
 
-    /// Counts, and keeps what is done.
+    /// The same, and keeps what is done.
     #[must_use]
-    pub fn recording() -> Self {
-        let faults = Self::count_only();
-        faults.state().record = Some(Vec::new());
-        faults
+    pub fn recording(self) -> Self {
+        self.state().record = Some(Vec::new());
+        self
     }
 
     /// Counts from 0 again, with `point` from here on.

@@ -189,7 +189,7 @@ impl Library {
     /// Opens a game's root and makes it when there is none.
     pub fn create_root(&self, game: &GameId) -> Result<GameRoot, DiskError> {
         let make = || mkdirat(self.folder.as_fd(), game.as_str(), Mode::from_raw_mode(0o777));
-        match self.folder.act(|| DiskOp::MakeDir { path: game.to_string() }, make) {
+        match self.folder.act(|| DiskOp::MakeDir { path: self.folder.whole(game.as_str()) }, make) {
             Ok(()) | Err(Errno::EXIST) => self.open_root(game),
             Err(errno) => Err(DiskError::new("make the game's folder", self.root_path(game).display(), errno)),
         }
@@ -198,7 +198,7 @@ impl Library {
     /// Removes a game's root if it is empty; says whether it was. Fine when it is gone.
     pub fn remove_root(&self, game: &GameId) -> Result<bool, DiskError> {
         let remove = || unlinkat(self.folder.as_fd(), game.as_str(), AtFlags::REMOVEDIR);
-        match self.folder.act(|| DiskOp::RemoveDir { path: game.to_string() }, remove) {
+        match self.folder.act(|| DiskOp::RemoveDir { path: self.folder.whole(game.as_str()) }, remove) {
             Ok(()) | Err(Errno::NOENT) => Ok(true),
             Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
             Err(errno) => Err(DiskError::new("remove the game's folder", self.root_path(game).display(), errno)),

@@ -163,7 +163,7 @@ impl GameRoot {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOCTTY;
         let fd = self
             .act(
-                || DiskOp::Create { path: path.to_owned(), executable },
+                || DiskOp::Create { path: self.whole(path), executable },
                 || self.resolver.open(self.dir.as_fd(), path, flags, mode),
             )
             .map_err(|errno| self.error(OPERATION, path, errno))?;
@@ -214,7 +214,7 @@ impl GameRoot {
                 },
                 Err(Errno::NOENT) => {
                     let make = || mkdirat(place.fd(), name, Mode::from_raw_mode(0o777));
-                    match self.act(|| DiskOp::MakeDir { path: path[..end].to_owned() }, make) {
+                    match self.act(|| DiskOp::MakeDir { path: self.whole(&path[..end]) }, make) {
                         Ok(()) | Err(Errno::EXIST) => {}
                         Err(errno) => return Err(self.error(OPERATION, &path[..end], errno)),
                     }
@@ -230,7 +230,7 @@ impl GameRoot {
         let (from_place, from_name) = self.place("move", from)?;
         let (to_place, to_name) = self.place("move to", to)?;
         self.act(
-            || DiskOp::Rename { from: from.to_owned(), to: to.to_owned() },
+            || DiskOp::Rename { from: self.whole(from), to: self.whole(to) },
             || renameat(from_place.fd(), from_name, to_place.fd(), to_name),
         )
         .map_err(|errno| self.error("move", from, move_reason(errno)))
@@ -238,13 +238,13 @@ impl GameRoot {
 
     /// Moves a path within the root; refuses when something is at `to`.
     pub fn rename_new(&self, from: &str, to: &str) -> Result<(), DiskError> {
-        self.rename_to_new(from, self, to, || DiskOp::Rename { from: from.to_owned(), to: to.to_owned() })
+        self.rename_to_new(from, self, to, || DiskOp::Rename { from: self.whole(from), to: self.whole(to) })
     }
 
     /// Moves a path to one below another root; refuses when something is there, and when the other root is on
     /// another file system.
     pub fn move_out(&self, from: &str, other: &Self, to: &str) -> Result<(), DiskError> {
-        self.rename_to_new(from, other, to, || DiskOp::MoveOut { from: from.to_owned(), to: to.to_owned() })
+        self.rename_to_new(from, other, to, || DiskOp::MoveOut { from: self.whole(from), to: other.whole(to) })
     }
 
     fn rename_to_new(&self, from: &str, other: &Self, to: &str, op: impl FnOnce() -> DiskOp) -> Result<(), DiskError> {
@@ -272,12 +272,12 @@ impl GameRoot {
 
     /// Removes a file or a link; fine when it is gone.
     pub fn remove_file(&self, path: &str) -> Result<(), DiskError> {
-        self.remove("remove", path, AtFlags::empty(), || DiskOp::Unlink { path: path.to_owned() })
+        self.remove("remove", path, AtFlags::empty(), || DiskOp::Unlink { path: self.whole(path) })
     }
 
     /// Removes an empty folder; fine when it is gone.
     pub fn remove_dir(&self, path: &str) -> Result<(), DiskError> {
-        self.remove("remove the folder", path, AtFlags::REMOVEDIR, || DiskOp::RemoveDir { path: path.to_owned() })
+        self.remove("remove the folder", path, AtFlags::REMOVEDIR, || DiskOp::RemoveDir { path: self.whole(path) })
     }
 
     fn remove(
@@ -334,7 +334,8 @@ impl GameRoot {
             } else {
                 AtFlags::empty()
             };
-            let op = || if is_folder { DiskOp::RemoveDir { path: below() } } else { DiskOp::Unlink { path: below() } };
+            let path = || self.whole(&below());
+            let op = || if is_folder { DiskOp::RemoveDir { path: path() } } else { DiskOp::Unlink { path: path() } };
             match self.act(op, || unlinkat(dir, name, flags)) {
                 Ok(()) | Err(Errno::NOENT) => {}
                 Err(errno) => return Err(self.error(OPERATION, &below(), errno)),
@@ -348,7 +349,7 @@ impl GameRoot {
         const OPERATION: &str = "make the link";
         let (place, name) = self.place(OPERATION, path)?;
         self.act(
-            || DiskOp::MakeLink { path: path.to_owned(), target: target.to_owned() },
+            || DiskOp::MakeLink { path: self.whole(path), target: target.to_owned() },
             || symlinkat(target, place.fd(), name),
         )
         .map_err(|errno| self.error(OPERATION, path, errno))
@@ -359,7 +360,7 @@ impl GameRoot {
         const OPERATION: &str = "set the time of";
         let (place, name) = self.place(OPERATION, path)?;
         let set = || utimensat(place.fd(), name, &modified_at(mtime_ns), AtFlags::SYMLINK_NOFOLLOW);
-        match self.act(|| DiskOp::SetTime { path: path.to_owned(), mtime_ns }, set) {
+        match self.act(|| DiskOp::SetTime { path: self.whole(path), mtime_ns }, set) {
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
             Err(errno) => Err(self.error(OPERATION, path, errno)),
         }
@@ -433,7 +434,7 @@ impl GameRoot {
     pub fn sync_dir(&self, path: &str) -> Result<(), DiskError> {
         const OPERATION: &str = "sync the folder";
         let dir = self.open_dir(OPERATION, path, OFlags::RDONLY)?;
-        self.act(|| DiskOp::SyncDir { path: path.to_owned() }, || fsync(&dir))
+        self.act(|| DiskOp::SyncDir { path: self.whole(path) }, || fsync(&dir))
             .map_err(|errno| self.error(OPERATION, path, errno))
     }
 
@@ -447,7 +448,7 @@ impl GameRoot {
             rustix::fs::sync();
             Ok(())
         };
-        self.act(|| DiskOp::SyncFs, sync).map_err(|errno| self.error(OPERATION, "", errno))
+        self.act(|| DiskOp::SyncFs { path: self.whole("") }, sync).map_err(|errno| self.error(OPERATION, "", errno))
     }
 
     /// Writes a small file so that after any crash the path has its old bytes or all of the new ones.
@@ -515,6 +516,12 @@ impl GameRoot {
     pub(super) fn check(&self, operation: &'static str, path: &str) -> Result<(), DiskError> {
         let sound = path.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains('\0'));
         if sound { Ok(()) } else { Err(self.error(operation, path, Reason::BadPath)) }
+    }
+
+    /// A path as those who count operations are told it.
+    pub(super) fn whole(&self, path: &str) -> String {
+        let below = if path.is_empty() { self.path.clone() } else { self.path.join(path) };
+        below.to_string_lossy().into_owned()
     }
 
     pub(super) fn act<T, E: From<Errno>>(

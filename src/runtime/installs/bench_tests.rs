@@ -90,12 +90,12 @@ impl Tree {
         Self(tree)
     }
 
-    /// Lays it out where nothing is, with the times it had.
+    /// Lays it out where nothing is but folders, with the times it had.
     pub(super) fn write(&self, dir: &Path) {
         for (path, node) in &self.0 {
             let at = if path.is_empty() { dir.to_owned() } else { dir.join(path) };
             match node {
-                Node::Folder => fs::create_dir(&at).unwrap(),
+                Node::Folder => fs::create_dir_all(&at).unwrap(),
                 Node::Link { target, mtime_ns } => {
                     symlink(target, &at).unwrap();
                     set_mtime(&at, *mtime_ns);

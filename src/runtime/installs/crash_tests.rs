@@ -6,8 +6,10 @@
 #![expect(clippy::print_stdout, reason = "says how many points were tried")]
 
 use std::{
+    error::Error,
     fs,
-    os::unix::fs::symlink,
+    ops::ControlFlow,
+    os::unix::fs::{PermissionsExt as _, symlink},
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::Command,
@@ -22,29 +24,52 @@ use crate::io::disk::{DiskOp, Fault, Faults};
 /// A change of a game root, from a state of its folder.
 pub(super) struct Case {
     pub(super) name: &'static str,
-    /// Lays out `library/game`, and in `source` the build that comes, if one does.
+    /// Lays out `library/game`, in `source` the build that comes, if one does, and `other` if that library is needed.
     pub(super) make: fn(&Path),
     /// Makes ready to do it once, or once more; faults are not armed yet.
     pub(super) begin: fn(&Path, &Arc<Faults>) -> Work,
+    /// Whether the two libraries are as if on two file systems.
+    pub(super) apart: bool,
+}
+
+impl Case {
+    const fn new(name: &'static str, make: fn(&Path), begin: fn(&Path, &Arc<Faults>) -> Work) -> Self {
+        Self { name, make, begin, apart: false }
+    }
+
+    const fn apart(self) -> Self {
+        Self { apart: true, ..self }
+    }
+
+    pub(super) fn faults(&self, faults: Faults) -> Arc<Faults> {
+        Arc::new(if self.apart { faults.apart() } else { faults })
+    }
+
+    pub(super) fn leaves_its_library(&self) -> bool {
+        self.name.starts_with("move")
+    }
 }
 
 /// Bytes of a file that is laid out a thousand times.
 const FEW: usize = 7;
 
-pub(super) type Work = Box<dyn FnMut() -> Result<(), InstallError>>;
+pub(super) type Work = Box<dyn FnMut() -> Result<(), Box<dyn Error>>>;
 
-pub(super) const CASES: [Case; 11] = [
-    Case { name: "get", make: nothing_yet, begin: get },
-    Case { name: "update", make: an_older_build, begin: get },
-    Case { name: "repair", make: a_damaged_build, begin: get },
-    Case { name: "install", make: a_payload, begin: installing },
-    Case { name: "reinstall", make: an_older_game, begin: installing },
-    Case { name: "uninstall", make: an_older_game, begin: uninstalling },
-    Case { name: "remove", make: everything, begin: removing },
-    Case { name: "remove_clean", make: only_ours, begin: removing },
-    Case { name: "drop_payload", make: installed, begin: dropping },
-    Case { name: "get_dropped", make: dropped, begin: get },
-    Case { name: "remove_dropped", make: dropped, begin: removing },
+pub(super) const CASES: [Case; 14] = [
+    Case::new("get", nothing_yet, get),
+    Case::new("update", an_older_build, get),
+    Case::new("repair", a_damaged_build, get),
+    Case::new("install", a_payload, installing),
+    Case::new("reinstall", an_older_game, installing),
+    Case::new("uninstall", an_older_game, uninstalling),
+    Case::new("remove", everything, removing),
+    Case::new("remove_clean", only_ours, removing),
+    Case::new("drop_payload", installed, dropping),
+    Case::new("get_dropped", dropped, get),
+    Case::new("remove_dropped", dropped, removing),
+    Case::new("move_by_rename", a_game_and_another_library, moving),
+    Case::new("move_across", a_game_and_another_library, moving).apart(),
+    Case::new("move_across_bare", their_own_and_another_library, moving).apart(),
 ];
 
 pub(super) fn case(name: &str) -> &'static Case {
@@ -113,15 +138,41 @@ fn installed(dir: &Path) {
     write(&root, "local/saves/1.sav", b"mine");
 }
 
+/// Small, because a download of it is hit at every operation too.
 fn dropped(dir: &Path) {
-    installed(dir);
-    drop_payload(&GameRoot::open(&game_in(dir)).unwrap(), &mut Memory::none()).unwrap();
-    new_build(&dir.join("source"), FEW);
+    let root = game_in(dir);
+    small_payload(&root, "2", NEW_FILES);
+    install_stored(&GameRoot::open(&root).unwrap(), &mut on).unwrap();
+    write(&root, "data/config.cfg", "my own settings");
+    write(&root, "local/saves/1.sav", b"mine");
+    drop_payload(&GameRoot::open(&root).unwrap(), &mut Memory::none()).unwrap();
+    small_payload(&dir.join("source"), "2", NEW_FILES);
+}
+
+/// Small, because every pair of operations is left out once in the course of copying it.
+fn a_game_and_another_library(dir: &Path) {
+    let root = game_in(dir);
+    write(&root, "version.ini", "1");
+    write(&root, "run.sh", "#!");
+    fs::set_permissions(root.join("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    publish(&root);
+    install_stored(&GameRoot::open(&root).unwrap(), &mut on).unwrap();
+    write(&root, "local/saves/1.sav", "level 3");
+    fs::create_dir(root.join("hollow")).unwrap();
+    symlink("run.sh", root.join("link")).unwrap();
+    fs::create_dir_all(dir.join("other/another")).unwrap();
+}
+
+/// Nothing of it is potluck's.
+fn their_own_and_another_library(dir: &Path) {
+    write(&game_in(dir), "data/notes.txt", "mine");
+    write(&game_in(dir), "read me", "mine too");
+    fs::create_dir_all(dir.join("other/another")).unwrap();
 }
 
 fn dropping(dir: &Path, faults: &Arc<Faults>) -> Work {
     let library = library(dir, faults);
-    Box::new(move || drop_payload(&library.open_root(&Party::game())?, &mut Memory::none()).map(drop))
+    Box::new(move || Ok(drop_payload(&library.open_root(&Party::game())?, &mut Memory::none()).map(drop)?))
 }
 
 fn get(dir: &Path, faults: &Arc<Faults>) -> Work {
@@ -130,21 +181,25 @@ fn get(dir: &Path, faults: &Arc<Faults>) -> Work {
     finish_commit(&party.library().open_root(&Party::game()).unwrap(), &mut Memory::none()).unwrap();
     let incoming = party.download(Some(faults));
     let faults = Arc::clone(faults);
-    Box::new(move || party.commit(&incoming, Some(&faults)).map(drop))
+    Box::new(move || Ok(party.commit(&incoming, Some(&faults)).map(drop)?))
 }
 
 fn library(dir: &Path, faults: &Arc<Faults>) -> Library {
-    Library::open(&dir.join("library")).unwrap().with_faults(Arc::clone(faults))
+    library_at(dir, "library", faults)
+}
+
+pub(super) fn library_at(dir: &Path, name: &str, faults: &Arc<Faults>) -> Library {
+    Library::open(&dir.join(name)).unwrap().with_faults(Arc::clone(faults))
 }
 
 fn installing(dir: &Path, faults: &Arc<Faults>) -> Work {
     let library = library(dir, faults);
-    Box::new(move || install_stored(&library.open_root(&Party::game())?, &mut on).map(drop))
+    Box::new(move || Ok(install_stored(&library.open_root(&Party::game())?, &mut on).map(drop)?))
 }
 
 fn uninstalling(dir: &Path, faults: &Arc<Faults>) -> Work {
     let library = library(dir, faults);
-    Box::new(move || uninstall(&library.open_root(&Party::game())?).map(drop))
+    Box::new(move || Ok(uninstall(&library.open_root(&Party::game())?).map(drop)?))
 }
 
 fn removing(dir: &Path, faults: &Arc<Faults>) -> Work {
@@ -152,13 +207,34 @@ fn removing(dir: &Path, faults: &Arc<Faults>) -> Work {
     Box::new(move || match remove_game(&library, &Party::game(), &mut Memory::none()) {
         // The last try removed it to the very end.
         Err(InstallError::Disk(error)) if error.is_missing() => Ok(()),
-        result => result.map(drop),
+        result => Ok(result.map(drop)?),
     })
+}
+
+fn moving(dir: &Path, faults: &Arc<Faults>) -> Work {
+    let [from, to] = ["library", "other"].map(|name| library_at(dir, name, faults));
+    Box::new(move || {
+        let route = Route { game: &Party::game(), from: &from, to: &to };
+        match carry_quietly(route) {
+            Ok(Carried::Copied) => Ok(drop_old(route)?),
+            Ok(Carried::Renamed) => Ok(()),
+            // The last try moved it, and failed when it took the old one away.
+            Err(MoveError::Exists { .. }) if from.open_root(&Party::game()).is_err() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    })
+}
+
+/// There is room, nobody plays, and nobody stops it.
+pub(super) fn carry_quietly(route: Route<'_>) -> Result<Carried, MoveError> {
+    let mut watcher = |_| ControlFlow::Continue(());
+    let mut questions = Questions { room: &|_| Ok(()), quiet: &|| Ok(()), expect: &|_| (), watcher: &mut watcher };
+    carry(route, &mut Memory::none(), &mut questions)
 }
 
 /// What a case begins with and ends with, and how many operations lie between.
 pub(super) struct Course {
-    case: &'static Case,
+    pub(super) case: &'static Case,
     template: Tree,
     pub(super) old: Snapshot,
     pub(super) new: Snapshot,
@@ -170,7 +246,7 @@ impl Course {
         let dir = temp_dir();
         (case.make)(dir.path());
         let template = Tree::read(dir.path());
-        let faults = Arc::new(Faults::count_only());
+        let faults = case.faults(Faults::count_only());
         let mut work = (case.begin)(dir.path(), &faults);
         let old = snapshot(dir.path());
         faults.arm(u64::MAX);
@@ -191,13 +267,13 @@ impl Course {
     }
 
     /// Does the change and is hit at a point; `None` when no disk says that there.
-    fn hit(&self, dir: &Path, fault: Fault, point: u64) -> Option<(Work, Result<(), InstallError>)> {
-        let faults = Arc::new(Faults::at(u64::MAX, fault));
+    fn hit(&self, dir: &Path, fault: Fault, point: u64) -> Option<(Work, Result<(), Box<dyn Error>>)> {
+        let faults = self.case.faults(Faults::at(u64::MAX, fault));
         let mut work = (self.case.begin)(dir, &faults);
         faults.arm(point);
         let result = work();
         match (fault, faults.hit()?) {
-            (Fault::Once(Errno::XDEV), DiskOp::Rename { .. } | DiskOp::Copy { .. }) => {}
+            (Fault::Once(Errno::XDEV), DiskOp::Rename { .. } | DiskOp::MoveOut { .. } | DiskOp::Copy { .. }) => {}
             // A file system without that right is no reason to refuse a game.
             (Fault::Once(Errno::XDEV), _) | (Fault::Once(Errno::ACCESS), DiskOp::SetMode { .. }) => return None,
             (Fault::Once(_) | Fault::Done(_) | Fault::Stop | Fault::Full | Fault::Kill, _) => {}
@@ -214,37 +290,58 @@ impl Course {
         if !is_new {
             assert_same(&after, &self.old, &format!("{what}: neither the old state nor the new one"));
         }
-        assert!(!recover_library(dir, what), "{what}: a second recovery had something to do");
+        let again = recover_library(dir, what);
+        assert!(again.is_empty(), "{what}: a second recovery did {again:?}");
         assert_same(&snapshot(dir), &after, &format!("{what}: a second recovery changed something"));
         is_new
     }
 
     /// Whatever was left, the change succeeds when it is asked for again.
     pub(super) fn succeeds_again(&self, dir: &Path, what: &str) {
-        if game_in(dir).exists() {
-            let again = (self.case.begin)(dir, &Arc::new(Faults::count_only()))();
-            again.unwrap_or_else(|error| panic!("{what}, begun again: {error}"));
-        }
+        let again = (self.case.begin)(dir, &self.case.faults(Faults::count_only()))();
+        again.unwrap_or_else(|error| panic!("{what}, begun again: {error}"));
         assert_same(&snapshot(dir), &self.new, &format!("{what}, begun again"));
     }
 }
 
+/// What is in the game, by its path there, and what else there is in the libraries, by its path from the root of all.
 pub(super) fn snapshot(dir: &Path) -> Snapshot {
-    Tree::read(&game_in(dir)).snapshot()
+    let mut snapshot = Tree::read(&game_in(dir)).snapshot();
+    for path in LIBRARIES.into_iter().flat_map(|name| entries(&dir.join(name))) {
+        // The game's folder without anything in it is as good as none, unless the game is elsewhere.
+        let is_game = path == game_in(dir);
+        if !is_game || dir.join("other/game").exists() {
+            let at = format!("/{}", path.strip_prefix(dir).unwrap().display());
+            let tree = if is_game { Tree::default() } else { Tree::read(&path) };
+            snapshot.extend(tree.snapshot().into_iter().map(|(path, what)| (format!("{at}/{path}"), what)));
+            snapshot.insert(at, "folder".to_owned());
+        }
+    }
+    snapshot
 }
 
-/// Says whether there was anything to do.
-pub(super) fn recover_library(dir: &Path, what: &str) -> bool {
-    let library = Library::open(&dir.join("library")).unwrap();
-    if !game_in(dir).exists() {
-        return false;
+pub(super) const LIBRARIES: [&str; 2] = ["library", "other"];
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// What a start does; gives what that did to the disk.
+pub(super) fn recover_library(dir: &Path, what: &str) -> Vec<DiskOp> {
+    let faults = Arc::new(Faults::count_only().recording());
+    let there = LIBRARIES.into_iter().filter(|name| dir.join(name).exists());
+    let libraries: Vec<_> = there.map(|name| Arc::new(library_at(dir, name, &faults))).collect();
+    let notes = moving::settle_between(&libraries);
+    assert!(notes.is_empty(), "{what}: {notes:?}");
+    for library in libraries.iter().filter(|library| library.open_root(&Party::game()).is_ok()) {
+        match recover(library, &Party::game(), &mut Memory::none()) {
+            Ok(Recovered::GaveUp { reason }) => panic!("{what}: recovery gave up: {reason}"),
+            Ok(_) => {}
+            Err(error) => panic!("{what}: recovery failed: {error}"),
+        }
     }
-    match recover(&library, &Party::game(), &mut Memory::none()) {
-        Ok(Recovered::Nothing) => false,
-        Ok(Recovered::Committed { .. } | Recovered::Local { .. } | Recovered::Dropped | Recovered::Removed(_)) => true,
-        Ok(Recovered::GaveUp { reason }) => panic!("{what}: recovery gave up: {reason}"),
-        Err(error) => panic!("{what}: recovery failed: {error}"),
-    }
+    faults.recorded()
 }
 
 /// Hits a change with every kind of error at every point.
@@ -291,12 +388,20 @@ fn errors(name: &str) {
 
 /// Removes a game; only the user's own may be left.
 fn removed(dir: &Path, what: &str) {
+    if !game_in(dir).exists() {
+        // It was removed to the very end, or has moved.
+        return;
+    }
     removing(dir, &Arc::new(Faults::count_only()))().unwrap_or_else(|error| panic!("{what}, then removed: {error}"));
+    // The copy that a move made is taken away by the next start.
+    recover_library(dir, what);
     for path in snapshot(dir).keys() {
-        let theirs = ["", ".potluck", "notes.txt", "edited.cfg", "in", "mods", "saves", "local", "data"];
-        let top = path.split('/').next().unwrap();
-        let theirs =
-            theirs.contains(&top) && (path == top || top != ".potluck" || path.starts_with(".potluck/replaced"));
+        let theirs = match path.split('/').next().unwrap() {
+            "" => path == "/other/another",
+            ".potluck" => path.starts_with(".potluck/replaced"),
+            top => ["notes.txt", "edited.cfg", "in", "mods", "saves", "local", "data", "hollow", "link", "read me"]
+                .contains(&top),
+        };
         assert!(theirs, "{what}, then removed: {path} is left");
     }
 }
@@ -312,7 +417,10 @@ macro_rules! each_case {
         }
     };
 }
-each_case! { get update repair install reinstall uninstall remove remove_clean drop_payload get_dropped remove_dropped }
+each_case! {
+    get update repair install reinstall uninstall remove remove_clean drop_payload get_dropped remove_dropped
+    move_by_rename move_across move_across_bare
+}
 
 /// Tells a child process which change to do where, and when to die.
 const CHILD: &str = "POTLUCK_TEST_KILLED_CHILD";
@@ -353,7 +461,7 @@ fn child() {
 }
 
 fn course_of_child(case: &Case, dir: &Path, point: u64) {
-    let faults = Arc::new(Faults::at(u64::MAX, Fault::Kill));
+    let faults = case.faults(Faults::at(u64::MAX, Fault::Kill));
     let mut work = (case.begin)(dir, &faults);
     faults.arm(point);
     work().unwrap();

@@ -153,7 +153,9 @@ pub(crate) fn carry(
     // A disk may do what it then says has failed.
     if !route.is_there(route.from)? && route.is_there(route.to)? {
         tracing::warn!(%error, game = %route.game, "the game was moved, and the disk said that it failed");
-        return Ok(Carried::Renamed);
+        let left = route.from.folder().find(&route.aside())?.is_some()
+            || route.to.folder().find(&route.copy_folder())?.is_some();
+        return Ok(if left { Carried::Copied } else { Carried::Renamed });
     }
     Err(error)
 }
@@ -198,6 +200,8 @@ fn try_to_carry(route: Route<'_>, memory: &mut Memory, questions: &mut Questions
 
 /// Takes away what was put aside, and the mark of the move.
 pub(crate) fn drop_old(route: Route<'_>) -> Result<(), DiskError> {
+    // It has arrived; where the disk refused to make that durable, the old one stays.
+    route.to.folder().sync_fs()?;
     drop_aside(route)?;
     drop_copy(route)
 }
@@ -341,8 +345,13 @@ fn compare(
 /// To be called before any game is looked at.
 pub(crate) fn settle_moves(libraries: &Libraries) -> Vec<String> {
     let open: Vec<_> = libraries.each().map(|(_, library)| library).filter(|it| it.read_only().is_none()).collect();
+    settle_between(&open)
+}
+
+/// As [`settle_moves`], of the libraries that can be written to.
+pub(super) fn settle_between(open: &[Arc<Library>]) -> Vec<String> {
     let mut notes = Vec::new();
-    for library in &open {
+    for library in open {
         // The listing that follows says why it cannot be listed.
         let Ok(entries) = library.folder().list("", ENTRIES_MAX) else { continue };
         let names = entries.iter().filter_map(|entry| entry.name.to_str());
@@ -354,7 +363,7 @@ pub(crate) fn settle_moves(libraries: &Libraries) -> Vec<String> {
             Some((is_aside, GameId::new(id).ok()?))
         });
         for (is_aside, game) in begun {
-            if let Err(why) = settle_found(&open, library, is_aside, &game) {
+            if let Err(why) = settle_found(open, library, is_aside, &game) {
                 notes.push(format!(
                     "{game} was being moved from one library to another, and that is not finished: {why}"
                 ));
@@ -368,7 +377,9 @@ fn settle_found(open: &[Arc<Library>], library: &Library, is_aside: bool, game: 
     let path = if is_aside { format!("{ASIDE}{game}/{}", store::JOURNAL) } else { format!("{COPY}{game}/{MARK}") };
     let record = read_record(library.folder(), &path).map_err(|error| error.to_string())?;
     let Some(Journal::Move { from, to }) = record else {
-        // It was begun or ended, if nothing is in it; such a folder is in nobody's way either.
+        // It was begun or ended, if nothing is in it; such a folder is in nobody's way either. That its record is gone may
+        // not be durable yet.
+        library.folder().sync_fs().map_err(|error| error.to_string())?;
         let folder = path.split('/').next().unwrap_or_default();
         for path in [format!("{folder}/{MARK}.new"), format!("{folder}/{}", store::OWN_FOLDER), folder.to_owned()] {
             let removed = if path.ends_with(".new") && !is_aside {
@@ -410,6 +421,11 @@ fn settle(route: Route<'_>) -> Result<(), DiskError> {
         Copy::Gone
     };
     let found = MoveFound { aside, copy, stayed: route.is_there(route.from)?, arrived: route.is_there(route.to)? };
+    if (found.aside, found.copy) != (Aside::None, Copy::None) {
+        // Who was killed may not have made durable what is seen, and what follows deletes by it.
+        to.sync_fs()?;
+        from.sync_fs()?;
+    }
     match install::settle(found) {
         Settle::Undo => undo(route),
         Settle::Arrive => {

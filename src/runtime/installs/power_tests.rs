@@ -11,11 +11,12 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     path::Path,
-    sync::Arc,
 };
 
+use tempfile::TempDir;
+
 use super::{bench_tests::*, crash_tests::*};
-use crate::io::disk::{DiskOp, Faults};
+use crate::io::disk::{DiskOp, Fault, Faults};
 
 /// Random states of each moment, besides those with one or two operations missing.
 const RANDOM: u64 = 8;
@@ -82,7 +83,7 @@ enum Thing {
     File { bytes: Vec<u8>, executable: bool, mtime_ns: i64 },
 }
 
-/// A disk: things by their number, of which the first is the game's root.
+/// Disks: things by their number, of which the first is the folder that the libraries are in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Disk(Vec<Thing>);
 
@@ -197,19 +198,28 @@ struct Recording {
     durable: Vec<BTreeSet<usize>>,
     /// For each effect, those that cannot be missing where it is there.
     needs: Vec<BTreeSet<usize>>,
+    /// For each effect, the library it is in.
+    places: Vec<String>,
+    /// Whether each library is a disk of its own.
+    apart: bool,
 }
 
 impl Recording {
     /// `after` tells the times of files that were made: a record of what was unpacked depends on them.
-    fn of(root: &Path, before: &Tree, ops: &[DiskOp], after: &Tree) -> Self {
+    fn of(dir: &Path, apart: bool, before: &Tree, ops: &[DiskOp], after: &Tree) -> Self {
         let mut now = Disk::of(before);
-        let mut recording =
-            Self { before: now.clone(), effects: Vec::new(), durable: vec![BTreeSet::new()], needs: Vec::new() };
+        let (effects, needs, places) = (Vec::new(), Vec::new(), Vec::new());
+        let mut recording = Self { before: now.clone(), effects, durable: vec![BTreeSet::new()], needs, places, apart };
         for op in ops {
-            recording.play(&mut now, root, op);
+            recording.play(&mut now, dir, op);
         }
+        let set = |effect: &Effect| if let Effect::Time { inode, .. } = effect { Some(*inode) } else { None };
+        let set: BTreeSet<Inode> = recording.effects.iter().filter_map(set).collect();
         for (path, node) in &after.0 {
             let inode = now.find(path);
+            if set.contains(&inode) {
+                continue;
+            }
             match (&mut recording.before.0[inode], node) {
                 (Thing::File { mtime_ns, .. }, Node::File { mtime_ns: was, .. })
                 | (Thing::Link { mtime_ns, .. }, Node::Link { mtime_ns: was, .. }) => *mtime_ns = *was,
@@ -229,10 +239,11 @@ impl Recording {
         recording
     }
 
-    fn play(&mut self, now: &mut Disk, root: &Path, op: &DiskOp) {
-        let root = format!("{}/", root.display());
-        let below = |path: &String| path.strip_prefix(&root).unwrap_or(path).to_owned();
+    fn play(&mut self, now: &mut Disk, dir: &Path, op: &DiskOp) {
+        let dir = format!("{}/", dir.display());
+        let below = |path: &String| path.strip_prefix(&dir).expect("all of it is in one folder").to_owned();
         let name = |disk: &Disk, path: &String, inode| names(vec![(disk.slot(&below(path)), inode)]);
+        let place = below(&op.path().to_owned()).split('/').next().unwrap_or_default().to_owned();
         let effect = match op {
             DiskOp::Create { path, executable } => {
                 let file = Thing::File { bytes: Vec::new(), executable: *executable, mtime_ns: 0 };
@@ -247,14 +258,14 @@ impl Recording {
                 let inode = self.make(now, Thing::Link { target: target.clone(), mtime_ns: 0 });
                 name(now, path, Some(inode))
             }
-            DiskOp::Rename { from, to } => {
-                let inode = now.find(from);
-                names(vec![(now.slot(to), Some(inode)), (now.slot(from), None)])
+            DiskOp::Rename { from, to } | DiskOp::MoveOut { from, to } => {
+                let (from, to) = (below(from), below(to));
+                let inode = now.find(&from);
+                names(vec![(now.slot(&to), Some(inode)), (now.slot(&from), None)])
             }
-            DiskOp::MoveOut { .. } => unreachable!("no change of one root leaves its library"),
             DiskOp::Unlink { path } | DiskOp::RemoveDir { path } => {
                 let slot = now.slot(&below(path));
-                // It may have been gone already; and the root itself is not ours.
+                // It may have been gone already.
                 let Some(inode) = now.at(&slot) else { return };
                 let empty_folder = matches!(op, DiskOp::RemoveDir { .. }).then_some(inode);
                 Effect::Names { changes: vec![(slot, None)], empty_folder }
@@ -275,7 +286,10 @@ impl Recording {
             DiskOp::SetTime { path, mtime_ns } => Effect::Time { inode: now.find(&below(path)), mtime_ns: *mtime_ns },
             DiskOp::SyncFile { path } => return self.sync_file(now.find(&below(path))),
             DiskOp::SyncDir { path } => return self.sync_dir(now.find(&below(path))),
-            DiskOp::SyncFs => return self.sync(|_| true),
+            DiskOp::SyncFs { .. } => {
+                let apart = self.apart;
+                return self.sync(|_, on| !apart || on == place);
+            }
         };
         now.apply(&effect);
         let bound = |(number, earlier): (usize, &Effect)| effect.is_bound_to(earlier).then_some(number);
@@ -285,6 +299,7 @@ impl Recording {
         }
         self.needs.push(needs);
         self.effects.push(effect);
+        self.places.push(place);
         let durable = self.durable.last().expect("there is one from the start").clone();
         self.durable.push(durable);
     }
@@ -297,7 +312,7 @@ impl Recording {
 
     /// Bytes and size, not the name.
     fn sync_file(&mut self, synced: Inode) {
-        self.sync(|effect| match effect {
+        self.sync(|effect, _| match effect {
             Effect::Names { .. } => false,
             Effect::Bytes { inode, .. }
             | Effect::Size { inode, .. }
@@ -308,15 +323,16 @@ impl Recording {
 
     /// The names in a folder, and with a name that came from elsewhere that it is gone there; not what is in the files.
     fn sync_dir(&mut self, synced: Inode) {
-        self.sync(|effect| match effect {
+        self.sync(|effect, _| match effect {
             Effect::Names { changes, .. } => changes.iter().any(|((folder, _), _)| *folder == synced),
             Effect::Bytes { .. } | Effect::Size { .. } | Effect::Mode { .. } | Effect::Time { .. } => false,
         });
     }
 
-    fn sync(&mut self, is_synced: impl Fn(&Effect) -> bool) {
+    fn sync(&mut self, is_synced: impl Fn(&Effect, &str) -> bool) {
         let durable = self.durable.last_mut().expect("there is one from the start");
-        for (number, _) in self.effects.iter().enumerate().filter(|(_, effect)| is_synced(effect)) {
+        let effects = self.effects.iter().zip(&self.places).enumerate();
+        for (number, _) in effects.filter(|(_, (effect, place))| is_synced(effect, place)) {
             durable.insert(number);
             durable.extend(self.needs[number].iter().copied());
         }
@@ -333,10 +349,15 @@ impl Recording {
         disk
     }
 
+    /// What had not been made durable at a moment.
+    fn open(&self, moment: usize) -> Vec<usize> {
+        (0..moment).filter(|number| !self.durable[moment].contains(number)).collect()
+    }
+
     /// Calls with the effects that are missing, for each moment: none, each, each pair, all but each, all, and some by chance.
     fn losses(&self, random: &mut Random, visit: &mut dyn FnMut(usize, BTreeSet<usize>)) {
         for moment in 0..=self.effects.len() {
-            let open: Vec<usize> = (0..moment).filter(|number| !self.durable[moment].contains(number)).collect();
+            let open = self.open(moment);
             visit(moment, BTreeSet::new());
             visit(moment, open.iter().copied().collect());
             for (index, first) in open.iter().enumerate() {
@@ -349,6 +370,18 @@ impl Recording {
             for _ in 0..if open.len() > 2 { RANDOM } else { 0 } {
                 visit(moment, open.iter().copied().filter(|_| random.next().is_multiple_of(2)).collect());
             }
+        }
+    }
+
+    /// The same for the moments from one on, with what is missing: nothing, all, the oldest, the newest. There is a recovery
+    /// for each moment of a change, so that more would take hours.
+    fn few_losses(&self, first: usize, visit: &mut dyn FnMut(usize, BTreeSet<usize>)) {
+        for moment in first..=self.effects.len() {
+            let open = self.open(moment);
+            visit(moment, BTreeSet::new());
+            visit(moment, open.iter().copied().collect());
+            let edges = open.first().into_iter().chain(open.last());
+            edges.for_each(|missing| visit(moment, BTreeSet::from([*missing])));
         }
     }
 }
@@ -365,21 +398,53 @@ impl Random {
     }
 }
 
-/// Plays every loss of power in the course of a change.
-fn losses(name: &str) {
-    let seed = std::env::var("POWER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
-    let course = Course::of(case(name));
-    let dir = course.lay_out();
-    let root = game_in(dir.path());
-    let before = Tree::read(&root);
-    let faults = Arc::new(Faults::recording());
-    course.begin(dir.path(), &faults)().unwrap();
-    let recording = Recording::of(&root, &before, &faults.recorded(), &Tree::read(&root));
-    let (mut tried, mut seen, mut came_new) = (0, HashSet::new(), 0);
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    recording.losses(&mut random, &mut |moment, missing| {
-        tried += 1;
-        let mut tree = recording.lose(moment, &missing).tree();
+/// Plays losses of power, and looks whether each is survived.
+struct Replay {
+    course: Course,
+    dir: TempDir,
+    tried: u64,
+    seen: HashSet<u64>,
+    came_new: u64,
+}
+
+impl Replay {
+    fn of(case: &'static Case) -> Self {
+        let course = Course::of(case);
+        Self { dir: course.lay_out(), course, tried: 0, seen: HashSet::new(), came_new: 0 }
+    }
+
+    /// The libraries, with what lies in them.
+    fn tree(&self) -> Tree {
+        let mut tree = Tree::read(self.dir.path());
+        tree.0.retain(|path, _| !path.starts_with("source"));
+        tree
+    }
+
+    /// Lays out the libraries; the rest stays.
+    fn lay_out(&self, tree: &Tree) {
+        for library in LIBRARIES.map(|name| self.dir.path().join(name)) {
+            std::fs::remove_dir_all(library).ok();
+        }
+        tree.write(self.dir.path());
+    }
+
+    /// Does the change, as far as the process lives.
+    fn record(&self, faults: Faults, point: u64) -> Vec<DiskOp> {
+        let faults = self.course.case.faults(faults.recording());
+        let mut work = self.course.begin(self.dir.path(), &faults);
+        faults.arm(point);
+        // Whether it came to its end shows in what it left.
+        drop(work());
+        faults.recorded()
+    }
+
+    fn recording(&self, before: &Tree, ops: &[DiskOp]) -> Recording {
+        Recording::of(self.dir.path(), self.course.case.apart, before, ops, &self.tree())
+    }
+
+    fn lose(&mut self, recording: &Recording, moment: usize, missing: &BTreeSet<usize>, what: &str) {
+        self.tried += 1;
+        let mut tree = recording.lose(moment, missing).tree();
         for (path, node) in &mut tree.0 {
             if let (true, Node::File { bytes, .. }) = (path.ends_with("/boot"), node) {
                 *bytes = b"of an earlier start of the machine".to_vec();
@@ -387,23 +452,52 @@ fn losses(name: &str) {
         }
         let mut hasher = DefaultHasher::new();
         tree.0.hash(&mut hasher);
-        if !seen.insert(hasher.finish()) {
+        if !self.seen.insert(hasher.finish()) {
             return;
         }
         let lost: Vec<_> = missing.iter().map(|number| (number, &recording.effects[*number])).collect();
-        let what = format!("{name}, power lost after {moment} of {}, missing {lost:?}", recording.effects.len());
-        std::fs::remove_dir_all(&root).ok();
-        tree.write(&root);
-        came_new += u64::from(course.recovers(dir.path(), &what));
-        if seen.len().is_multiple_of(AGAIN) {
-            course.succeeds_again(dir.path(), &what);
+        let what = format!("{what}, power lost after {moment} of {}, missing {lost:?}", recording.effects.len());
+        self.lay_out(&tree);
+        self.came_new += u64::from(self.course.recovers(self.dir.path(), &what));
+        if self.seen.len().is_multiple_of(AGAIN) {
+            self.course.succeeds_again(self.dir.path(), &what);
         }
-    });
-    println!(
-        "{name}: {tried} losses of power, {} states of the disk, {came_new} came to the new one, seed {seed}",
-        seen.len()
-    );
-    assert!(came_new > 0 && came_new <= seen.len() as u64);
+    }
+
+    fn say(&self, what: &str) {
+        let (tried, seen, came_new) = (self.tried, self.seen.len(), self.came_new);
+        println!("{what}: {tried} losses of power, {seen} states of the disk, {came_new} came to the new one");
+        assert!(came_new > 0 && came_new <= seen as u64);
+    }
+}
+
+/// Plays every loss of power in the course of a change.
+fn losses(name: &str) {
+    let seed = std::env::var("POWER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
+    let mut replay = Replay::of(case(name));
+    let before = replay.tree();
+    let ops = replay.record(Faults::count_only(), u64::MAX);
+    let recording = replay.recording(&before, &ops);
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    recording.losses(&mut random, &mut |moment, missing| replay.lose(&recording, moment, &missing, name));
+    replay.say(&format!("{name}, seed {seed}"));
+}
+
+/// Plays every loss of power in the course of a recovery, of what a process left that was killed at any moment: the disk
+/// knows nothing of that process's end, and what it had not made durable is not.
+fn losses_in_recovery(name: &str) {
+    let mut replay = Replay::of(case(name));
+    let before = replay.tree();
+    for point in 1..=replay.course.points {
+        let what = format!("{name}, killed before {point} of {}, in the recovery", replay.course.points);
+        replay.lay_out(&before);
+        let mut ops = replay.record(Faults::at(u64::MAX, Fault::Stop), point);
+        let killed_at = replay.recording(&before, &ops).effects.len();
+        ops.extend(recover_library(replay.dir.path(), &what));
+        let recording = replay.recording(&before, &ops);
+        recording.few_losses(killed_at, &mut |moment, missing| replay.lose(&recording, moment, &missing, &what));
+    }
+    replay.say(&format!("{name}, in recoveries"));
 }
 
 macro_rules! each_case {
@@ -411,6 +505,13 @@ macro_rules! each_case {
         mod a_loss_of_power_at_any_moment_is_survived_by {
             $(#[test] fn $case() { super::losses(stringify!($case)); })*
         }
+
+        mod a_loss_of_power_in_a_recovery_is_survived_by {
+            $(#[test] fn $case() { super::losses_in_recovery(stringify!($case)); })*
+        }
     };
 }
-each_case! { get update repair install reinstall uninstall remove remove_clean }
+each_case! {
+    get update repair install reinstall uninstall remove remove_clean drop_payload get_dropped remove_dropped
+    move_by_rename move_across move_across_bare
+}
