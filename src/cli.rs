@@ -35,7 +35,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::{net::IpAddr, path::Path};
+use std::{net::IpAddr, path::Path, time::Duration};
 
 use futures::{future::BoxFuture, stream::BoxStream};
 
@@ -61,6 +61,9 @@ pub trait Launcher {
 
     /// Tells the service manager that started this process lines like `READY=1`, if one did.
     fn tell_manager(&self, lines: &str);
+
+    /// How long that manager waits for a sign of life before it takes this process for hung, if it does.
+    fn manager_patience(&self) -> Option<Duration>;
 
     /// Looks at this machine and its network where no runtime runs; takes some seconds.
     fn examine(&self, settings: &Settings) -> Diagnosis;
@@ -171,6 +174,12 @@ pub enum LaunchError {
     #[error("{message}")]
     Held {
         /// Names the process.
+        message: String,
+    },
+    /// What the user wrote cannot be followed, and trying again would not help.
+    #[error("{message}")]
+    Mistaken {
+        /// Names the line.
         message: String,
     },
     /// Anything else.

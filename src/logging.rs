@@ -17,6 +17,7 @@ use tracing_appender::{
 };
 use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _};
 
+pub use self::journal::is_behind_stderr as is_journal_behind_stderr;
 use crate::types::clean;
 
 /// A fortnight of log files: a party and the days around it.

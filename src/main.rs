@@ -6,6 +6,7 @@ use std::{
     path::Path,
     process::ExitCode,
     sync::Mutex,
+    time::Duration,
 };
 
 use potluck::{
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         // Only the looks of a panic's report are lost.
         tracing::debug!("{error}");
     }
-    let mut console = Console::standard();
+    let mut console = Console::standard(logging::is_journal_behind_stderr());
     let args = match cli::parse(std::env::args_os()) {
         Ok(args) => args,
         // Prints to the right stream and ends with 0 for --help and --version, else with 2.
@@ -115,6 +116,10 @@ impl Launcher for Program {
 
     fn tell_manager(&self, lines: &str) {
         self.manager.tell(lines);
+    }
+
+    fn manager_patience(&self) -> Option<Duration> {
+        self.manager.patience()
     }
 
     fn examine(&self, settings: &Settings) -> Diagnosis {
@@ -250,11 +255,11 @@ fn launch_error(error: &StartError) -> LaunchError {
     let message = error.to_string();
     match error {
         StartError::HomeHeld { .. } | StartError::LibraryHeld(_) => LaunchError::Held { message },
+        StartError::Catalog(_) => LaunchError::Mistaken { message },
         StartError::Lock { .. }
         | StartError::Folder { .. }
         | StartError::Identity(_)
         | StartError::Library(_)
-        | StartError::Catalog(_)
         | StartError::Bind { .. }
         | StartError::Thread { .. }
         | StartError::Ended { .. }

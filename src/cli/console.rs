@@ -25,15 +25,17 @@ pub struct Console {
     pub(super) errors_are_terminal: bool,
     /// Whether somebody can answer a question.
     pub(super) can_ask: bool,
+    /// Whether the errors go to the journal of systemd, which takes a priority in front of a line.
+    errors_are_journal: bool,
 }
 
 /// A candidate's line is cut there: longer ones are made to be.
 const LINE_CHARS_MAX: usize = 4_000;
 
 impl Console {
-    /// The standard streams of this process.
+    /// The standard streams of this process, the errors maybe the journal's.
     #[must_use]
-    pub fn standard() -> Self {
+    pub fn standard(errors_are_journal: bool) -> Self {
         Self {
             out: Box::new(io::stdout()),
             errors: Box::new(io::stderr()),
@@ -42,6 +44,7 @@ impl Console {
             out_is_terminal: io::stdout().is_terminal(),
             errors_are_terminal: io::stderr().is_terminal(),
             can_ask: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            errors_are_journal,
         }
     }
 
@@ -56,6 +59,7 @@ impl Console {
             out_is_terminal: false,
             errors_are_terminal: false,
             can_ask: !input.is_empty(),
+            errors_are_journal: false,
         }
     }
 
@@ -122,7 +126,9 @@ impl Console {
             // A document that cannot be written has no reader.
             let _ = self.document(&json!({ "error": failure.as_command_error() }));
         }
-        self.note(&format!("potluck: {}", failure.message));
+        // The journal says by itself whose line it is.
+        let begin = if self.errors_are_journal { "<3>" } else { "potluck: " };
+        self.note(&format!("{begin}{}", failure.message));
         if !failure.candidates.is_empty() {
             let mut table = Table::new(&["", "TITLE", "VERSION", "HAVE", "CONTENT"]).right(3);
             for candidate in &failure.candidates {

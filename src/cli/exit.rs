@@ -117,6 +117,7 @@ impl From<super::LaunchError> for Failure {
     fn from(error: super::LaunchError) -> Self {
         match error {
             super::LaunchError::Held { message } => Self::new(Exit::Refused, message),
+            super::LaunchError::Mistaken { message } => Self::usage(message),
             super::LaunchError::Failed { message } => Self::new(Exit::Failed, message),
         }
     }

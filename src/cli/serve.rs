@@ -1,6 +1,6 @@
 //! `serve`: the runtime without a screen, until it is told to end.
 
-use std::sync::Arc;
+use std::{convert::Infallible, future::pending, sync::Arc};
 
 use tokio::time::{Duration, Instant, sleep};
 
@@ -11,12 +11,14 @@ use super::{
     words,
 };
 use crate::{
-    api::{Handle, MeView, Snapshot},
+    api::{Command, Handle, MeView, Snapshot},
     config::Settings,
 };
 
 /// Between two tries while a short command still holds the home.
 const HELD_PAUSE: Duration = Duration::from_millis(100);
+/// Signs of life in the time after which a manager would miss them: as systemd asks for, and one may be late.
+const SIGNS_IN_PATIENCE: u32 = 2;
 /// Between two words to the service manager.
 const STATUS_PAUSE: Duration = Duration::from_secs(1);
 
@@ -37,7 +39,8 @@ pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: 
         let ended = tokio::select! {
             biased;
             () = interrupt.wait() => Ok(Exit::Done),
-            () = keep_told(session.handle.clone(), launcher) => Ok(Exit::Done),
+            never = keep_told(session.handle.clone(), launcher) => match never {},
+            never = show_life(&session.handle, launcher) => match never {},
             me = ended(session.handle.clone()) => match me.error.clone() {
                 Some(error) => Err(Failure::new(Exit::Failed, format!("{error}; the log says more"))),
                 None => Ok(Exit::Done),
@@ -60,7 +63,7 @@ async fn start(settings: &Settings, launcher: &impl Launcher) -> Result<Running,
 }
 
 /// Tells the service manager what changes, for as long as the future is polled.
-async fn keep_told(mut handle: Handle, launcher: &impl Launcher) {
+async fn keep_told(mut handle: Handle, launcher: &impl Launcher) -> Infallible {
     let mut told = status(&handle.snapshot());
     while handle.changed().await.is_ok() {
         let now = status(&handle.snapshot());
@@ -71,7 +74,19 @@ async fn keep_told(mut handle: Handle, launcher: &impl Launcher) {
         sleep(STATUS_PAUSE).await;
     }
     // How it ended is seen by whoever waits for that.
-    std::future::pending::<()>().await;
+    pending().await
+}
+
+/// Tells a service manager that waits for it that the runtime answers, for as long as it does.
+async fn show_life(handle: &Handle, launcher: &impl Launcher) -> Infallible {
+    let Some(patience) = launcher.manager_patience() else { return pending().await };
+    loop {
+        // Counting is done by the thread that everything else waits for, and behind every command that came before.
+        if handle.call(Command::Figures).await.is_ok() {
+            launcher.tell_manager("WATCHDOG=1\n");
+        }
+        sleep(patience / SIGNS_IN_PATIENCE).await;
+    }
 }
 
 /// A line for `systemctl status`.

@@ -65,6 +65,14 @@ impl Place {
         self.folder.join(format!("{}.wants", self.scope.target())).join(&self.name)
     }
 
+    /// What writes the unit, as the user types it.
+    fn install(&self) -> &'static str {
+        match self.scope {
+            Scope::User => "potluck service install",
+            Scope::System => "potluck service install --system",
+        }
+    }
+
     fn systemctl(&self) -> &'static str {
         match self.scope {
             Scope::User => "systemctl --user",
@@ -81,21 +89,15 @@ fn install(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let text = text(place, flags, settings)?;
-    if print {
-        console.text(&text)?;
-        return Ok(Exit::Done);
-    }
     if place.scope == Scope::System && place.user == "root" && env::var_os("SUDO_USER").is_some() {
         let message = "under sudo this would be root's potluck; run it as the user whose games they are, with --print, and \
                        give the text to sudo tee";
         return Err(Failure::new(Exit::Refused, message));
     }
-    // Inside of the unit nothing above them can be written, so that they could not be made there. A library that
-    // was named may be a disk that is not plugged in, and is not made.
-    let default = (*settings.origin("library") == Origin::Default).then(|| settings.library());
-    let own = [&settings.places.state, &settings.places.config, &settings.places.log];
-    for folder in default.into_iter().chain(own.into_iter().map(PathBuf::as_path)) {
-        fs::create_dir_all(folder).map_err(|error| failed("make the folder", folder, &error))?;
+    make_folders(settings)?;
+    if print {
+        console.text(&text)?;
+        return Ok(Exit::Done);
     }
     let file = place.file();
     let written = fs::create_dir_all(&place.folder).and_then(|()| fs::write(&file, &text));
@@ -103,10 +105,10 @@ fn install(
         if error.kind() != io::ErrorKind::PermissionDenied {
             return failed("write", &file, &error);
         }
-        let (name, file) = (&place.name, file.display());
+        let (name, file, install) = (&place.name, file.display(), place.install());
         let message = format!(
-            "only the administrator may write {file}: potluck service install --system --print | sudo tee {file} >/dev/null \
-             && sudo systemctl daemon-reload && sudo systemctl enable --now {name}"
+            "only the administrator may write {file}: {install} --print | sudo tee {file} >/dev/null && sudo \
+             systemctl daemon-reload && sudo systemctl enable --now {name}"
         );
         Failure::new(Exit::Refused, message)
     })?;
@@ -130,6 +132,17 @@ fn install(
     Ok(Exit::Done)
 }
 
+/// Inside of the unit nothing above these can be written, so that they could not be made there, and one that is missing
+/// keeps the unit from starting. A library that was named may be a disk that is not plugged in, and is not made.
+fn make_folders(settings: &Settings) -> Result<(), Failure> {
+    let default = (*settings.origin("library") == Origin::Default).then(|| settings.library());
+    let own = [&settings.places.state, &settings.places.config, &settings.places.log];
+    for folder in default.into_iter().chain(own.into_iter().map(PathBuf::as_path)) {
+        fs::create_dir_all(folder).map_err(|error| failed("make the folder", folder, &error))?;
+    }
+    Ok(())
+}
+
 fn uninstall(place: &Place, console: &mut Console) -> Result<Exit, Failure> {
     let file = place.file();
     match fs::remove_file(&file) {
@@ -139,6 +152,14 @@ fn uninstall(place: &Place, console: &mut Console) -> Result<Exit, Failure> {
                 Exit::NotFound,
                 format!("no service is installed ({} does not exist)", file.display()),
             ));
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let (name, file) = (&place.name, file.display());
+            let message = format!(
+                "only the administrator may remove {file}: sudo systemctl disable --now {name} && sudo rm {file} && sudo \
+                 systemctl daemon-reload"
+            );
+            return Err(Failure::new(Exit::Refused, message));
         }
         Err(error) => return Err(failed("remove", &file, &error)),
     }
@@ -200,16 +221,14 @@ fn told(
     under_unit: bool,
     lingering: bool,
 ) -> Vec<String> {
-    let (file, systemctl, name) = (place.file(), place.systemctl(), &place.name);
+    let (file, systemctl, name, install) = (place.file(), place.systemctl(), &place.name, place.install());
     let mut lines = vec![match (installed, enabled) {
-        (false, _) => "No service is installed; `potluck service install` does it.".to_owned(),
+        (false, _) => format!("No service is installed; `{install}` does it."),
         (true, true) => format!("{} is installed and starts with the machine.", file.display()),
         (true, false) => format!("{} is installed, but not enabled: {systemctl} enable --now {name}", file.display()),
     }];
     if !current {
-        lines.push(
-            "It is not what the settings of now would make; `potluck service install` writes it anew.".to_owned(),
-        );
+        lines.push(format!("It is not what the settings of now would make; `{install}` writes it anew."));
     }
     if installed && !lingering {
         lines.push(format!("It ends when {0} logs out: sudo loginctl enable-linger {0}", place.user));

@@ -6,7 +6,10 @@ use std::{
     fs,
     io::Write,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::{
     api::{
-        self, Added, BuildView, Candidate, Command, CommandError, Diagnosis, ErrorCode, Event, EventKind, Finding,
-        GameView, HandleEnd, Level, ManifestFile, MeView, PeerView, Phase, Reply, Snapshot, SourceView, StateWord,
-        TransferView, Verdict, VerifyReport,
+        self, Added, BuildView, Candidate, Command, CommandError, Diagnosis, ErrorCode, Event, EventKind, Figures,
+        Finding, GameView, HandleEnd, Level, ManifestFile, MeView, PeerView, Phase, Reply, Snapshot, SourceView,
+        StateWord, TransferView, Verdict, VerifyReport,
     },
     control::{server, socket::ControlSocket},
 };
@@ -396,6 +399,24 @@ async fn serve_says_where_it_listens_and_waits_for_a_short_command() {
 }
 
 #[tokio::test]
+async fn signs_of_life_end_when_the_runtime_no_longer_answers() {
+    const ANSWERS: usize = 3;
+    let asked = AtomicUsize::new(0);
+    let mut party = Party::new(room(), move |command, _| {
+        assert_eq!(command, Command::Figures);
+        match asked.fetch_add(1, Ordering::Relaxed) {
+            nth if nth < ANSWERS => Ok(Reply::Figures(Figures::default())),
+            _late => Err(CommandError::new(ErrorCode::Failed, "hung")),
+        }
+    });
+    party.patience = Some(Duration::from_millis(2));
+    party.ends_after = Some(Duration::from_millis(100));
+    assert_eq!(party.run("serve").await.exit, Exit::Done);
+    let told = party.told.into_inner();
+    assert_eq!(told.iter().filter(|lines| *lines == "WATCHDOG=1\n").count(), ANSWERS, "{told:?}");
+}
+
+#[tokio::test]
 async fn the_screen_needs_a_terminal_and_a_broken_config_names_its_line() {
     let party = Party::new(room(), |_, _| Ok(done("")));
     assert_eq!(party.run("").await.exit, Exit::Refused);
@@ -439,6 +460,8 @@ struct Party {
     ends_after: Option<Duration>,
     /// What the service manager was told.
     told: RefCell<Vec<String>>,
+    /// How long it waits for a sign of life.
+    patience: Option<Duration>,
     /// What is found where no runtime runs.
     diagnosis: Diagnosis,
 }
@@ -464,6 +487,7 @@ impl Party {
             started: Cell::new(0),
             ends_after: None,
             told: RefCell::default(),
+            patience: None,
             diagnosis: Diagnosis::default(),
         }
     }
@@ -523,6 +547,10 @@ impl Launcher for Party {
 
     fn tell_manager(&self, lines: &str) {
         self.told.borrow_mut().push(lines.to_owned());
+    }
+
+    fn manager_patience(&self) -> Option<Duration> {
+        self.patience
     }
 
     async fn hand_out(&self, port: u16, only: Option<IpAddr>) -> Result<HandOut, String> {

@@ -14,7 +14,8 @@ use tracing_subscriber::{
 
 /// Whether what is written to the standard error output goes to the journal: systemd says which
 /// stream it has opened for that, by device and inode, so that a stream put in its place is told apart.
-pub(super) fn is_behind_stderr() -> bool {
+#[must_use]
+pub fn is_behind_stderr() -> bool {
     let Some(stream) = std::env::var_os("JOURNAL_STREAM") else { return false };
     let Ok(stat) = rustix::fs::fstat(rustix::stdio::stderr()) else { return false };
     stream.to_str() == Some(&format!("{}:{}", stat.st_dev, stat.st_ino))

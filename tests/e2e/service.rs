@@ -25,18 +25,24 @@ fn the_service_manager_is_told_of_start_and_end() {
     let manager = UnixDatagram::bind(&path).unwrap();
     manager.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut command = seat.command(&["serve"]);
-    command.env("NOTIFY_SOCKET", &path).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "1000000").stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     let first = told(&manager);
     assert!(first.starts_with("READY=1\nSTATUS="), "{first}");
     // Told after the socket is there: what comes next may ask it.
     assert_eq!(seat.does(&["status"]).code, Some(0));
+    let until = |word: &str| {
+        let mut last = told(&manager);
+        while !last.starts_with(word) {
+            assert!(last.starts_with("STATUS=") || last == "WATCHDOG=1\n", "{last}");
+            last = told(&manager);
+        }
+    };
+    // At once, and again before it would be missed.
+    until("WATCHDOG=1");
+    until("WATCHDOG=1");
     signal(&child, "TERM");
-    let mut last = told(&manager);
-    while !last.starts_with("STOPPING=1") {
-        assert!(last.starts_with("STATUS="), "{last}");
-        last = told(&manager);
-    }
+    until("STOPPING=1");
     assert_eq!(finish(child, PATIENCE).code, Some(0));
     manager.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     assert!(manager.recv(&mut [0; 10]).is_err(), "nothing is told after the end");
@@ -75,18 +81,24 @@ fn a_unit_is_written_looked_at_and_removed() {
 }
 
 #[test]
-fn systemd_takes_both_units() {
+fn systemd_takes_every_unit() {
     let seat = Seat::new();
-    for (words, scope, name) in [
-        (vec!["service", "install", "--print"], "--user", "potluck.service"),
-        (vec!["service", "install", "--system", "--print"], "--system", "potluck@alice.service"),
-    ] {
-        let mut print = seat.command(&words);
-        let ended =
-            finish(print.env("USER", "root").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap(), PATIENCE);
+    let printed = |words: &[&str]| {
+        let mut print = seat.command(words);
+        print.env("USER", "root").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let ended = finish(print.spawn().unwrap(), PATIENCE);
         assert_eq!(ended.code, Some(0), "{ended:#?}");
+        ended.stdout
+    };
+    // Where the package is not installed there is no such program.
+    let package = include_str!("../../packaging/potluck.service").replace("/usr/bin/potluck", "/bin/true");
+    for (text, scope, name) in [
+        (printed(&["service", "install", "--print"]), "--user", "potluck.service"),
+        (printed(&["service", "install", "--system", "--print"]), "--system", "potluck@alice.service"),
+        (package, "--user", "potluck-package.service"),
+    ] {
         let file = seat.around().join(name);
-        fs::write(&file, ended.stdout).unwrap();
+        fs::write(&file, text).unwrap();
         // The tool looks for a manager's folder also where it asks none.
         let mut analyze = Command::new("systemd-analyze");
         analyze.env("XDG_RUNTIME_DIR", seat.around());

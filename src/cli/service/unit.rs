@@ -107,7 +107,9 @@ impl Unit<'_> {
              ExecStart={start} serve\n\
              {user}\
              Restart=on-failure\n\
+             RestartPreventExitStatus=2\n\
              RestartSec=5\n\
+             WatchdogSec=60\n\
              TimeoutStopSec=10\n\
              LimitNOFILE=65536\n\
              UMask=0022\n\
