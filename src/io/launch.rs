@@ -1,7 +1,8 @@
 //! Programs that somebody plays: finding them, and how they are started. A program runs in the folder of its game, in a
 //! process group of its own, so that what is typed to potluck does not reach it and it goes on when potluck ends; with
-//! potluck's environment, without its input, and with its output in a file. Starts nothing itself, and decides nothing
-//! about what may be run.
+//! potluck's environment, without its input, and with its output in a file. Where potluck is a service of the user, it is
+//! the user's service manager that runs the program: as a unit of its own, which potluck's confinement does not bind and
+//! potluck's end does not end. Starts nothing itself, and decides nothing about what may be run.
 
 use std::{
     env,
@@ -14,9 +15,17 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use super::disk::{DiskError, GameRoot, Kind};
+use super::{
+    disk::{DiskError, GameRoot, Kind},
+    readiness,
+};
 use crate::types::{GameId, Words};
 
+/// Has the user's service manager run a program as if it were our child: with our output, and its exit code is the
+/// program's.
+const BY_THE_MANAGER: &str = "systemd-run";
+const AS_OUR_CHILD: [&str; 7] =
+    ["--user", "--quiet", "--collect", "--wait", "--pipe", "--same-dir", "--service-type=exec"];
 /// A log is put aside at this size, in place of the one before it.
 const LOG_BYTES_MAX: u64 = 4 << 20;
 
@@ -116,11 +125,29 @@ pub fn has_display() -> bool {
 
 /// How a program is started: `words` in `folder`, with its output in `log`.
 pub fn command(words: &[String], folder: &Path, log: &GameLog) -> io::Result<Command> {
+    let manager = if readiness::is_users_service() { in_path(BY_THE_MANAGER) } else { None };
+    command_of(words, folder, log, manager.as_deref())
+}
+
+fn command_of(words: &[String], folder: &Path, log: &GameLog, manager: Option<&Path>) -> io::Result<Command> {
     let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("no program"))?;
     let output = log.open()?;
     let errors = output.try_clone()?;
-    let mut command = Command::new(program);
-    command.args(arguments).current_dir(folder).process_group(0);
+    let mut command = match manager {
+        Some(manager) => {
+            let mut command = Command::new(manager);
+            // A variable begins with `$` for it, and two of them mean the sign; what is run it takes as it is.
+            let meant = arguments.iter().map(|word| word.replace('$', "$$"));
+            command.args(AS_OUR_CHILD).arg("--").arg(program).args(meant);
+            command
+        }
+        None => {
+            let mut command = Command::new(program);
+            command.args(arguments);
+            command
+        }
+    };
+    command.current_dir(folder).process_group(0);
     command.stdin(Stdio::null()).stdout(output).stderr(errors);
     Ok(command)
 }
@@ -260,6 +287,21 @@ mod tests {
         let pwd = folder.path().canonicalize().unwrap();
         let expect = format!("> {} '$(id) {{player}}'\n{}\n$(id) {{player}}\n", words[0], pwd.display());
         assert_eq!(text, expect);
+    }
+
+    #[test]
+    fn the_manager_runs_it_with_the_words_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let manager = folder.path().join("manager");
+        executable(&manager, "#!/bin/sh\npwd\nprintf '%s|' \"$@\"\nexit 4\n");
+        let words = ["/games/run $1".to_owned(), "+name".to_owned(), "cash $HOME ${x}".to_owned()];
+        let log = GameLog::begin(&folder.path().join("games"), &GameId::new("x").unwrap()).unwrap();
+        let status = command_of(&words, folder.path(), &log, Some(&manager)).unwrap().status().unwrap();
+        assert_eq!(Ended::from(status), Ended::Code(4));
+        let text = fs::read_to_string(log.path()).unwrap();
+        let pwd = folder.path().canonicalize().unwrap();
+        let flags = AS_OUR_CHILD.join("|");
+        assert_eq!(text, format!("{}\n{flags}|--|/games/run $1|+name|cash $$HOME $${{x}}|", pwd.display()));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Which program uses the files of a folder, as the system tells: what a process runs, works in, has open or has mapped
-//! below it. Looks at processes of this user only, as others' are hidden, and never at this one. Where the system has no
+//! below it. Where that is kept from us, as a service that is confined is kept from what runs beside it, what it was
+//! started with has to do. Looks at processes of this user only, as others' are hidden, and never at this one. Where the system has no
 //! `/proc` nothing is known of any.
 
 use std::{
     ffi::OsStr,
-    fmt, fs,
+    fmt, fs, io,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
 };
@@ -54,11 +55,20 @@ fn uses(at: &Path, folder: &Path) -> bool {
     if leads_there(&at.join("exe")) || leads_there(&at.join("cwd")) {
         return true;
     }
+    if fs::read_link(at.join("cwd")).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+        return fs::read(at.join("cmdline")).is_ok_and(|line| started_from(&line, folder));
+    }
     let open = fs::read_dir(at.join("fd")).into_iter().flatten().flatten();
     if open.into_iter().any(|entry| leads_there(&entry.path())) {
         return true;
     }
     fs::read(at.join("maps")).is_ok_and(|maps| mapped(&maps).any(|path| path.starts_with(folder)))
+}
+
+/// Whether a command line, whose words end in zeros, begins with a path below `folder`: of a program, or of an
+/// interpreter and its script. What else is named there may be any file.
+fn started_from(line: &[u8], folder: &Path) -> bool {
+    line.split(|byte| *byte == 0).take(2).any(|word| Path::new(OsStr::from_bytes(word)).starts_with(folder))
 }
 
 /// The files of a list as the system writes it: `ADDRESSES RIGHTS OFFSET DEVICE INODE   PATH`.
@@ -82,6 +92,14 @@ mod tests {
         assert_eq!(found, [Path::new("/g/x/local/bin/a b (deleted)"), Path::new("/g/x/localized/lib.so")]);
         let below = |folder: &str| found.iter().filter(|path| path.starts_with(folder)).count();
         assert_eq!((below("/g/x/local"), below("/g/x"), below("/g/x/lo")), (1, 2, 0));
+    }
+
+    #[test]
+    fn a_command_line_tells_what_was_started() {
+        let of = |line: &str| started_from(line.as_bytes(), Path::new("/g/x/local"));
+        assert!(of("/g/x/local/bin/game\0+name\0me\0"));
+        assert!(of("/bin/sh\0/g/x/local/start.sh\0"));
+        assert!(!of("/g/x/localized/game\0") && !of("game\0-f\0/g/x/local/a\0") && !of(""));
     }
 
     #[cfg(target_os = "linux")]

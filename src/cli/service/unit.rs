@@ -38,6 +38,9 @@ pub(super) struct Unspeakable {
     word: String,
 }
 
+/// What a user's own manager needs before it can keep anything from being written: without it, those before systemd
+/// 254 leave out without a word what the lines below it say.
+const FOR_USER: &str = "PrivateUsers=yes\n";
 /// What also a user's own manager can do, without rights of its own.
 const FOR_ALL: &str = "\
 NoNewPrivileges=yes
@@ -88,7 +91,7 @@ impl Unit<'_> {
             Scope::User => {
                 // For the control socket; made anew at every start, as the folder above it is.
                 writable += "RuntimeDirectory=potluck\nRuntimeDirectoryMode=0700\n";
-                (String::new(), "", "")
+                (String::new(), "", FOR_USER)
             }
             Scope::System => (
                 format!("User={}\n", self.user),
