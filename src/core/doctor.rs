@@ -92,6 +92,8 @@ pub struct Interface {
     pub name: String,
     /// What it is.
     pub kind: InterfaceKind,
+    /// Whether it has an address at which others can reach it: IPv4, or IPv6 beyond its own cable.
+    pub reachable: bool,
     /// Megabits a second of its cable, where the system tells.
     pub mbits: Option<u32>,
     /// Whether it is Wi-Fi.
@@ -149,7 +151,7 @@ pub enum Unread {
 pub struct Neighbour {
     /// Its name, cleaned.
     pub name: String,
-    /// Where it says it listens.
+    /// Where it says it listens; none where those addresses hold on one cable only.
     pub addrs: Vec<SocketAddr>,
     /// The first of those that answered.
     pub answered: Option<SocketAddr>,

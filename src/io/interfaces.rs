@@ -162,6 +162,8 @@ pub struct Surveyed {
     pub role: Role,
     /// Its number and an IPv4 address, where it has them.
     pub ipv4: Option<(u32, Ipv4Addr)>,
+    /// Whether it has an address at which others can reach it.
+    pub reachable: bool,
 }
 
 /// Every interface, those without an address included, by name.
@@ -194,7 +196,8 @@ fn surveyed(name: String, addressed: &[Interface]) -> Surveyed {
     } else {
         Role::Down
     };
-    Surveyed { name, role, ipv4 }
+    let reachable = own().any(|interface| !is_of_one_cable(interface.ip()));
+    Surveyed { name, role, ipv4, reachable }
 }
 
 /// Whether discovery uses this interface: up, not loopback, not point to point, and not virtual by
@@ -223,9 +226,15 @@ fn is_local_range(ip: IpAddr) -> bool {
     }
 }
 
-/// Whether an address holds on one cable only.
+/// Whether an address means a machine only together with the interface behind which it is: a peer's answer to one
+/// such does not find back, because the QUIC library keeps no interface with an address.
 #[must_use]
-pub fn is_link_local(ip: IpAddr) -> bool {
+pub fn is_of_one_cable(ip: IpAddr) -> bool {
+    ip.is_ipv6() && is_link_local(ip)
+}
+
+/// Whether an address is one that a machine gave itself, for what is on its own cable.
+fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => v4.is_link_local(),
         IpAddr::V6(v6) => Ipv6Addr::is_unicast_link_local(&v6),

@@ -23,6 +23,8 @@ const TXT_VERSION: &str = "1";
 const ADDRESSES_MAX: usize = 16;
 /// How long a goodbye may take: the packets go out at once, the answer comes from our own thread.
 const GOODBYE_TIME: Duration = Duration::from_millis(300);
+/// Times everybody is asked by [`look`].
+const LOOK_ROUNDS: u32 = 2;
 /// How long an announced peer has to answer when asked whether it is still there.
 const VERIFY_TIME: Duration = Duration::from_secs(2);
 
@@ -120,31 +122,41 @@ impl Mdns {
 }
 
 /// The peers that announce themselves within `time`, `own` left out, with every address that was heard,
-/// without an announcement of ours. Twice as long where nobody is heard, or without an address to dial: who has
-/// just answered somebody else answers only the next question.
+/// without an announcement of ours. Where nobody is heard, or somebody without an address to dial, everybody is asked
+/// once more, by somebody who knows nothing: what was said on one of IPv4 and IPv6 within the last second is not said
+/// there again (RFC 6762, section 6), and what is known of the other keeps it from being asked for.
 pub fn look(own: Option<PeerId>, time: Duration) -> Result<BTreeMap<PeerId, (PeerName, Vec<SocketAddr>)>, MdnsError> {
+    let mut peers = BTreeMap::new();
+    for _round in 0..LOOK_ROUNDS {
+        look_once(own, time, &mut peers)?;
+        let is_whole = |addrs: &Vec<SocketAddr>| addrs.iter().any(|addr| !interfaces::is_of_one_cable(addr.ip()));
+        if !peers.is_empty() && peers.values().all(|(_, addrs)| is_whole(addrs)) {
+            break;
+        }
+    }
+    Ok(peers)
+}
+
+fn look_once(
+    own: Option<PeerId>,
+    time: Duration,
+    peers: &mut BTreeMap<PeerId, (PeerName, Vec<SocketAddr>)>,
+) -> Result<(), MdnsError> {
     let daemon = daemon()?;
     let events = daemon.browse(SERVICE).map_err(failed("look for others"))?;
-    let started = clock::now();
-    let mut peers: BTreeMap<PeerId, (PeerName, Vec<SocketAddr>)> = BTreeMap::new();
-    let is_partial = |addrs: &Vec<SocketAddr>| addrs.iter().all(|addr| interfaces::is_link_local(addr.ip()));
-    for deadline in [started + time, started + 2 * time] {
-        while let Ok(event) = events.recv_deadline(deadline) {
-            if let ServiceEvent::ServiceResolved(service) = event
-                && let Some(Heard::Peer { peer, name, addrs }) = heard(&service, own)
-            {
-                let (_, known) = peers.entry(peer).or_insert_with(|| (name, Vec::new()));
-                known.extend(addrs);
-            }
-        }
-        if !peers.is_empty() && !peers.values().any(|(_, addrs)| is_partial(addrs)) {
-            break;
+    let deadline = clock::now() + time;
+    while let Ok(event) = events.recv_deadline(deadline) {
+        if let ServiceEvent::ServiceResolved(service) = event
+            && let Some(Heard::Peer { peer, name, addrs }) = heard(&service, own)
+        {
+            let (_, known) = peers.entry(peer).or_insert_with(|| (name, Vec::new()));
+            known.extend(addrs);
         }
     }
     if let Err(error) = daemon.shutdown() {
         tracing::debug!("mDNS did not end: {error}");
     }
-    Ok(peers)
+    Ok(())
 }
 
 /// On the real interfaces only.

@@ -164,16 +164,15 @@ fn interface(surveyed: Surveyed) -> doctor::Interface {
         Role::Down => InterfaceKind::Down,
     };
     let (mbits, wireless) = (system::link_mbits(&surveyed.name), system::is_wireless(&surveyed.name));
-    doctor::Interface { name: clean(&surveyed.name, 32), kind, mbits, wireless }
+    doctor::Interface { name: clean(&surveyed.name, 32), kind, reachable: surveyed.reachable, mbits, wireless }
 }
 
 /// Listened for anew, because not everybody who announces itself gets as far as a runtime's list.
 fn neighbours(live: Option<&Snapshot>) -> Option<Vec<Neighbour>> {
     let own: Option<PeerId> = live.and_then(|live| live.me.peer.parse().ok()); // The demo's has none.
     let heard = mdns::look(own, LOOK_TIME).ok()?; // What multicast is tried by says why.
-    // Link-local addresses are not answered from (the sender's interface is lost on the way).
     let dialled =
-        |addrs: &[SocketAddr]| addrs.iter().copied().filter(|addr| !interfaces::is_link_local(addr.ip())).collect();
+        |addrs: &[SocketAddr]| addrs.iter().copied().filter(|addr| !interfaces::is_of_one_cable(addr.ip())).collect();
     let peers: Vec<(PeerId, PeerName, Vec<SocketAddr>)> =
         heard.into_iter().map(|(peer, (name, addrs))| (peer, name, dialled(&addrs))).collect();
     let addrs: Vec<SocketAddr> = peers.iter().flat_map(|(_, _, addrs)| addrs).copied().collect();
@@ -182,8 +181,7 @@ fn neighbours(live: Option<&Snapshot>) -> Option<Vec<Neighbour>> {
         let answered = addrs.iter().find(|addr| answered.contains(addr)).copied();
         (peer.to_string(), Neighbour { name: name.as_str().to_owned(), addrs, answered })
     };
-    let mut neighbours: BTreeMap<String, Neighbour> =
-        peers.into_iter().filter(|(_, _, addrs)| !addrs.is_empty()).map(of).collect();
+    let mut neighbours: BTreeMap<String, Neighbour> = peers.into_iter().map(of).collect();
     // A firewall may let one side in only, and a single question may be lost: a link that stands is as good as an answer.
     for peer in live.iter().flat_map(|live| live.peers.iter()).filter(|peer| peer.online) {
         if let Ok(addr) = peer.addr.parse() {

@@ -68,6 +68,17 @@ pub(super) fn of_interfaces(interfaces: &[Interface], default_route: Option<&str
         }
         findings.push(good("interfaces", what));
     }
+    let bare = interfaces.iter().filter(|i| i.kind == InterfaceKind::Real && !i.reachable);
+    findings.extend(bare.map(|Interface { name, .. }| {
+        Finding::of(
+            "address",
+            Verdict::Bad,
+            format!("{name} has no IPv4 address, and of IPv6 only one for its own cable (fe80…)."),
+            "No peer can link with this machine there. Nothing in this network hands out addresses (DHCP), or it was not \
+             asked. Where nothing does, give every machine one by hand, each another number at the end.",
+            format!("sudo ip address add 10.47.0.1/16 dev {name}"),
+        )
+    }));
     let through = |kind| interfaces.iter().find(|i| i.kind == kind && Some(i.name.as_str()) == default_route);
     if let Some(tunnel) = through(InterfaceKind::Tunnel) {
         findings.push(Finding::of(
@@ -133,12 +144,20 @@ pub(super) fn of_neighbours(neighbours: Option<&[Neighbour]>) -> Vec<Finding> {
     }
     let verdict = if answering == 0 { Verdict::Bad } else { Verdict::Warn };
     findings.extend(silent.into_iter().map(|peer| {
-        let addr = peer.addrs.iter().find(|addr| is_ipv4(addr)).or(peer.addrs.first());
-        let (shown, port) = addr.map_or((String::new(), 0), |addr| (format!(" at {addr}"), addr.port()));
+        let Some(addr) = peer.addrs.iter().find(|addr| is_ipv4(addr)).or(peer.addrs.first()) else {
+            return Finding::of(
+                "peers",
+                verdict,
+                format!("{} announces itself only at an IPv6 address for its own cable (fe80…).", peer.name),
+                "No peer can link with it there. Perhaps it has not got an IPv4 address yet.",
+                format!("potluck doctor    # on {}", peer.name),
+            );
+        };
+        let port = addr.port();
         Finding::of(
             "peers",
             verdict,
-            format!("{} announces itself{shown}, but does not answer there.", peer.name),
+            format!("{} announces itself at {addr}, but does not answer there.", peer.name),
             format!("A firewall on that machine closes UDP port {port}, or the network keeps its clients apart."),
             format!("sudo ufw allow {port}/udp    # on {}", peer.name),
         )

@@ -31,7 +31,7 @@ fn well() -> Facts {
 }
 
 fn interface(name: &str, kind: InterfaceKind) -> Interface {
-    Interface { name: name.into(), kind, mbits: Some(1_000), wireless: false }
+    Interface { name: name.into(), kind, reachable: true, mbits: Some(1_000), wireless: false }
 }
 
 fn state(facts: &mut Facts) -> &mut FolderState {
@@ -97,6 +97,8 @@ fn the_port() {
 fn the_networks() {
     let none = |facts: &mut Facts| facts.interfaces = vec![interface("eth0", InterfaceKind::Down)];
     check(none, "interfaces", Verdict::Bad, &["eth0 is down", "ip -brief link"]);
+    let bare = |facts: &mut Facts| facts.interfaces[0].reachable = false;
+    check(bare, "address", Verdict::Bad, &["eth0 has no IPv4 address", "DHCP", "ip address add 10."]);
     let through = |facts: &mut Facts| {
         facts.interfaces.push(interface("wg0", InterfaceKind::Tunnel));
         facts.default_route = Some("wg0".into());
@@ -138,6 +140,11 @@ fn peers_nearby() {
         peers.push(Neighbour { answered: None, ..peers[0].clone() });
     };
     check(one_of_two, "peers", Verdict::Warn, &["does not answer"]);
+    let bare = |facts: &mut Facts| {
+        let peer = &mut facts.neighbours.as_mut().unwrap()[0];
+        (peer.addrs, peer.answered) = (Vec::new(), None);
+    };
+    check(bare, "peers", Verdict::Bad, &["nas announces itself only at an IPv6 address", "potluck doctor    # on nas"]);
     let nobody = |facts: &mut Facts| facts.neighbours = Some(Vec::new());
     check(nobody, "peers", Verdict::Unknown, &["potluck connect"]);
 }
