@@ -215,7 +215,7 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     let mut findings = network::of_port(&facts.port);
     findings.extend(network::of_interfaces(&facts.interfaces, facts.default_route.as_deref()));
     findings.extend(network::of_multicast(facts.multicast.as_deref()));
-    findings.extend(firewall::of_rules(&facts.firewall, facts.port.number));
+    findings.extend(firewall::of_rules(&facts.firewall, facts.port.number, &facts.interfaces));
     findings.extend(network::of_neighbours(facts.neighbours.as_deref()));
     findings.extend(network::of_links(&facts.interfaces));
     findings.extend(facts.folders.iter().flat_map(machine::of_folder));
