@@ -12,6 +12,7 @@ mod peer;
 mod rate;
 mod size;
 mod text;
+mod weight;
 
 #[cfg(test)]
 pub(crate) mod alone;
@@ -33,3 +34,4 @@ pub use peer::{InstanceNonce, PeerId, PeerIdError, PeerName};
 pub use rate::{Rate, RateError};
 pub use size::{Size, SizeError};
 pub use text::clean;
+pub use weight::{Weighing, Weight};

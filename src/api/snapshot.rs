@@ -263,6 +263,9 @@ pub struct GameView {
     pub size: u64,
     /// Files of that build.
     pub files: u32,
+    /// Bytes that build takes when it is installed, beside its `size`; unknown where nobody who has it says.
+    #[serde(default)]
+    pub installed_size: Option<u64>,
     /// Its state without a transfer; see [`Snapshot::state_of`].
     pub state: StateWord,
     /// How far, in percent, where the state has a measure.
@@ -325,6 +328,9 @@ pub struct UpdateView {
     pub content: String,
     /// Bytes of that build.
     pub size: u64,
+    /// Bytes it takes when it is installed, where that is known.
+    #[serde(default)]
+    pub installed_size: Option<u64>,
 }
 
 /// One build of a game.
@@ -336,6 +342,9 @@ pub struct BuildView {
     pub content: String,
     /// Bytes.
     pub size: u64,
+    /// Bytes it takes when it is installed, where that is known.
+    #[serde(default)]
+    pub installed_size: Option<u64>,
     /// Machines that have all of it, ourselves included.
     pub have: u32,
     /// Machines that are getting it.

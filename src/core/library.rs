@@ -147,6 +147,12 @@ impl Library {
         self.on_local_changed(game, now);
     }
 
+    /// What a build of ours takes when it is installed, in bytes, was found out.
+    pub fn handle_weighed(&mut self, game: &GameId, content: &ContentId, installed: u64, now: Instant) {
+        self.local.on_weighed(game, content, installed);
+        self.on_local_changed(game, now);
+    }
+
     /// A transfer began or got further.
     pub fn handle_growing(&mut self, game: &GameId, content: ContentId, growing: Growing, now: Instant) {
         self.local.on_growing(game, content, growing);

@@ -17,7 +17,7 @@ use std::{
 pub use record::{Known, Record, Whole, encode};
 use redb::{Database, ReadableDatabase as _, TableDefinition, TableHandle as _};
 
-use crate::types::{CHUNK_BYTES, ChunkHash, GameId};
+use crate::types::{CHUNK_BYTES, ChunkHash, ContentId, GameId, Weighing, Weight};
 
 /// Pages kept in memory; a start reads each page once, so more would not help.
 const CACHE_BYTES: usize = 16 << 20;
@@ -27,9 +27,14 @@ type Key<'a> = (&'a str, &'a str);
 const GAMES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("games-2");
 /// Chunk hashes of files with more than one chunk, one behind the other.
 const CHUNKS: TableDefinition<'_, Key<'_>, &[u8]> = TableDefinition::new("chunks-2");
+/// What the build that was in a game's folder takes when it is installed: its ContentId; 0, or 1 and two numbers.
+const WEIGHTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("weights-1");
 /// The only table of the former layout that was always there. Such an index is dropped whole.
 const FORMER: &str = "files-1";
 const HASH_BYTES: usize = 32;
+/// Kinds of rows of [`WEIGHTS`].
+const IN_VAIN: u8 = 0;
+const DONE: u8 = 1;
 /// File times count in steps, the coarsest (FAT's) of 2 s: a change within the step in which a file was
 /// hashed may not show.
 const TIME_STEP: Duration = Duration::from_secs(2);
@@ -130,6 +135,36 @@ impl Index {
         written.is_some()
     }
 
+    /// What is known of the weight of a build of a game.
+    pub fn weighing(&self, game: &GameId, content: &ContentId) -> Weighing {
+        let scope = self.scope(game);
+        let read = |database: &Database| -> Result<_, redb::Error> {
+            let reading = database.begin_read()?;
+            let row = reading.open_table(WEIGHTS)?.get(scope.as_str())?;
+            Ok(row.and_then(|row| weighing_of(row.value(), content)))
+        };
+        self.with(read).flatten().unwrap_or(Weighing::NotYet)
+    }
+
+    /// Makes this all that is known of the weight of a game's builds.
+    pub fn put_weighing(&self, game: &GameId, content: &ContentId, weighing: Weighing) {
+        let mut row = content.as_bytes().to_vec();
+        match weighing {
+            Weighing::NotYet => return,
+            Weighing::InVain => row.push(IN_VAIN),
+            Weighing::Done(Weight { unpacked, copied }) => {
+                row.push(DONE);
+                row.extend_from_slice(&unpacked.to_le_bytes());
+                row.extend_from_slice(&copied.to_le_bytes());
+            }
+        }
+        let scope = self.scope(game);
+        self.write(|writing| {
+            writing.open_table(WEIGHTS)?.insert(scope.as_str(), row.as_slice())?;
+            Ok(())
+        });
+    }
+
     /// Forgets every game of this library that is not among `games`.
     pub fn retain_games(&self, games: &BTreeSet<GameId>) {
         let wanted: BTreeSet<String> = games.iter().map(|game| self.scope(game)).collect();
@@ -138,8 +173,10 @@ impl Index {
         };
         self.write(|writing| {
             let (mut records, mut chunks) = (writing.open_table(GAMES)?, writing.open_table(CHUNKS)?);
+            let mut weights = writing.open_table(WEIGHTS)?;
             for scope in &gone {
                 records.remove(scope.as_str())?;
+                weights.remove(scope.as_str())?;
                 let behind = format!("{scope}\0");
                 chunks.retain_in((scope.as_str(), "")..(behind.as_str(), ""), |_, _| false)?;
             }
@@ -263,6 +300,19 @@ fn move_aside(path: &Path, detail: String) -> IndexTrouble {
     IndexTrouble { path: path.to_owned(), aside: moved.then_some(aside), detail }
 }
 
+/// What a row says of this build; `None` when it is of another or none of ours.
+fn weighing_of(row: &[u8], content: &ContentId) -> Option<Weighing> {
+    let (kind, rest) = row.strip_prefix(content.as_bytes())?.split_first()?;
+    match (*kind, rest.split_first_chunk()) {
+        (IN_VAIN, None) => Some(Weighing::InVain),
+        (DONE, Some((unpacked, copied))) => Some(Weighing::Done(Weight {
+            unpacked: u64::from_le_bytes(*unpacked),
+            copied: u64::from_le_bytes(copied.try_into().ok()?),
+        })),
+        _ => None,
+    }
+}
+
 fn hashes_of(bytes: &[u8]) -> Vec<ChunkHash> {
     bytes.chunks_exact(HASH_BYTES).map(|hash| ChunkHash::from_bytes(std::array::from_fn(|i| hash[i]))).collect()
 }
@@ -287,7 +337,7 @@ mod tests {
     use super::*;
     use crate::{
         io::disk::Stamp,
-        types::{ContentId, FileHash, Sentinel},
+        types::{FileHash, Sentinel},
     };
 
     fn known(size: u64) -> Known {
@@ -348,6 +398,30 @@ mod tests {
         index.retain_games(&BTreeSet::from([game("ab")]));
         assert!(index.record(&game("a")).is_none() && index.chunk_hashes(&game("a"), "y", BIG).is_none());
         assert_eq!((paths(&index, "ab").len(), index.chunk_hashes(&game("ab"), "x", BIG)), (1, Some(chunks(3))));
+    }
+
+    #[test]
+    fn what_a_build_weighs_is_known_after_a_restart_and_of_no_other_build() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.redb");
+        let [one, other] = [1, 2].map(|number| ContentId::from_bytes([number; 32]));
+        let done = Weighing::Done(Weight { unpacked: u64::MAX, copied: 7 });
+        {
+            let (index, _) = Index::open(&path, Path::new("/games"));
+            assert_eq!(index.weighing(&game("a"), &one), Weighing::NotYet);
+            index.put_weighing(&game("a"), &one, done);
+            index.put_weighing(&game("b"), &one, Weighing::InVain);
+            index.put_weighing(&game("b"), &one, Weighing::NotYet);
+        }
+        let (index, _) = Index::open(&path, Path::new("/games"));
+        assert_eq!((index.weighing(&game("a"), &one), index.weighing(&game("b"), &one)), (done, Weighing::InVain));
+        assert_eq!(index.weighing(&game("a"), &other), Weighing::NotYet);
+        index.put_weighing(&game("a"), &other, Weighing::InVain);
+        assert_eq!(index.weighing(&game("a"), &one), Weighing::NotYet);
+        put(&index, "a", &["x"], 1);
+        index.retain_games(&BTreeSet::from([game("b")]));
+        assert_eq!(index.weighing(&game("a"), &other), Weighing::NotYet);
+        assert_eq!(index.weighing(&game("b"), &one), Weighing::InVain);
     }
 
     #[test]

@@ -19,11 +19,13 @@ use dropping::drop_payload;
 use dropping::drop_payload_with_fault;
 #[cfg(test)]
 use local::install;
-pub(crate) use local::{Installation, Installed, LOCAL, Staged, installation, is_set_up, note_set_up, user_of_local};
+pub(crate) use local::{
+    Installation, Installed, LOCAL, Staged, installation, is_set_up, note_set_up, user_of_local, weigh_installed,
+};
 use local::{Progress, Unpack, stage, take_place, uninstall, unstage};
 use machine::Machine;
 pub(crate) use moving::{Carried, MoveError, Questions, Route, carry, drop_old, settle_moves};
-pub(crate) use payload::{Payload, has_archives};
+pub(crate) use payload::{Payload, has_archives, weigh};
 
 use crate::{
     core::install::{self, Commit, Evidence, JournalFound, NotOurs, OnDisk, Recovery, Step, Survey},
@@ -34,7 +36,7 @@ use crate::{
         scan::{self, Memory, ScanError, hash_path},
         store::{self, Held, Incoming, NotReady, StoredManifest},
     },
-    types::{ChunkNo, ContentId, FileNo, GameId, Manifest, PayloadPath, SENTINEL_NAME, Size},
+    types::{ChunkNo, ContentId, FileNo, GameId, Manifest, PayloadPath, SENTINEL_NAME, Size, decimal},
     wire::journal::{JOURNAL_BYTES_MAX, Journal},
 };
 
@@ -107,13 +109,16 @@ pub(crate) enum InstallError {
     Scan(ScanError),
     /// Too little would stay free.
     #[error(
-        "it needs {need}, and {free} are free in {library}, of which {min_free} are to stay so; free some, or change min_free"
+        "it needs {}, and {} are free in {library}{}",
+        decimal::size(*need),
+        decimal::size(*free),
+        to_stay_free(*min_free)
     )]
     NoRoom {
-        /// Bytes of the payload: what is made of it is hardly ever less.
-        need: Size,
+        /// Bytes that it is sure to take, as far as is known.
+        need: u64,
         /// Bytes free.
-        free: Size,
+        free: u64,
         /// Bytes that are to stay free.
         min_free: Size,
         /// Where.
@@ -143,6 +148,14 @@ pub(crate) enum InstallError {
     /// The disk failed.
     #[error(transparent)]
     Disk(#[from] DiskError),
+}
+
+/// How a refusal for want of room goes on.
+fn to_stay_free(min_free: Size) -> String {
+    match min_free.as_bytes() {
+        0 => "; free some".to_owned(),
+        _ => format!(", of which {min_free} are to stay so; free some, or change min_free"),
+    }
 }
 
 impl InstallError {

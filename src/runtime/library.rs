@@ -26,6 +26,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod weighing;
 
 pub(super) use commands::find_peer;
 pub(crate) use folder::Folder;
@@ -56,6 +57,7 @@ use self::{
     shows::{Rows, Sources},
     sync::OwnSnapshot,
     turns::Turns,
+    weighing::ToWeigh,
 };
 use super::{
     context::Context,
@@ -151,6 +153,7 @@ struct Actor {
     states: BTreeMap<GameId, Discriminant<LocalState>>,
     /// Games that can be played.
     installed: BTreeMap<GameId, Installation>,
+    to_weigh: ToWeigh,
     /// What is being installed or uninstalled, and how far it is.
     installing: BTreeMap<GameId, Arc<Meter>>,
     /// Why the last try to install a game failed, until it is tried again.
@@ -219,6 +222,7 @@ impl Actor {
             shelved: BTreeMap::new(),
             states: BTreeMap::new(),
             installed: BTreeMap::new(),
+            to_weigh: ToWeigh::default(),
             installing: BTreeMap::new(),
             install_failures: BTreeMap::new(),
             drop_waits: BTreeMap::new(),
@@ -329,6 +333,7 @@ impl Actor {
         }
         self.show_ready();
         self.start_looks();
+        self.weigh_next();
     }
 
     fn on_output(&mut self, output: Output) {

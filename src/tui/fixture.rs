@@ -158,7 +158,12 @@ fn decorate(game: &mut GameView) {
             game.builds.push(BuildView { getting: 0, ..old });
         }
         "CS: Source" => {
-            game.update = Some(UpdateView { version: "1.0.72".into(), content: "aa".into(), size: 210_000_000 });
+            game.update = Some(UpdateView {
+                version: "1.0.72".into(),
+                content: "aa".into(),
+                size: 210_000_000,
+                installed_size: None,
+            });
         }
         "FlatOut 2" => game.about = "racing · 2–8 players".into(),
         "Tempest, a game whose title goes on and on as some do" => game.reason = "seat-90 went away".into(),

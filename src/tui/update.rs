@@ -25,7 +25,7 @@ use std::sync::Arc;
 use ratatui::layout::{Rect, Size};
 
 pub(crate) use self::{
-    fitting::{installed, to_play},
+    fitting::{Installed, to_play},
     palette::{Entry, entries},
     step::{Step, next_step},
 };

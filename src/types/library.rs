@@ -90,6 +90,8 @@ pub struct LibraryEntry {
     pub size: u64,
     /// Number of its files.
     pub files: u32,
+    /// Bytes it takes when it is installed, if the peer has all of it and found that out. A hint, to be shown and asked by.
+    pub installed: Option<u64>,
     /// How much of it the peer has.
     pub state: EntryState,
 }

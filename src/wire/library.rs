@@ -125,6 +125,8 @@ struct RawEntry {
     content: String,
     size: u64,
     files: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    installed: Option<u64>,
     state: RawState,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tenths: Option<u8>,
@@ -150,6 +152,7 @@ impl RawEntry {
             content: entry.content.to_string(),
             size: entry.size,
             files: entry.files,
+            installed: entry.installed,
             state,
             tenths,
         }
@@ -164,6 +167,7 @@ impl RawEntry {
             content: self.content.parse().ok()?,
             size: self.size,
             files: self.files,
+            installed: self.installed,
             state: match self.state {
                 RawState::Ready => EntryState::Ready,
                 RawState::Getting => EntryState::Getting(Tenths::new(self.tenths.unwrap_or(0))),
@@ -185,6 +189,7 @@ mod tests {
             content: ContentId::from_bytes([3; 32]),
             size: 10,
             files: 2,
+            installed: (state == EntryState::Ready).then_some(12),
             state,
         }
     }

@@ -3,7 +3,13 @@
 
 use std::{fs, io::Write as _, path::Path, process::Command};
 
-use super::{CHUNK, guest_of, host_of, process::Seat, wait_for_game, wait_for_state};
+use serde_json::Value;
+
+use super::{
+    CHUNK, game, guest_of, host_of,
+    process::{Seat, bytes_of, wait_until},
+    wait_for_game, wait_for_state,
+};
 
 fn write(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -77,11 +83,37 @@ fn a_game_in_an_archive_is_unpacked_by_what_it_is_and_not_by_its_name() {
 }
 
 #[test]
+fn what_a_game_takes_installed_is_known_where_nothing_of_it_is() {
+    let mut host = Seat::new();
+    let (source, boxed) = (host.around().join("source"), host.game("boxed"));
+    fs::create_dir_all(&source).unwrap();
+    fs::write(source.join("noise.dat"), bytes_of(7, 200_000)).unwrap();
+    fs::write(source.join("empty.dat"), vec![0; 3_000_000]).unwrap();
+    write(&boxed.join("version.ini"), "1.0\n");
+    write(&boxed.join("mods/extra.pk3"), "beside the archive");
+    pack(&source, &boxed.join("game.eti"));
+    host.serve(&[]);
+    let mut guest = guest_of(&host);
+    let mut told = Value::Null;
+    wait_until("it is told", || {
+        told = game(&guest, "boxed");
+        told["installed_size"] == 3_200_018
+    });
+    assert!(told["size"].as_u64().unwrap() < 300_000 && told["builds"][0]["installed_size"] == 3_200_018, "{told:#}");
+    // What was told goes with who told it; what is here is known by itself.
+    guest.does(&["get", "boxed"]);
+    wait_for_state(&guest, "boxed", "downloaded");
+    host.stop();
+    wait_until("it is known", || game(&guest, "boxed")["installed_size"] == 3_200_018);
+    guest.stop();
+}
+
+#[test]
 fn a_broken_archive_leaves_what_was_installed() {
     let mut seat = Seat::new();
     let source = seat.around().join("source");
     fs::create_dir_all(&source).unwrap();
-    fs::write(source.join("level.dat"), super::process::bytes_of(7, 200_000)).unwrap();
+    fs::write(source.join("level.dat"), bytes_of(7, 200_000)).unwrap();
     let game = seat.game("boxed");
     write(&game.join("version.ini"), "1.0\n");
     pack(&source, &game.join("game.tgz"));

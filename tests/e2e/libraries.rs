@@ -1,6 +1,6 @@
 //! Several libraries: where a new game goes, what stays free, one that is not there, a game in two of them.
 
-use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _, path::Path};
+use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -237,4 +237,31 @@ fn a_library_that_would_be_too_full_takes_no_game_from_another_file_system() {
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("it needs") && refused.stderr.contains("are to stay so"), "{refused:#?}");
     assert!(one.join("quux/a").is_file());
+}
+
+#[test]
+fn what_the_archives_of_a_game_list_is_to_fit_before_it_is_unpacked() {
+    const MEMBER: u64 = 900_000_000;
+    let mut seat = seat_with(&[("only", "1 MB")]);
+    let (game, source) = (seat.around().join("only/boxed"), seat.around().join("source"));
+    fs::create_dir_all(&game).unwrap();
+    fs::create_dir_all(&source).unwrap();
+    fs::write(game.join("version.ini"), "1.0\n").unwrap();
+    // Nothing but a hole: the archive is small, and what it lists is not.
+    fs::File::create(source.join("hole.dat")).unwrap().set_len(MEMBER).unwrap();
+    let mut tar = Command::new("tar");
+    tar.args(["-S", "--format=gnu", "-cf"]).arg(game.join("game.tar")).arg("-C").arg(&source).arg("hole.dat");
+    assert!(tar.status().is_ok_and(|status| status.success()), "`tar` is part of every Debian");
+    assert!(fs::metadata(game.join("game.tar")).unwrap().len() < MEMBER / 100);
+    let free = seat.asks(&["space"])["free"].as_u64().unwrap();
+    // Others write to this disk too: half of what is lacking is left to them.
+    let config = fs::read_to_string(seat.home().join("config.toml")).unwrap();
+    let min_free = free.saturating_sub(MEMBER / 2);
+    fs::write(seat.home().join("config.toml"), config.replace("1 MB", &format!("{min_free} B"))).unwrap();
+    seat.serve(&[]);
+    wait_for_state(&seat, "boxed", HERE);
+    let refused = seat.run(&["install", "boxed"]);
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("it needs 900 MB, and"), "{refused:#?}");
+    assert!(!game.join("local").exists() && !game.join(".local.installing").exists());
 }

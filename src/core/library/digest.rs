@@ -35,6 +35,7 @@ fn line(hasher: &mut blake3::Hasher, entry: &LibraryEntry) {
     }
     hasher.update(&entry.size.to_be_bytes());
     hasher.update(&entry.files.to_be_bytes());
+    hasher.update(&entry.installed.unwrap_or(u64::MAX).to_be_bytes());
     hasher.update(&[tenths(entry)]);
 }
 

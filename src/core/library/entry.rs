@@ -8,8 +8,11 @@ use crate::types::{
 
 /// Bytes of the largest build: as many chunks as a manifest may have.
 const SIZE_BYTES_MAX: u64 = MANIFEST_CHUNKS_MAX as u64 * CHUNK_BYTES as u64;
+/// Bytes that an installed build may be said to take: as much out of its archives as may be unpacked, and as much beside
+/// them as a build may have.
+const INSTALLED_BYTES_MAX: u64 = 2 * SIZE_BYTES_MAX;
 /// Upper bound of what an entry costs in a snapshot beside its three texts: names of the fields, the
-/// digits of the ContentId, and three numbers.
+/// digits of the ContentId, and four numbers.
 const ENTRY_FRAME_BYTES: usize = 208;
 
 /// One build of one game. A ContentId alone would do among honest peers; with the game in the key a
@@ -33,6 +36,8 @@ pub struct Facts {
     pub size: u64,
     /// How many files.
     pub files: u32,
+    /// Bytes it takes when it is installed. No manifest says it: whoever has all of a build finds it out or does not.
+    pub installed: Option<u64>,
 }
 
 impl Facts {
@@ -45,6 +50,10 @@ impl Facts {
             title: entry.title.clone(),
             size: entry.size,
             files: entry.files,
+            // Who has only some of it cannot know.
+            installed: entry
+                .installed
+                .filter(|bytes| entry.state == EntryState::Ready && *bytes <= INSTALLED_BYTES_MAX),
         })
     }
 
@@ -56,7 +65,14 @@ impl Facts {
             title: LibraryEntry::title_of(title, manifest.game()),
             size: manifest.size(),
             files: manifest.files().len() as u32,
+            installed: None,
         }
+    }
+
+    /// Whether both say the same of what a manifest says.
+    pub(super) fn agrees_with(&self, other: &Self) -> bool {
+        let Self { version, title, size, files, installed: _ } = self;
+        (version, title, size, files) == (&other.version, &other.title, &other.size, &other.files)
     }
 
     /// The line that says this.
@@ -68,6 +84,7 @@ impl Facts {
             content: key.content,
             size: self.size,
             files: self.files,
+            installed: self.installed.filter(|_| state == EntryState::Ready),
             state,
         }
     }
@@ -106,9 +123,12 @@ mod tests {
             content: ContentId::from_bytes([0; 32]),
             size: SIZE_BYTES_MAX,
             files: 150_000,
+            installed: Some(INSTALLED_BYTES_MAX),
             state: EntryState::Ready,
         };
-        assert!(Facts::of(&entry).is_some());
+        assert_eq!(Facts::of(&entry).unwrap().installed, Some(INSTALLED_BYTES_MAX));
+        entry.installed = Some(INSTALLED_BYTES_MAX + 1);
+        assert_eq!(Facts::of(&entry).unwrap().installed, None, "a hint that cannot be is no reason to refuse the line");
         entry.size += 1;
         assert_eq!(Facts::of(&entry), None);
         (entry.size, entry.files) = (0, 150_001);

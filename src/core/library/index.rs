@@ -239,7 +239,7 @@ impl Index {
     /// what most addresses say, and of equals the lower version, so that a loud number gains nothing.
     pub(super) fn believed(&self, build: &Build, rules: &Rules) -> Arc<Facts> {
         let support = |claim: &Arc<Facts>| {
-            let same = || self.lines(build).filter(|(_, line)| Arc::ptr_eq(&line.claim, claim));
+            let same = || self.lines(build).filter(|(_, line)| line.claim.agrees_with(claim));
             (same().any(|(row, _)| rules.trusted.contains(&row.id)), count_votes(same()))
         };
         let best = match build.claims.as_slice() {
@@ -251,6 +251,25 @@ impl Index {
                 .map(|(_, claim)| claim),
         };
         Arc::clone(best.expect("a build has a holder, and every holder a claim"))
+    }
+
+    /// What a build takes when it is installed, by what is said of it: by trusted peers, else by all that have all of it. One
+    /// voice an address, and of them the middle one: half the room would have to lie for it to be far off.
+    pub(super) fn installed(&self, build: &Build, rules: &Rules) -> Option<u64> {
+        // What is found out comes of the build alone, so the honest agree.
+        let mut said = build.claims.iter().filter_map(|(claim, _)| claim.installed);
+        let first = said.next()?;
+        if said.all(|bytes| bytes == first) {
+            return Some(first);
+        }
+        let voices = |lines: &mut dyn Iterator<Item = (&Row, &Line)>| {
+            let said = lines.filter_map(|(row, line)| Some((row.address, line.claim.installed?)));
+            let mut bytes: Vec<u64> = said.collect::<BTreeMap<IpAddr, u64>>().into_values().collect();
+            bytes.sort_unstable();
+            bytes.get(bytes.len().saturating_sub(1) / 2).copied()
+        };
+        voices(&mut self.lines(build).filter(|(row, _)| rules.trusted.contains(&row.id)))
+            .or_else(|| voices(&mut self.lines(build)))
     }
 
     fn lines<'a>(&'a self, build: &'a Build) -> impl Iterator<Item = (&'a Row, &'a Line)> + 'a {

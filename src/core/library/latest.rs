@@ -80,11 +80,12 @@ pub(super) fn builds(game: &GameId, local: &Local, index: &Index, rules: &Rules)
         .filter_map(|(content, build)| {
             let mine = ours.and_then(|ours| ours.known(content));
             // Our own manifest is the truth; what the room says of the same content is not asked.
-            let facts = match (mine, build) {
+            let mut facts = match (mine, build) {
                 (Some((facts, _)), _) => facts.clone(),
-                (None, Some(build)) => Facts::clone(&index.believed(build, rules)),
+                (None, Some(build)) => Facts { installed: None, ..Facts::clone(&index.believed(build, rules)) },
                 (None, None) => return None,
             };
+            facts.installed = facts.installed.or_else(|| index.installed(build?, rules));
             Some(BuildRow {
                 content: *content,
                 facts,

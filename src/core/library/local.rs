@@ -220,6 +220,21 @@ impl Local {
         self.edit(game, |local| local.state = state);
     }
 
+    /// What a build takes when it is installed was found out.
+    pub(super) fn on_weighed(&mut self, game: &GameId, content: &ContentId, installed: u64) {
+        self.edit(game, |local| {
+            let build = match &mut local.state {
+                Some(LocalState::Complete(build) | LocalState::Modified { build, .. }) => build,
+                Some(LocalState::Checking { held: Some((build, _)), .. }) => build,
+                Some(LocalState::Checking { held: None, .. } | LocalState::Private { .. } | LocalState::Failed(_))
+                | None => return,
+            };
+            if build.content == *content {
+                build.facts.installed = Some(installed);
+            }
+        });
+    }
+
     /// A transfer began or moved on. Beyond [`GROWING_MAX`] contents a game nothing is added.
     pub(super) fn on_growing(&mut self, game: &GameId, content: ContentId, growing: Growing) {
         self.edit(game, |local| {

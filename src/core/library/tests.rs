@@ -33,7 +33,7 @@ pub(super) fn address(number: u8) -> IpAddr {
 }
 
 pub(super) fn facts(text: &str) -> Facts {
-    Facts { version: version(text), title: "T".to_owned(), size: 100, files: 1 }
+    Facts { version: version(text), title: "T".to_owned(), size: 100, files: 1, installed: None }
 }
 
 pub(super) fn build(number: u8, text: &str) -> LocalBuild {

@@ -12,7 +12,7 @@ use crate::{
         scan::Memory,
         store,
     },
-    types::{ContentId, Manifest, PayloadPath},
+    types::{ContentId, Manifest, PayloadPath, Weight},
     wire::installed::{
         FILES_BYTES_MAX, FILES_NAME, OWNED_BYTES_MAX, OWNED_NAME, Owned, SETUP_NAME, Unpacked, UnpackedFiles,
         decode_files, encode_files,
@@ -212,6 +212,20 @@ pub(crate) fn installation(root: &GameRoot) -> Result<Installation, DiskError> {
     let only = root.find(super::SENTINEL)?.is_none()
         && (root.find(store::DROPPED_MARK)?.is_some() || root.find(store::DROPPING_MARK)?.is_some());
     Ok(if only { Installation::Only(content) } else { Installation::Of(content) })
+}
+
+/// What a build that is installed took, by the list of what was made of it; `None` where it is not installed or has no list.
+pub(crate) fn weigh_installed(root: &GameRoot, content: ContentId, manifest: &Manifest) -> Option<Weight> {
+    if installation(root).ok()? != Installation::Of(content) {
+        return None;
+    }
+    let bytes = root.read_file(&format!("{LOCAL}/{FILES_NAME}"), FILES_BYTES_MAX).ok()?;
+    let list = decode_files(&bytes).ok()?;
+    let all: u64 = list.values().map(|file| file.size).sum();
+    let as_they_are =
+        manifest.files().iter().filter(|file| list.get(file.path.as_str()).is_some_and(|f| f.size == file.size));
+    let copied: u64 = as_they_are.map(|file| file.size).sum();
+    Some(Weight { unpacked: all.saturating_sub(copied), copied })
 }
 
 /// Where what is installed lies, below the root.

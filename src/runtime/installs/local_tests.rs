@@ -53,6 +53,21 @@ fn an_update_keeps_saves_in_place_and_sets_other_changes_aside() {
 }
 
 #[test]
+fn what_is_installed_tells_what_its_build_took_without_what_the_user_has_there() {
+    let dir = temp_dir();
+    installed_old(dir.path());
+    let root = GameRoot::open(dir.path()).unwrap();
+    let stored = store::load_manifest(&root).unwrap().unwrap().unwrap();
+    assert_eq!(weigh_installed(&root, stored.content, &stored.manifest), None, "another build is installed");
+    install_stored(&root, &mut on).unwrap();
+    let size = stored.manifest.size();
+    let weight = weigh_installed(&root, stored.content, &stored.manifest).unwrap();
+    assert_eq!((weight.copied, weight.bytes() >= size, weight.unpacked < 64), (size, true, true), "{weight:?}");
+    uninstall(&root).unwrap();
+    assert_eq!(weigh_installed(&root, stored.content, &stored.manifest), None);
+}
+
+#[test]
 fn what_was_written_to_a_save_between_the_copy_and_the_swap_is_set_aside() {
     let dir = temp_dir();
     installed_old(dir.path());

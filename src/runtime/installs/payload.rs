@@ -1,7 +1,7 @@
 //! From a payload to a playable game: archives that lie at its top are unpacked, by a child process that can
 //! touch nothing else, and everything else is copied.
 
-use std::{collections::BTreeSet, ops::ControlFlow, path::PathBuf};
+use std::{collections::BTreeSet, ops::ControlFlow, path::PathBuf, time::Duration};
 
 use super::{
     InstallError,
@@ -9,17 +9,22 @@ use super::{
 };
 use crate::{
     io::{
-        archive::{Job, Limits, Line},
+        archive::{Job, Limits, Line, Totals, child::ExtractError},
+        clock,
         disk::{DiskError, GameRoot, Reason},
         store,
     },
     runtime::extraction::{extract, own_program},
-    types::{Manifest, PayloadPath},
+    types::{Manifest, PayloadPath, Weighing, Weight},
 };
 
 /// What is an archive by its content, and a file that games read by its name.
 const NO_ARCHIVES: [&str; 14] =
     ["apk", "docx", "ear", "epub", "jar", "love", "mcpack", "nupkg", "ods", "odt", "pk3", "pk4", "pkz", "war"];
+
+/// So long archives are listed to know what comes out of them. Those with a list of their own take no time; a tar has to be
+/// read to its end.
+const LISTING: Duration = Duration::from_secs(10);
 
 /// Unpacks and copies.
 #[derive(Debug)]
@@ -79,6 +84,37 @@ impl Payload {
         };
         extract(&self.program, &job, &mut watch)?;
         Ok(archives)
+    }
+}
+
+/// Finds out what a payload that is here becomes when it is installed, by what its archives list. `is_stopped` is asked
+/// again and again meanwhile.
+pub(crate) fn weigh(root: &GameRoot, manifest: &Manifest, is_stopped: &dyn Fn() -> bool) -> Weighing {
+    let files = may_be_archives(manifest);
+    if files.is_empty() {
+        return Weighing::Done(Weight { unpacked: 0, copied: manifest.size() });
+    }
+    let Ok(path) = text(root.path().to_owned()) else { return Weighing::InVain };
+    let job = Job { root: path, files, staging: None, limits: Limits::default() };
+    let (mut packed, until) = (0, clock::now() + LISTING);
+    let mut watch = |line: Option<&Line>| {
+        if let Some(Line::Archive(set)) = line {
+            packed += set.packed;
+        }
+        if is_stopped() || clock::now() > until { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let error = match extract(&own_program(), &job, &mut watch) {
+        Ok(Totals { bytes: unpacked, .. }) => {
+            return Weighing::Done(Weight { unpacked, copied: manifest.size().saturating_sub(packed) });
+        }
+        Err(error) => error,
+    };
+    tracing::debug!(%error, game = %manifest.game(), "the archives of a game cannot be listed");
+    match error {
+        // Unpacking says what is wrong with it.
+        ExtractError::Archive(_) | ExtractError::Crashed { .. } | ExtractError::Nonsense { .. } => Weighing::InVain,
+        ExtractError::Cancelled if !is_stopped() => Weighing::InVain,
+        ExtractError::Cancelled | ExtractError::NotStarted { .. } => Weighing::NotYet,
     }
 }
 

@@ -40,10 +40,10 @@ impl Same {
     }
 
     /// What the core is told.
-    pub(super) fn change(&self, title: &str) -> LocalChange {
+    pub(super) fn change(&self, title: &str, installed: Option<u64>) -> LocalChange {
         let Whole { content, size, sentinel, .. } = &self.whole;
         let version = sentinel.version().clone();
-        let facts = Facts { version, title: title.to_owned(), size: *size, files: self.files };
+        let facts = Facts { version, title: title.to_owned(), size: *size, files: self.files, installed };
         LocalChange::Complete(LocalBuild { content: *content, facts })
     }
 }
@@ -118,8 +118,9 @@ impl Found {
     }
 
     /// What the core is told.
-    pub(super) fn change(&self, title: &str) -> LocalChange {
-        let build = LocalBuild { content: self.content, facts: Facts::of_manifest(&self.manifest, title) };
+    pub(super) fn change(&self, title: &str, installed: Option<u64>) -> LocalChange {
+        let facts = Facts { installed, ..Facts::of_manifest(&self.manifest, title) };
+        let build = LocalBuild { content: self.content, facts };
         if !self.is_modified {
             return LocalChange::Complete(build);
         }

@@ -16,6 +16,7 @@ use super::{
     jobs::Done,
     look::{Desk, Meter},
     turns::{Turn, Turns},
+    weighing::{weigh, weigh_after},
 };
 use crate::{
     api::{CommandError, ErrorCode, EventKind, INSTALLED_ONLY, Level, OWN_FILES_MAX, Reply},
@@ -31,7 +32,7 @@ use crate::{
         tasks::{Pool, PoolError},
         view::Teller,
     },
-    types::{ContentId, GameId, PayloadPath, Size, Space, clean},
+    types::{ContentId, GameId, PayloadPath, Size, Space, Weight, clean},
 };
 
 /// How soon it is seen that nobody plays a game any more whose update waits.
@@ -351,7 +352,11 @@ impl Install {
             let Some(_quiet) = quiet else {
                 return Err(turn.unstage(&root, InstallError::Cancelled));
             };
-            turn.take_place(&root, staged, &keep, &mut progress(&meter, &cancel))
+            let installed = turn.take_place(&root, staged, &keep, &mut progress(&meter, &cancel))?;
+            if let Ok(Some(Ok(stored))) = store::load_manifest(&root) {
+                weigh_after(&desk, &root, &stored);
+            }
+            Ok(installed)
         };
         self.pools.0.run(end).await
     }
@@ -391,7 +396,9 @@ fn stage(desk: &Desk, turn: &RootTurn, meter: &Meter, cancel: &CancellationToken
     let Found { number, library, root } = desk.libraries.find(turn.game())?;
     let stored = store::load_manifest(&root)?.and_then(Result::ok);
     let stored = stored.ok_or_else(|| InstallError::GaveUp { reason: "its manifest cannot be read".to_owned() })?;
-    check_room(desk.libraries.space(number), stored.manifest.size(), &library)?;
+    let space = desk.libraries.space(number);
+    let weighing = weigh(desk, &root, &stored, &|| cancel.is_cancelled());
+    has_room(space, needed(weighing.weight(), stored.manifest.size(), space.min_free), &library)?;
     meter.expect(stored.manifest.size());
     let build = (stored.content, &stored.manifest);
     turn.stage(&root, build, &mut Payload::default(), &mut progress(meter, cancel))
@@ -405,10 +412,12 @@ fn progress<'m>(meter: &'m Meter, cancel: &'m CancellationToken) -> impl FnMut(u
     }
 }
 
-/// Whether what is to stay free would, as [`has_room`] says: asked only where the user said so, because blocks may be
-/// shared, which needs no room at all.
-fn check_room(space: Space, need: u64, library: &Library) -> Result<(), InstallError> {
-    if space.min_free == 0 { Ok(()) } else { has_room(space, need, library) }
+/// The bytes that an installation is sure to write. What is only copied counts where something is to stay free: else its
+/// blocks may be shared, which needs no room at all.
+fn needed(weight: Option<Weight>, payload: u64, min_free: u64) -> u64 {
+    // What is not known in time is hardly ever less than the payload.
+    let Weight { unpacked, copied } = weight.unwrap_or(Weight { unpacked: 0, copied: payload });
+    if min_free == 0 { unpacked } else { unpacked.saturating_add(copied) }
 }
 
 /// Whether so many bytes can be written and what is to stay free would.
@@ -417,9 +426,21 @@ pub(super) fn has_room(space: Space, need: u64, library: &Library) -> Result<(),
         return Ok(());
     }
     Err(InstallError::NoRoom {
-        need: Size::from_bytes(need),
-        free: Size::from_bytes(space.free),
+        need,
+        free: space.free,
         min_free: Size::from_bytes(space.min_free),
         library: clean(&library.path().display().to_string(), usize::MAX),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unpacked_counts_and_copies_only_where_something_is_to_stay_free() {
+        let weight = Some(Weight { unpacked: 70, copied: 7 });
+        assert_eq!((needed(weight, 50, 0), needed(weight, 50, 1)), (70, 77));
+        assert_eq!((needed(None, 50, 0), needed(None, 50, 1)), (0, 50));
+    }
 }

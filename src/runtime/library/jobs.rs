@@ -25,7 +25,7 @@ use crate::{
         installs::{InstallError, Installed, MoveError, Removed},
         tasks::PoolError,
     },
-    types::{ContentId, GameId, LibraryDigest, LibraryEntry, LibraryNo, PeerId, Space},
+    types::{ContentId, GameId, LibraryDigest, LibraryEntry, LibraryNo, PeerId, Space, Weighing},
 };
 
 /// A job that is over.
@@ -99,6 +99,12 @@ pub(super) enum Done {
     Weighed {
         found: Vec<Weighed>,
         reply: ReplyTo,
+    },
+    /// What a build takes when it is installed was found out, or cannot be.
+    WeighedBuild {
+        game: GameId,
+        content: ContentId,
+        weighing: Result<Weighing, PoolError>,
     },
     /// Whether the payload of a game that is to be dropped has archives.
     Archives {
@@ -191,6 +197,7 @@ impl Actor {
             Done::Moved { game, to, reply, result } => self.on_moved(&game, to, reply, result, now),
             Done::MovedAway { game, to, reply, result } => self.on_moved_away(&game, to, reply, result, now),
             Done::Play { game, news } => self.on_play(&game, news),
+            Done::WeighedBuild { game, content, weighing } => self.on_weighed_build(&game, &content, weighing, now),
             Done::Weighed { found, reply } => self.on_weighed(found, reply),
             Done::Archives { game, content, found } => self.on_archives(&game, content, found),
             Done::Dropped { game, reply, result } => self.on_dropped(&game, reply, result, now),

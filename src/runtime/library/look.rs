@@ -28,7 +28,7 @@ use crate::{
         roots::{Change, RootTurn, Roots},
         shelf::Shelf,
     },
-    types::{ContentId, GameId, Manifest, PayloadPath, Sentinel, Version, clean, is_reserved_root_name},
+    types::{ContentId, GameId, Manifest, PayloadPath, Sentinel, Version, Weighing, clean, is_reserved_root_name},
     wire::manifest::{self, ManifestReadError},
 };
 
@@ -119,6 +119,8 @@ pub(super) struct Seen {
     pub(super) what: What,
     /// What `local/` is.
     pub(super) installed: Installation,
+    /// What is known of what the build takes when it is installed.
+    pub(super) weighing: Weighing,
     /// A sentence for the user, when something was not as it should be.
     pub(super) note: Option<String>,
 }
@@ -142,6 +144,17 @@ pub(super) enum What {
     Cancelled,
 }
 
+impl What {
+    /// The build that it is.
+    fn content(&self) -> Option<ContentId> {
+        match self {
+            Self::Same(same) => Some(same.content()),
+            Self::Build(found) => Some(found.content),
+            Self::Nothing | Self::Private { .. } | Self::Failed { .. } | Self::Unsettled | Self::Cancelled => None,
+        }
+    }
+}
+
 /// What can be said of a game that is not shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PrivateFacts {
@@ -161,10 +174,11 @@ pub(super) fn look(
     cancel: &CancellationToken,
 ) -> Seen {
     let mut note = None;
+    let without = |what| Seen { what, installed: Installation::None, weighing: Weighing::NotYet, note: None };
     let (library, root) = match desk.libraries.find(game) {
         Ok(FoundRoot { library, root, .. }) => (library, root),
-        Err(error) if error.is_missing() => return Seen { what: What::Nothing, installed: Installation::None, note },
-        Err(error) => return Seen { what: failed(&error), installed: Installation::None, note },
+        Err(error) if error.is_missing() => return without(What::Nothing),
+        Err(error) => return without(failed(&error)),
     };
     let mut memory = Memory::of_game(&desk.index, game);
     let looking = Looking { desk, game, library: &library, root: &root, turn, meter, cancel };
@@ -174,7 +188,8 @@ pub(super) fn look(
     };
     // What cannot be read is not an installation that can be played.
     let installed = installation(&root).unwrap_or(Installation::None);
-    Seen { what, installed, note }
+    let weighing = what.content().map_or(Weighing::NotYet, |content| desk.index.weighing(game, &content));
+    Seen { what, installed, weighing, note }
 }
 
 /// A manifest as it is in a root, with its bytes.

@@ -106,6 +106,7 @@ mod tests {
             content: ContentId::from_bytes([number; 32]),
             size: 1,
             files: 1,
+            installed: None,
             state: EntryState::Ready,
         }
     }

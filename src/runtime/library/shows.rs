@@ -187,6 +187,7 @@ fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
         view.version = build.facts.version.to_string();
         view.content = build.content.to_string();
         (view.size, view.files) = (build.facts.size, build.facts.files);
+        view.installed_size = build.facts.installed;
         (view.have, view.getting) = counts(build);
     } else if let Some(LocalState::Private { facts: Some(facts), .. }) = state {
         view.version = facts.version.to_string();
@@ -226,7 +227,12 @@ fn private(game: &GameId, core: &Library, state: Option<&LocalState>) -> Option<
 }
 
 fn update_view(build: &BuildRow) -> UpdateView {
-    UpdateView { version: build.facts.version.to_string(), content: build.content.to_string(), size: build.facts.size }
+    UpdateView {
+        version: build.facts.version.to_string(),
+        content: build.content.to_string(),
+        size: build.facts.size,
+        installed_size: build.facts.installed,
+    }
 }
 
 /// Who has all of a build and who some of it, ourselves included.
@@ -248,6 +254,7 @@ fn build_view(game: &GameId, build: &BuildRow, from: &Sources<'_>) -> BuildView 
         version: build.facts.version.to_string(),
         content: build.content.to_string(),
         size: build.facts.size,
+        installed_size: build.facts.installed,
         have,
         getting,
         ours: build.ours == Some(EntryState::Ready),

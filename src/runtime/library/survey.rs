@@ -15,7 +15,7 @@ use super::{
     Actor, Stage,
     found::{Found, Same},
     jobs::Done,
-    look::{Distrust, Seen, What, look},
+    look::{Distrust, PrivateFacts, Seen, What, look},
     looks::UNSETTLED,
 };
 use crate::{
@@ -35,7 +35,7 @@ use crate::{
         roots::Change,
         tasks::PoolError,
     },
-    types::{ContentId, GameId, LibraryNo},
+    types::{ContentId, GameId, LibraryNo, Weight},
 };
 
 /// A library that is not there is looked for this often.
@@ -275,21 +275,22 @@ impl Actor {
 
     /// Takes note of what a folder was found to be.
     pub(super) fn on_seen(&mut self, game: &GameId, seen: Seen, now: Instant) {
-        let Seen { what, installed, note } = seen;
+        let Seen { what, installed, weighing, note } = seen;
+        let weight = weighing.weight().map(Weight::bytes);
         if let Some(note) = note {
             self.note_once(note);
         }
         self.set_installed(game, installed);
         match what {
             What::Same(same) => {
-                self.core.handle_local(game, same.change(&self.core.title(game)), now);
+                self.core.handle_local(game, same.change(&self.core.title(game), weight), now);
                 self.shelve_same(game, &same);
             }
             What::Build(found) => {
                 if found.is_changing() {
                     self.looks.want(game, now + UNSETTLED);
                 }
-                self.core.handle_local(game, found.change(&self.core.title(game)), now);
+                self.core.handle_local(game, found.change(&self.core.title(game), weight), now);
                 self.shelve(game, *found);
             }
             What::Nothing => {
@@ -299,8 +300,13 @@ impl Actor {
             What::Private { reason, facts } => {
                 self.unshelve(game);
                 let title = self.core.title(game);
-                let facts =
-                    facts.map(|facts| Facts { version: facts.version, title, size: facts.size, files: facts.files });
+                let facts = facts.map(|PrivateFacts { version, size, files }| Facts {
+                    version,
+                    title,
+                    size,
+                    files,
+                    installed: None,
+                });
                 self.core.handle_local(game, LocalChange::Private { reason, facts }, now);
             }
             What::Failed { reason } => {
@@ -314,6 +320,7 @@ impl Actor {
             }
             What::Cancelled => return,
         }
+        self.weigh_if_new(game, weighing);
         let now_is = self.core.local_state(game).map(mem::discriminant);
         let was = match now_is {
             Some(state) => self.states.insert(game.clone(), state),

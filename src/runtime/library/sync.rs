@@ -137,6 +137,7 @@ mod tests {
                 title: if number % 2 == 0 { "\u{10ffff}".repeat(64) } else { "\\".repeat(64) },
                 size: 1 << 41,
                 files: 150_000,
+                installed: Some(1 << 42),
             };
             library.handle_local(
                 &game,

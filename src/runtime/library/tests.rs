@@ -240,6 +240,23 @@ async fn a_second_start_finds_the_same_build_and_a_changed_version_makes_another
     assert!(bench.shelf.get(content(&first)).is_none() && bench.shelf.get(content(&newer)).is_some());
 }
 
+#[tokio::test]
+async fn what_a_build_takes_installed_is_found_out_once_and_told_with_the_first_word_of_it_ever_after() {
+    let home = Bench::home();
+    put(&home.path().join("library/plain"), &[("version.ini", "1"), ("data/a.pak", "12345")]);
+    let bench = Bench::start(home).await;
+    let game = bench.game("plain", |game| game.installed_size.is_some()).await;
+    assert_eq!((game.installed_size, game.builds[0].installed_size), (Some(5), Some(5)));
+    let mut bench = Bench::start(bench.stop().await).await;
+    let first = loop {
+        let told = tokio::time::timeout(PATIENCE, bench.links.recv()).await.unwrap().unwrap();
+        if let LinksInput::Broadcast(Control::LibraryDelta(delta)) = told {
+            break delta;
+        }
+    };
+    assert_eq!(first.upserts.entries[0].installed, Some(5));
+}
+
 /// A library costs what is asked of it: a game that did not change is not read before somebody wants it.
 #[tokio::test]
 async fn a_game_that_did_not_change_is_opened_when_somebody_asks_and_closed_again() {

@@ -148,6 +148,51 @@ fn what_does_not_fit_is_asked_about_before_it_is_got() {
     }
     check_picture("space_before_getting", &with_free(1_000_000_000).keys(veloren));
     check_picture("space_to_play", &with_free(9_000_000_000).keys("/veloren<Enter>"));
+    // 2.2 GB are got, and guessed to take 2.6 GB more.
+    let perhaps = "There is room to get it, but perhaps not to install it too";
+    let question = |free: u64| with_free(free).keys(veloren).picture();
+    assert!(question(4_500_000_000).contains(perhaps));
+    assert!(!question(5_000_000_000).contains(perhaps) && !question(1_000_000_000).contains(perhaps));
+}
+
+#[test]
+fn what_those_who_have_a_game_say_that_it_takes_installed_is_what_is_counted_with() {
+    let told = |free: u64, installed: u64| {
+        let mut room = fixture::room();
+        let mut totals = (*room.totals).clone();
+        totals.free = Some(free);
+        room.totals = Arc::new(totals);
+        let mut games = (*room.games).clone();
+        for game in games.iter_mut() {
+            game.installed_size = Some(installed);
+            game.builds.iter_mut().for_each(|build| build.installed_size = Some(installed));
+            game.update.iter_mut().for_each(|update| update.installed_size = Some(installed));
+        }
+        room.games = Arc::new(games);
+        Seat::new(&room, 100, 30).told_of_the_room()
+    };
+    let veloren = "/veloren<Enter><Enter>";
+    assert_eq!(told(6_000_000_000, 3_300_000_000).keys(veloren).asked, [get("veloren")]);
+    assert_eq!(told(6_000_000_000, 3_400_000_000).keys(veloren).asked, []);
+    // An update, and a build that is chosen.
+    for update in ["/cs<Enter>U", "/warcraft<Enter>U1"] {
+        assert_eq!(told(6_000_000_000, 9_000_000_000).keys(update).asked, []);
+        assert_eq!(told(6_000_000_000, 1_000_000_000).keys(update).asked.len(), 1);
+    }
+    check_picture("space_told", &told(5_000_000_000, 3_400_000_000).keys(veloren));
+    let mut transfers = (*fixture::room().transfers).clone();
+    transfers[3].after = AfterGet::Install;
+    let mut waiting = |content: &str| {
+        transfers[3].content = content.to_owned();
+        let mut seat = told(5_000_000_000, 7_000_000_000);
+        let mut room = seat.model.snapshot.clone();
+        room.transfers = Arc::new(transfers.clone());
+        seat.tell(Msg::Snapshot(Arc::new(room)));
+        seat.keys("/flatout<Enter>").picture()
+    };
+    let flatout = fixture::room().games.iter().find(|game| game.title == "FlatOut 2").unwrap().content.clone();
+    assert!(waiting("4fa1").contains("then: install (about 3.7 GB more)"), "{}", waiting("4fa1"));
+    assert!(waiting(&flatout).contains("then: install (7.0 GB more)"), "{}", waiting(&flatout));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{
         layout,
         model::{Focus, Model},
         theme::Role,
-        update::{installed, to_play},
+        update::{Installed, to_play},
         words,
     },
     canvas::{Canvas, Pen, columns, role_of},
@@ -119,10 +119,11 @@ fn state<'m>(pen: Pen<'_>, model: &'m Model, game: &'m GameView, width: u16, lin
         }
         match transfer.after {
             AfterGet::Nothing => {}
-            // What lies in archives is not known before they are here.
             AfterGet::Install | AfterGet::InstallAndDrop => {
                 let drop = if transfer.after.drops() { ", drop archives" } else { "" };
-                let text = format!("then: install{drop} (about {} more)", words::size(installed(transfer.size)));
+                let build = game.builds.iter().find(|build| build.content == transfer.content);
+                let more = Installed::of(transfer.size, build.and_then(|build| build.installed_size)).size();
+                let text = format!("then: install{drop} ({more} more)");
                 lines.push((Line::from(pen.span(text, Role::Dim)), Line::default()));
             }
         }
@@ -130,7 +131,7 @@ fn state<'m>(pen: Pen<'_>, model: &'m Model, game: &'m GameView, width: u16, lin
     }
     let files = words::count(u64::from(game.files), "file");
     let size = match game.state {
-        StateWord::Available => format!("{} to play", to_play(game.size)),
+        StateWord::Available => to_play(game.size, game.installed_size),
         StateWord::Getting
         | StateWord::Waiting
         | StateWord::Paused
@@ -276,7 +277,7 @@ pub(super) fn one_line<'m>(canvas: &Canvas<'_>, model: &'m Model, game: &'m Game
         let have = if game.have == 1 { "has" } else { "have" };
         parts.push(format!("{} {have} {}{getting}", words::thousands(u64::from(game.have)), game.version));
         if game.state == StateWord::Available {
-            parts.push(format!("{} to play", to_play(game.size)));
+            parts.push(to_play(game.size, game.installed_size));
         }
         if let Some(build) = game.builds.first().filter(|build| !build.holders.is_empty()) {
             parts.push(build.holders.join(", "));

@@ -143,6 +143,46 @@ fn a_liar_does_not_rename_what_others_hold() {
     assert_eq!(library.row(&game("g")).unwrap().builds[0].facts.version, version("1.0"));
 }
 
+/// The same line of a peer that says what the build takes installed.
+fn saying(installed: u64, tenths: u8) -> [LibraryEntry; 1] {
+    [LibraryEntry { installed: Some(installed), ..entry("g", 1, "1.0", tenths) }]
+}
+
+#[test]
+fn what_a_build_takes_installed_is_the_middle_of_what_is_said() {
+    let silent = [entry("g", 1, "1.0", 10)];
+    let check = |rules: Rules, says: &[(u8, Option<u64>)], expect: Option<u64>| {
+        let lines: Vec<_> = says.iter().map(|(_, says)| says.map_or(silent.clone(), |says| saying(says, 10))).collect();
+        let mut library = Library::new(rules);
+        for (number, ((address, _), lines)) in (1..).zip(says.iter().zip(&lines)) {
+            join(&mut library, number, *address, lines, Instant::now());
+        }
+        assert_eq!(library.row(&game("g")).unwrap().builds[0].facts.installed, expect, "{says:?}");
+    };
+    check(Rules::default(), &[(1, None)], None);
+    check(Rules::default(), &[(1, None), (2, Some(7))], Some(7));
+    check(Rules::default(), &[(1, Some(7)), (2, Some(900)), (3, Some(1))], Some(7));
+    check(Rules::default(), &[(1, Some(7)), (2, Some(900))], Some(7));
+    let many_keys = [(1, Some(7)), (2, Some(7)), (9, Some(900)), (9, Some(900)), (9, Some(900)), (9, Some(900))];
+    check(Rules::default(), &many_keys, Some(7));
+    check(trusting(3), &[(1, Some(900)), (2, Some(900)), (3, Some(7))], Some(7));
+    check(trusting(3), &[(1, Some(900)), (2, Some(7)), (3, None), (4, Some(7))], Some(7));
+    // Who has only some of it cannot know.
+    let getting = saying(900, 5);
+    let library = room_of(Rules::default(), &[(1, &silent), (2, &getting)]);
+    assert_eq!(library.row(&game("g")).unwrap().builds[0].facts.installed, None);
+}
+
+#[test]
+fn what_is_said_of_the_installed_size_divides_nobodys_voice() {
+    let liar = [entry("g", 1, "99999999", 10)];
+    let (one, other) = (saying(5, 10), saying(6, 10));
+    let peers: [(u8, &[LibraryEntry]); 5] =
+        [(1, &one), (2, &other), (3, &[entry("g", 1, "1.0", 10)]), (8, &liar), (9, &liar)];
+    let row = room_of(Rules::default(), &peers).row(&game("g")).unwrap();
+    assert_eq!(row.builds[0].facts.version, version("1.0"));
+}
+
 #[test]
 fn the_build_shown_is_ours_and_variants_are_told() {
     let other = [entry("g", 2, "1.0", 10)];

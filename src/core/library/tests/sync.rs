@@ -103,6 +103,29 @@ fn an_update_is_announced_beside_what_it_replaces() {
 }
 
 #[test]
+fn what_a_build_takes_installed_is_told_when_it_is_found_out_and_of_whole_builds_only() {
+    let (mut library, mut now) = (Library::default(), Instant::now());
+    whole(&mut library, "g", 1, now);
+    settle(&mut library, &mut now, SECOND);
+    library.handle_weighed(&game("g"), &content(2), 9, now);
+    assert_eq!(words(&settle(&mut library, &mut now, SECOND)), [""; 0], "it is of another build");
+    let before = library.snapshot().0;
+    library.handle_weighed(&game("g"), &content(1), 9, now);
+    assert_eq!(words(&settle(&mut library, &mut now, SECOND)), ["digest", "delta +1 -0"]);
+    let told = |library: &Library| library.snapshot().1.next().unwrap().installed;
+    assert_eq!(told(&library), Some(9));
+    assert_ne!(library.snapshot().0, before, "who was away would not ask for it");
+    let checking = LocalChange::Checking(Progress::default());
+    library.handle_local(&game("g"), checking, now);
+    assert_eq!(words(&settle(&mut library, &mut now, SECOND)), [""; 0]);
+    let build = LocalBuild { content: content(1), facts: Facts { installed: Some(9), ..facts("1") } };
+    let modified = LocalChange::Modified { build, changes: Changes::default(), matching: Tenths::new(5) };
+    library.handle_local(&game("g"), modified, now);
+    settle(&mut library, &mut now, SECOND);
+    assert_eq!(told(&library), None);
+}
+
+#[test]
 fn a_library_beyond_the_limits_announces_what_fits_and_says_what_does_not() {
     let (mut library, mut now) = (Library::default(), Instant::now());
     let id = |number: usize| game(&format!("{number:0>60}"));
