@@ -53,6 +53,9 @@ use exit::Failure;
 
 /// What only `main` can do, because it may see every layer.
 pub trait Launcher {
+    /// What the screen is to be like.
+    type Looks;
+
     /// Starts a runtime in this process with its control socket, and the log.
     fn start(&self, settings: Settings, purpose: Purpose) -> impl Future<Output = Result<Running, LaunchError>>;
 
@@ -72,9 +75,9 @@ pub trait Launcher {
     /// The error is a sentence for people.
     fn hand_out(&self, port: u16, only: Option<IpAddr>) -> impl Future<Output = Result<HandOut, String>>;
 
-    /// Whether the screen could be shown as the settings, the keymap and the theme say, before anything is started for it.
-    /// The error is a sentence for people.
-    fn check_screen(&self, settings: &Settings) -> Result<(), String>;
+    /// What the settings, the keymap and the theme say of the screen, and that it can be shown so, before anything is
+    /// started for it. The error is a sentence for people.
+    fn looks(&self, settings: &Settings) -> Result<Self::Looks, String>;
 
     /// Asks on the first start where games go: the suggested folder is the settings', `free` says the
     /// bytes free where a folder is or would be made. `None` when the user would rather not start. The error is a sentence for people.
@@ -82,12 +85,13 @@ pub trait Launcher {
         &self,
         settings: &Settings,
         free: fn(&Path) -> Option<u64>,
+        looks: &Self::Looks,
     ) -> impl Future<Output = Result<Option<String>, String>>;
 
     /// Runs the screen until the user leaves it. The error is a sentence for people.
     fn screen(
         &self,
-        settings: &Settings,
+        looks: &Self::Looks,
         handle: Handle,
         over: ScreenOver,
     ) -> impl Future<Output = Result<ScreenEnd, String>>;

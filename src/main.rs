@@ -67,6 +67,8 @@ struct Program {
 }
 
 impl Launcher for Program {
+    type Looks = tui::Options;
+
     async fn start(&self, settings: Settings, purpose: Purpose) -> Result<Running, LaunchError> {
         self.log(&settings, purpose == Purpose::Serve)?;
         let socket_path = settings.places.socket.clone();
@@ -140,22 +142,29 @@ impl Launcher for Program {
         Ok(HandOut { urls, size, blake3, sha256, needs, copies: Box::pin(copies) })
     }
 
-    fn check_screen(&self, settings: &Settings) -> Result<(), String> {
-        tui::check(&screen_options(settings)?).map_err(|error| error.to_string())
+    fn looks(&self, settings: &Settings) -> Result<tui::Options, String> {
+        let options = screen_options(settings)?;
+        tui::check(&options).map_err(|error| error.to_string())?;
+        Ok(options)
     }
 
-    async fn ask_library(&self, settings: &Settings, free: fn(&Path) -> Option<u64>) -> Result<Option<String>, String> {
+    async fn ask_library(
+        &self,
+        settings: &Settings,
+        free: fn(&Path) -> Option<u64>,
+        looks: &tui::Options,
+    ) -> Result<Option<String>, String> {
         let suggested = settings.library().display().to_string();
-        tui::ask_library(&suggested, free, &screen_options(settings)?).await.map_err(|error| error.to_string())
+        tui::ask_library(&suggested, free, looks).await.map_err(|error| error.to_string())
     }
 
-    async fn screen(&self, settings: &Settings, handle: Handle, over: ScreenOver) -> Result<ScreenEnd, String> {
+    async fn screen(&self, looks: &tui::Options, handle: Handle, over: ScreenOver) -> Result<ScreenEnd, String> {
         let attached = match over {
             ScreenOver::Attached => Some(handle.snapshot().me.name.clone()),
             ScreenOver::Own | ScreenOver::Demo => None,
         };
         let can_stay = over == ScreenOver::Own && self.front.is_some();
-        let options = tui::Options { attached, can_stay, ..screen_options(settings)? };
+        let options = tui::Options { attached, can_stay, ..looks.clone() };
         match tui::run(handle, options).await {
             Ok(tui::Exit::Quit | tui::Exit::Detached | tui::Exit::Signal) => Ok(ScreenEnd::Left),
             Ok(tui::Exit::Background) => Ok(ScreenEnd::Background),
@@ -197,7 +206,8 @@ fn screen_options(settings: &Settings) -> Result<tui::Options, String> {
         Color::Indexed256 => Some(tui::ColorDepth::Indexed256),
         Color::True => Some(tui::ColorDepth::True),
     };
-    let (theme, user_themes) = themes(&settings.ui.theme, &settings.places.config.join("themes"));
+    let theme = settings.ui.theme.clone();
+    let user_themes = themes(&theme, &settings.places.config.join("themes"));
     let keys = keys(&settings.places.config.join("keys.toml"))?;
     Ok(tui::Options {
         glyphs,
@@ -223,7 +233,7 @@ fn keys(path: &Path) -> Result<Option<(String, String)>, String> {
 
 /// A theme is named, or is the path of a file; a file that cannot be read is reported as an unknown name. The user's own
 /// are the files in `folder`, by their names.
-fn themes(named: &str, folder: &Path) -> (String, Vec<(String, String)>) {
+fn themes(named: &str, folder: &Path) -> Vec<(String, String)> {
     let mut themes = Vec::new();
     // Most users have none.
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -237,7 +247,7 @@ fn themes(named: &str, folder: &Path) -> (String, Vec<(String, String)>) {
     if let (true, Ok(text)) = (named.ends_with(".toml"), std::fs::read_to_string(named)) {
         themes.push((named.to_owned(), text));
     }
-    (named.to_owned(), themes)
+    themes
 }
 
 impl Program {

@@ -17,10 +17,10 @@ use crate::{
 
 pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: &mut Console) -> Result<Exit, Failure> {
     needs_terminal(console)?;
-    launcher.check_screen(settings).map_err(Failure::usage)?;
+    let looks = launcher.looks(settings).map_err(Failure::usage)?;
     let mut settings = settings.clone();
     if !launcher.is_behind() && !runs(&settings).await {
-        if is_first_start(&settings) && !ask_for_library(&mut settings, launcher).await? {
+        if is_first_start(&settings) && !ask_for_library(&mut settings, &looks, launcher).await? {
             return Ok(Exit::Done);
         }
         let ended = launcher.stand_in_front().await;
@@ -30,7 +30,7 @@ pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: 
         Reached::Attached(session) => (session, ScreenOver::Attached),
         Reached::Started(session) => (session, ScreenOver::Own),
     };
-    show(session, &settings, launcher, over).await
+    show(session, &looks, launcher, over).await
 }
 
 pub(super) async fn demo(
@@ -40,18 +40,18 @@ pub(super) async fn demo(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     needs_terminal(console)?;
-    launcher.check_screen(settings).map_err(Failure::usage)?;
+    let looks = launcher.looks(settings).map_err(Failure::usage)?;
     let running = launcher.demo(settings.clone(), peers).await?;
-    show(Session::own(running, settings), settings, launcher, ScreenOver::Demo).await
+    show(Session::own(running, settings), &looks, launcher, ScreenOver::Demo).await
 }
 
-async fn show(
+async fn show<L: Launcher>(
     session: Session,
-    settings: &Settings,
-    launcher: &impl Launcher,
+    looks: &L::Looks,
+    launcher: &L,
     over: ScreenOver,
 ) -> Result<Exit, Failure> {
-    let screen = async |session: &Session| match launcher.screen(settings, session.handle.clone(), over).await {
+    let screen = async |session: &Session| match launcher.screen(looks, session.handle.clone(), over).await {
         Ok(ScreenEnd::Left) => Ok(Exit::Done),
         Ok(ScreenEnd::Background) => stay(session, launcher).await,
         Err(message) => Err(Failure::new(Exit::Failed, message)),
@@ -90,8 +90,12 @@ async fn runs(settings: &Settings) -> bool {
 
 /// The answer is remembered in the config file, so that it is asked only once. False when the user
 /// would rather not start.
-async fn ask_for_library(settings: &mut Settings, launcher: &impl Launcher) -> Result<bool, Failure> {
-    let asked = launcher.ask_library(settings, free_below).await;
+async fn ask_for_library<L: Launcher>(
+    settings: &mut Settings,
+    looks: &L::Looks,
+    launcher: &L,
+) -> Result<bool, Failure> {
+    let asked = launcher.ask_library(settings, free_below, looks).await;
     let Some(answer) = asked.map_err(|message| Failure::new(Exit::Failed, message))? else { return Ok(false) };
     let chosen = folder(&answer)?;
     let made = std::fs::create_dir_all(&chosen);

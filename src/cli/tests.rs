@@ -523,6 +523,8 @@ impl Party {
 }
 
 impl Launcher for Party {
+    type Looks = ();
+
     async fn start(&self, _: Settings, _: Purpose) -> Result<Running, LaunchError> {
         self.started.set(self.started.get() + 1);
         if self.held.get() > 0 {
@@ -573,15 +575,15 @@ impl Launcher for Party {
         Err(LaunchError::Failed { message: "no demo".into() })
     }
 
-    fn check_screen(&self, _: &Settings) -> Result<(), String> {
+    fn looks(&self, _: &Settings) -> Result<(), String> {
         Ok(())
     }
 
-    async fn ask_library(&self, _: &Settings, _: fn(&Path) -> Option<u64>) -> Result<Option<String>, String> {
+    async fn ask_library(&self, _: &Settings, _: fn(&Path) -> Option<u64>, (): &()) -> Result<Option<String>, String> {
         Ok(None)
     }
 
-    async fn screen(&self, _: &Settings, _: Handle, _: ScreenOver) -> Result<ScreenEnd, String> {
+    async fn screen(&self, (): &(), _: Handle, _: ScreenOver) -> Result<ScreenEnd, String> {
         Ok(ScreenEnd::Left)
     }
 
