@@ -48,7 +48,7 @@ mod update;
 #[path = "e2e/update_cost.rs"]
 mod update_cost;
 
-use std::path::Path;
+use std::{fs, path::Path, process::Command, thread, time::Duration};
 
 use process::{Seat, make_game, wait_until};
 use serde_json::Value;
@@ -120,9 +120,39 @@ fn received(answer: &Value) -> u64 {
     sources.iter().map(|source| source["bytes"].as_u64().expect("a number of bytes")).sum()
 }
 
+/// Bytes a seat says it sent to all peers.
+fn sent(seat: &Seat) -> u64 {
+    rows(&seat.asks(&["peers"]), "peers").iter().map(|peer| peer["up"].as_u64().unwrap()).sum()
+}
+
+/// The same, once what is shown has caught up with what was sent.
+fn sent_at_last(seat: &Seat) -> u64 {
+    let mut before = sent(seat);
+    loop {
+        thread::sleep(Duration::from_secs(1));
+        let now = sent(seat);
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
+}
+
 /// The one document a `--json` answer is.
 fn document(ended: &process::Ended) -> Value {
     serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("not one JSON document: {error}: {ended:#?}"))
+}
+
+/// Writes a file and the folders it lies in.
+fn write(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a folder of this test's own");
+    fs::write(path, text).expect("a folder of this test's own");
+}
+
+/// A `.tar.gz` of a folder, whatever its name says.
+fn pack(folder: &Path, archive: &Path) {
+    let made = Command::new("tar").arg("-czf").arg(archive).arg("-C").arg(folder).arg(".").status();
+    assert!(made.is_ok_and(|status| status.success()), "`tar` is part of every Debian");
 }
 
 fn text(path: &Path) -> &str {

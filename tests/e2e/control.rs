@@ -46,14 +46,6 @@ fn status_code(seat: &Seat, words: &[&str]) -> String {
     curl(seat, &[&["-o", "/dev/null", "-w", "%{http_code}"], words].concat())
 }
 
-/// Memory and open files of a process.
-fn use_of(pid: u32) -> (u64, usize) {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    let kb = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    (kb, fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count())
-}
-
 /// Whether `found` is `pattern`, in which `…` stands for anything.
 fn fits(pattern: &str, found: &str) -> bool {
     let mut parts = pattern.split('…');
@@ -262,7 +254,7 @@ fn a_hundred_megabytes_for_a_command_are_turned_away() {
         return;
     }
     let mut seat = host_of(&[]);
-    let (before, _) = use_of(seat.pid());
+    let before = seat.resident_kb();
     for extra in [&[][..], &["-H", "Expect:"], &["-H", "Transfer-Encoding: chunked"]] {
         let mut command = Command::new("curl");
         command.args(["-sS", "--unix-socket", text(&socket(&seat)), "-o", "/dev/null", "-w", "%{http_code}"]);
@@ -278,7 +270,7 @@ fn a_hundred_megabytes_for_a_command_are_turned_away() {
         writer.join().unwrap();
         assert_eq!(ended.stdout, "413", "{extra:?}: {ended:?}");
     }
-    let (after, _) = use_of(seat.pid());
+    let after = seat.resident_kb();
     say(&format!("three bodies of 100 MB: {before} kB before, {after} kB after"));
     assert!(after < before + 20_000, "{before} kB, then {after} kB");
     seat.assert_well();
@@ -298,7 +290,7 @@ fn clients_that_never_read_cost_nobody_anything() {
     let games: Vec<(&str, &[(&str, usize)])> = games.iter().map(|id| (id.as_str(), &[("a", 100)][..])).collect();
     let mut seat = host_of(&games);
     let _deaf: Vec<UnixStream> = (0..20).map(|_| deaf(&seat, "/v1/events")).collect();
-    let (before, _) = use_of(seat.pid());
+    let before = seat.resident_kb();
     let mut asking = UnixStream::connect(socket(&seat)).unwrap();
     asking.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let mut slowest = Duration::ZERO;
@@ -312,7 +304,7 @@ fn clients_that_never_read_cost_nobody_anything() {
         assert!(answer[..count].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..count]));
         slowest = slowest.max(asked.elapsed());
     }
-    let (after, _) = use_of(seat.pid());
+    let after = seat.resident_kb();
     say(&format!("20 deaf clients, 1,000 commands: the slowest answer {slowest:?}; {before} kB, then {after} kB"));
     assert!(after < before + 30_000, "{before} kB, then {after} kB");
     // They do not hold up the end either.
@@ -344,7 +336,7 @@ fn a_thousand_clients_at_once_are_answered_or_turned_away() {
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
     let mut seat = host_of(&[]);
     wait_until("it is quiet", || seat.asks(&["status"])["me"]["phase"] == "serving");
-    let (_, files) = use_of(seat.pid());
+    let files = seat.open_files();
     let mut clients: Vec<UnixStream> = (0..1_000).map(|_| deaf(&seat, "/v1/status")).collect();
     let (mut answered, mut turned_away) = (0, 0);
     for client in &mut clients {
@@ -363,7 +355,7 @@ fn a_thousand_clients_at_once_are_answered_or_turned_away() {
     assert_eq!(answered + turned_away, 1_000);
     assert!((64..200).contains(&answered), "{answered}");
     drop(clients);
-    wait_until("their files are closed", || use_of(seat.pid()).1 <= files);
+    wait_until("their files are closed", || seat.open_files() <= files);
     seat.asks(&["status"]);
     seat.assert_well();
 }

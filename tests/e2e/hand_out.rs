@@ -1,7 +1,5 @@
 //! Handing out with the real binary, got by the real curl.
 
-#![allow(clippy::print_stderr, reason = "a test that tests nothing must say so")]
-
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -11,7 +9,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::process::{PATIENCE, Seat, finish, signal, wait_for};
+use crate::{
+    process::{PATIENCE, Seat, finish, signal, wait_for},
+    say,
+};
 
 /// One that runs, and what it said first.
 fn hand_out(seat: &Seat, time: &str) -> (Child, BufReader<impl std::io::Read>, Value) {
@@ -27,7 +28,7 @@ fn hand_out(seat: &Seat, time: &str) -> (Child, BufReader<impl std::io::Read>, V
 fn curl(words: &[&str]) -> Option<(bool, String)> {
     let output = Command::new("curl").args(["-sS", "--noproxy", "*", "-m", "30"]).args(words).output();
     let Ok(output) = output else {
-        eprintln!("curl is not here, so nothing is got by it");
+        say("curl is not here, so nothing is got by it");
         return None;
     };
     Some((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))

@@ -1,27 +1,15 @@
 //! From got to playable and back: a game of files, a game in an archive, an update with a user's own files in
 //! it, and what is in the way.
 
-use std::{fs, io::Write as _, path::Path, process::Command};
+use std::{fs, io::Write as _};
 
 use serde_json::Value;
 
 use super::{
-    CHUNK, game, guest_of, host_of,
+    CHUNK, game, guest_of, host_of, pack,
     process::{Seat, bytes_of, wait_until},
-    wait_for_game, wait_for_state,
+    wait_for_game, wait_for_state, write,
 };
-
-fn write(path: &Path, text: &str) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-}
-
-/// A `.tar.gz` of a folder, under a name that does not say so.
-fn pack(folder: &Path, archive: &Path) {
-    let mut tar = Command::new("tar");
-    let made = tar.arg("-czf").arg(archive).arg("-C").arg(folder).arg(".").status();
-    assert!(made.is_ok_and(|status| status.success()), "`tar` is part of every Debian");
-}
 
 #[test]
 fn a_game_of_files_is_installed_updated_and_taken_back() {

@@ -71,7 +71,7 @@ fn verify_names_what_is_bad_and_repair_fetches_only_that() {
     let repaired = guest.run(&["--peer", &addr, "verify", "quux", "--repair"]);
     assert_eq!(repaired.code, Some(0), "{repaired:#?}");
     assert_eq!(files_below(&guest.game("quux")), files_below(&host.game("quux")));
-    let sent: u64 = super::rows(&host.asks(&["peers"]), "peers").iter().filter_map(|peer| peer["up"].as_u64()).sum();
+    let sent = super::sent_at_last(&host);
     let size = 6 * CHUNK as u64 + 1_000;
     assert!(sent <= size + 2 * CHUNK as u64, "repair fetched more than the bad chunks: {} bytes", sent - size);
     guest.does(&["verify", "quux"]);
@@ -84,9 +84,7 @@ fn a_repair_goes_on_after_a_restart_and_fetches_only_what_is_bad() {
     let mut guest = super::guest_of(&host);
     super::wait_for_game(&guest, "quux");
     guest.does(&["get", "quux"]);
-    let sent =
-        || -> u64 { super::rows(&host.asks(&["peers"]), "peers").iter().filter_map(|peer| peer["up"].as_u64()).sum() };
-    wait_until("what was sent is counted", || sent() >= 24 * CHUNK as u64);
+    wait_until("what was sent is counted", || super::sent(&host) >= 24 * CHUNK as u64);
     for chunk in 0..8 {
         flip(&guest.game("quux").join("b.bin"), chunk * CHUNK + 77);
     }
@@ -98,9 +96,11 @@ fn a_repair_goes_on_after_a_restart_and_fetches_only_what_is_bad() {
     wait_for(&mut repair, super::process::PATIENCE).expect("it ends with the runtime it asked");
     guest.serve(&["--peer", &peer]);
     wait_until("it is as it was", || files_below(&guest.game("quux")) == files_below(&host.game("quux")));
+    wait_until("it has taken its place", || super::transfer(&guest, "quux").is_null());
     guest.does(&["verify", "quux"]);
     // What was under way when it was killed comes twice, and each chunk with a few bytes about it.
-    assert!(sent() <= (24 + 8 + 8 + 1) * CHUNK as u64, "{} bytes were sent for 8 bad chunks", sent());
+    let sent = super::sent_at_last(&host);
+    assert!(sent <= (24 + 8 + 8 + 1) * CHUNK as u64, "{sent} bytes were sent, for 8 bad chunks of 24");
     guest.assert_well();
 }
 

@@ -1,8 +1,6 @@
 //! The service: what the service manager is told by the real binary, and the unit that is written,
 //! checked by systemd's own tool where there is one.
 
-#![allow(clippy::print_stderr, reason = "a test that tests nothing must say so")]
-
 use std::{
     fs,
     os::unix::net::UnixDatagram,
@@ -10,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use crate::process::{PATIENCE, Seat, finish, signal, wait_until};
+use crate::{
+    process::{PATIENCE, Seat, finish, signal, wait_until},
+    say,
+};
 
 fn told(manager: &UnixDatagram) -> String {
     let mut bytes = [0; 1_000];
@@ -103,7 +104,7 @@ fn systemd_takes_every_unit() {
         let mut analyze = Command::new("systemd-analyze");
         analyze.env("XDG_RUNTIME_DIR", seat.around());
         let checked = analyze.args([scope, "--man=no", "verify"]).arg(&file).output();
-        let Ok(checked) = checked else { return eprintln!("systemd-analyze is not here, so nothing is checked by it") };
+        let Ok(checked) = checked else { return say("systemd-analyze is not here, so nothing is checked by it") };
         let said = String::from_utf8_lossy(&checked.stderr).into_owned();
         assert!(checked.status.success() && !said.contains(name), "{said}");
     }

@@ -1,15 +1,13 @@
 //! Sources that die, and halves that were kept: every byte is accounted for, and what was verified or
 //! under way elsewhere is not asked for twice.
 
-use std::{thread, time::Duration};
-
 use serde_json::Value;
 
 use super::{
     CHUNK, add, document, game, guest_of, host_of,
     kills::chunks_kept,
     process::{PATIENCE, Seat, files_below, finish, until, wait_for, wait_until},
-    received, rows, transfer,
+    received, rows, sent, sent_at_last, transfer,
 };
 
 const CHUNKS: usize = 48;
@@ -28,23 +26,6 @@ fn slowed_host() -> Seat {
 fn from(answer: &Value, peer: &str) -> u64 {
     let source = answer["sources"].as_array().unwrap().iter().find(|source| source["peer"] == peer);
     source.map_or(0, |source| source["bytes"].as_u64().unwrap())
-}
-
-fn sent(seat: &Seat) -> u64 {
-    rows(&seat.asks(&["peers"]), "peers").iter().map(|peer| peer["up"].as_u64().unwrap()).sum()
-}
-
-/// The same, once what is shown has caught up with what was sent.
-fn sent_at_last(seat: &Seat) -> u64 {
-    let mut before = sent(seat);
-    loop {
-        thread::sleep(Duration::from_secs(1));
-        let now = sent(seat);
-        if now == before {
-            return now;
-        }
-        before = now;
-    }
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! What takes space is listed and goes, and nothing else does.
 
-use std::{fs, path::Path, process::Command};
+use std::fs;
 
 use serde_json::Value;
 
 use super::{
     CHUNK, guest_of, host_of,
     kills::chunks_kept,
+    pack,
     process::{PATIENCE, Seat, finish, wait_until},
-    rows, wait_for_game, wait_for_state,
+    rows, wait_for_game, wait_for_state, write,
 };
 
 /// The kinds of what could go of a game, with their sizes, the largest first.
@@ -16,11 +17,6 @@ fn kinds(seat: &Seat, game: &str) -> Vec<(String, u64)> {
     let items: Vec<Value> = rows(&seat.asks(&["space"]), "items");
     let kind = |item: &Value| (item["what"]["kind"].as_str().unwrap().to_owned(), item["bytes"].as_u64().unwrap());
     items.iter().filter(|item| item["game"] == game).map(kind).collect()
-}
-
-fn write(path: &Path, text: &str) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
 }
 
 #[test]
@@ -144,8 +140,7 @@ fn host_of_an_archive() -> Seat {
     let game = host.game("boxed");
     write(&game.join("version.ini"), "1.0\n");
     write(&game.join("readme.txt"), "beside the archive");
-    let made = Command::new("tar").arg("-czf").arg(game.join("game.eti")).arg("-C").arg(&source).arg(".").status();
-    assert!(made.is_ok_and(|status| status.success()), "`tar` is part of every Debian");
+    pack(&source, &game.join("game.eti"));
     host.serve(&[]);
     wait_for_state(&host, "boxed", "downloaded");
     host

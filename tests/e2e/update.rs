@@ -148,15 +148,14 @@ fn an_update_that_is_cut_off_fetches_after_a_restart_only_what_differs() {
     super::wait_until("some of it has come", || came(&guest));
     guest.kill();
     super::process::wait_for(&mut update, super::process::PATIENCE).expect("it ends with the runtime it asked");
-    let sent =
-        || -> u64 { super::rows(&host.asks(&["peers"]), "peers").iter().filter_map(|peer| peer["up"].as_u64()).sum() };
-    let before = sent();
+    let before = super::sent(&host);
     guest.serve(&["--peer", &host.addr().to_string()]);
     super::wait_until("it is here", || {
         game(&guest, "quux")["version"] == "1.1" && game(&guest, "quux")["state"] == "downloaded"
     });
     assert_eq!(super::process::files_below(&guest.game("quux")), super::process::files_below(&source));
     // What was under way when it was killed may be counted only now; all of the game is 22 chunks.
-    assert!(sent() - before <= (6 + 6 + 1) * CHUNK as u64, "{} bytes came again", sent() - before);
+    let again = super::sent_at_last(&host) - before;
+    assert!(again <= (6 + 6 + 1) * CHUNK as u64, "{again} bytes came again");
     host.assert_well();
 }

@@ -206,6 +206,18 @@ impl Seat {
         self.serving.as_ref().expect("serving").child.id()
     }
 
+    /// Resident memory of `serve`, in kB.
+    pub(crate) fn resident_kb(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("Linux");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line of memory");
+        line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+    }
+
+    /// Files `serve` has open.
+    pub(crate) fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("Linux").count()
+    }
+
     /// Whether `serve` is still there.
     pub(crate) fn is_serving(&mut self) -> bool {
         let child = self.serving.as_mut().map(|serving| &mut serving.child);

@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 use std::{
-    fs,
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr},
     os::unix::net::UnixStream,
@@ -66,11 +65,7 @@ fn held(seat: &Seat) -> Held {
     stream.read_to_string(&mut page).unwrap();
     drop(stream);
     let tasks = page.lines().find_map(|line| line.strip_prefix("potluck_tasks ")).unwrap().parse().unwrap();
-    let process = format!("/proc/{}", seat.pid());
-    let status = fs::read_to_string(format!("{process}/status")).unwrap();
-    let memory = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    let kb = memory.split_whitespace().nth(1).unwrap().parse().unwrap();
-    Held { tasks, files: fs::read_dir(format!("{process}/fd")).unwrap().count(), kb }
+    Held { tasks, files: seat.open_files(), kb: seat.resident_kb() }
 }
 
 /// Where peers go, and how many have been there.
