@@ -2,10 +2,7 @@
 //! it inherits, which is the default one unless it names another; what a terminal cannot show becomes the nearest it
 //! can.
 
-use std::{
-    collections::BTreeMap,
-    fmt::{self, Write as _},
-};
+use std::{collections::BTreeMap, fmt};
 
 use ratatui::style::{Color, Modifier, Style};
 use serde::{
@@ -14,7 +11,12 @@ use serde::{
 };
 use toml::Spanned;
 
+use self::depth::at_depth;
+pub use self::{depth::ColorDepth, document::themes_document};
 use super::keymap::nearest;
+
+mod depth;
+mod document;
 
 macro_rules! roles {
     ($($role:ident $name:literal,)*) => {
@@ -96,19 +98,6 @@ pub(crate) const BUILT_IN: &[(&str, &str)] = &[
     ("catppuccin-mocha", include_str!("../../themes/catppuccin-mocha.toml")),
     ("mono", include_str!("../../themes/mono.toml")),
 ];
-
-/// How many colours a terminal has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ColorDepth {
-    /// None: bold, dim and reverse only.
-    Mono,
-    /// The sixteen of its palette.
-    Ansi16,
-    /// The 256.
-    Indexed256,
-    /// All.
-    True,
-}
 
 /// Why a theme cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -271,47 +260,6 @@ impl<'de> Deserialize<'de> for File {
     }
 }
 
-/// `docs/themes.md`. The roles and what is said of them come from the default theme, which names them all.
-#[must_use]
-pub fn themes_document() -> String {
-    let mut text = String::from(
-        "# Themes and keys\n\nMade from `themes/default.toml` and `src/tui/theme.rs`; a test fails when this page is \
-         stale.\n\n`:theme` on the screen shows every theme while you choose; `theme = \"gruvbox-dark\"` below `[ui]` in \
-         `config.toml` keeps it (`potluck config` names the folder). These come with potluck:\n\n",
-    );
-    for (name, source) in BUILT_IN {
-        let about: Vec<&str> = source.lines().map_while(|line| line.strip_prefix("# ")).collect();
-        let _infallible = writeln!(text, "- `{name}`: {}", about.join(" "));
-    }
-    text.push_str(
-        "\n`NO_COLOR`, and a terminal without colours, get `mono` whatever is set. What a terminal cannot show becomes the \
-         nearest it can.\n\n## Your own theme\n\nA file `themes/NAME.toml` in the config folder is the theme NAME; \
-         `theme` may also be the path of a file. It lies over the one it inherits, or over `default`, so it holds only what \
-         is to differ:\n\n```toml\ninherit = \"gruvbox-dark\"\n\nready = { fg = \"#8ec07c\", bold = true }\n\
-         selected = { fg = \"black\", bg = 214 }\n```\n\nA look is any of `fg`, `bg`, `bold`, `dim`, `underline` and \
-         `reverse`; a role that is named is all that it says, nothing of what it was. A colour is one of the sixteen names \
-         (`green`, `light-green`), `reset` for the terminal's own, a number of the 256, or `#rrggbb`. A role or a colour that \
-         does not exist is refused before the screen starts, with its line and the nearest that does.\n\nThe map is drawn \
-         with two cells a character where `map_have`, `map_high`, `map_mid`, `map_low` and `map_coming` have colours; without, \
-         with one cell a character and its glyphs. Colours of sources should differ from those.\n\n## Roles\n\n\
-         | role | by default | what it is |\n|---|---|---|\n",
-    );
-    let lines = BUILT_IN[0].1.lines().map(str::trim);
-    for (role, line) in lines.filter_map(|line| line.split_once(" = ")) {
-        let (look, about) = line.split_once('#').filter(|(_, about)| about.starts_with(' ')).unwrap_or((line, ""));
-        let _infallible = writeln!(text, "| `{role}` | `{}` | {} |", look.trim(), about.trim());
-    }
-    text.push_str(
-        "\n## Your own keys\n\n`keys.toml` in the config folder lies over the default keys; [keys.md](keys.md) lists \
-         every action by its name, and its keys. A line names an action and all its keys:\n\n```toml\nverify = [\"V\", \
-         \"g v\"]   # either; the second is two keys after one another\nquit = [\"Ctrl-q\"]\ntrust = []              # \
-         no key; it is still in the palette (`:`)\n```\n\nOne key may mean two things on two screens, but not on one, and \
-         none may begin the keys of another. Ctrl-c, Ctrl-l and Ctrl-z always mean the same. What is wrong is refused before \
-         anything starts, with its line and the nearest name.\n",
-    );
-    text
-}
-
 /// The names of all themes, ours first.
 pub(crate) fn names(user: &[(String, String)]) -> Vec<String> {
     let mut names: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -399,90 +347,9 @@ fn nearest_role(role: &str) -> &'static str {
     nearest(role, names.clone()).or_else(|| names.max_by_key(|name| shared(name))).unwrap_or("text")
 }
 
-fn at_depth(style: Style, depth: ColorDepth) -> Style {
-    let color = |color: Option<Color>| match depth {
-        // A colour of the terminal itself is none of ours and stays.
-        ColorDepth::Mono => color.filter(|color| *color == Color::Reset),
-        ColorDepth::Ansi16 => color.map(to_16),
-        ColorDepth::Indexed256 => color.map(to_256),
-        ColorDepth::True => color,
-    };
-    Style { fg: color(style.fg), bg: color(style.bg), ..style }
-}
-
-/// The nearest of the colour cube and of the greys.
-fn to_256(color: Color) -> Color {
-    let Color::Rgb(red, green, blue) = color else { return color };
-    const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
-    let level = |value: u8| (0..6_u8).min_by_key(|at| LEVELS[usize::from(*at)].abs_diff(value)).unwrap_or(0);
-    let (r, g, b) = (level(red), level(green), level(blue));
-    let cube = [r, g, b].map(|at| LEVELS[usize::from(at)]);
-    let mean = (u16::from(red) + u16::from(green) + u16::from(blue)) / 3;
-    let grey_at = (mean.saturating_sub(3) / 10).min(23) as u8;
-    let grey = [8 + 10 * grey_at; 3];
-    let wanted = [red, green, blue];
-    if distance(grey, wanted) < distance(cube, wanted) {
-        Color::Indexed(232 + grey_at)
-    } else {
-        Color::Indexed(16 + 36 * r + 6 * g + b)
-    }
-}
-
-/// How bright each part of a colour is; of the sixteen as most palettes have them, and nothing of the terminal's own.
-fn rgb(color: Color) -> Option<[u8; 3]> {
-    let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
-    if let Color::Rgb(red, green, blue) = color {
-        return Some([red, green, blue]);
-    }
-    if let Color::Indexed(at) = color {
-        return Some(match at {
-            0..16 => PALETTE[usize::from(at)].1,
-            16..232 => [level((at - 16) / 36), level((at - 16) / 6 % 6), level((at - 16) % 6)],
-            232.. => [8 + 10 * (at - 232); 3],
-        });
-    }
-    PALETTE.iter().find(|(named, _)| *named == color).map(|(_, parts)| *parts)
-}
-
-/// The sixteen, as most palettes have them.
-const PALETTE: [(Color, [u8; 3]); 16] = [
-    (Color::Black, [0, 0, 0]),
-    (Color::Red, [205, 0, 0]),
-    (Color::Green, [0, 205, 0]),
-    (Color::Yellow, [205, 205, 0]),
-    (Color::Blue, [0, 0, 238]),
-    (Color::Magenta, [205, 0, 205]),
-    (Color::Cyan, [0, 205, 205]),
-    (Color::Gray, [229, 229, 229]),
-    (Color::DarkGray, [127, 127, 127]),
-    (Color::LightRed, [255, 0, 0]),
-    (Color::LightGreen, [0, 255, 0]),
-    (Color::LightYellow, [255, 255, 0]),
-    (Color::LightBlue, [92, 92, 255]),
-    (Color::LightMagenta, [255, 0, 255]),
-    (Color::LightCyan, [0, 255, 255]),
-    (Color::White, [255, 255, 255]),
-];
-
-/// The nearest of the sixteen.
-fn to_16(color: Color) -> Color {
-    if let Color::Indexed(at @ 0..16) = color {
-        return PALETTE[usize::from(at)].0;
-    }
-    if PALETTE.iter().any(|(named, _)| *named == color) {
-        return color;
-    }
-    let Some(wanted) = rgb(color) else { return color };
-    PALETTE.iter().min_by_key(|(_, known)| distance(*known, wanted)).map_or(color, |(nearest, _)| *nearest)
-}
-
-fn distance(a: [u8; 3], b: [u8; 3]) -> u32 {
-    a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum()
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::*;
+    use super::{depth::rgb, *};
 
     #[test]
     fn every_theme_says_what_every_role_looks_like() {
@@ -588,25 +455,6 @@ pub(crate) mod tests {
         assert!(!Theme::named("mono", &[], ColorDepth::True).unwrap().has_map_colors());
     }
 
-    /// `docs/themes.md` is made from the themes; run with `UPDATE_DOCS=1` to make it anew.
-    #[test]
-    fn the_page_of_themes_is_fresh_and_names_every_role() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/themes.md");
-        let document = themes_document();
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(path, &document).unwrap();
-        }
-        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), document, "run with UPDATE_DOCS=1");
-        for (_, role) in Role::ALL {
-            assert!(document.contains(&format!("| `{role}` |")), "{role}");
-        }
-        // What it shows as examples is what the program takes.
-        let mut examples = document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
-        let user = [("mine".to_owned(), examples.next().unwrap().to_owned())];
-        assert!(Theme::named("mine", &user, ColorDepth::True).is_ok());
-        assert!(super::super::keymap::Keymap::with(examples.next().unwrap()).is_ok());
-    }
-
     #[test]
     fn a_theme_may_inherit_another() {
         let user = [
@@ -647,15 +495,5 @@ pub(crate) mod tests {
         assert!(missing.to_string().contains("default"));
         let near = Theme::named("gruvbox-dar", &[], ColorDepth::True).unwrap_err().to_string();
         assert!(near.contains("did you mean gruvbox-dark?"), "{near}");
-    }
-
-    #[test]
-    fn colours_become_the_nearest_there_are() {
-        assert_eq!(to_256(Color::Rgb(255, 0, 0)), Color::Indexed(196));
-        assert_eq!(to_256(Color::Rgb(30, 30, 30)), Color::Indexed(234));
-        assert_eq!(to_16(Color::Rgb(250, 10, 10)), Color::LightRed);
-        assert_eq!(to_16(Color::Indexed(1)), Color::Red);
-        assert_eq!(to_16(Color::Indexed(255)), Color::Gray);
-        assert_eq!(to_16(Color::Green), Color::Green);
     }
 }
