@@ -53,6 +53,9 @@ pub enum LoggingError {
         #[source]
         source: InitError,
     },
+    /// What is to be logged cannot be read.
+    #[error(transparent)]
+    Level(#[from] LevelError),
 }
 
 /// A text that is no level and no directive.
@@ -96,9 +99,9 @@ pub fn start(folder: &Path, directives: &str, stderr: bool) -> Result<LogGuard, 
     let lossy = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_QUEUED_MAX);
     let (writer, worker) = lossy.finish(appender);
     let lost = writer.error_counter();
-    let (to_file, file_filter) = reload::Layer::new(filter(directives).unwrap_or_else(|_| EnvFilter::new("info")));
+    let (to_file, file_filter) = reload::Layer::new(filter(directives)?);
     let file = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(to_file);
-    let (to_stderr, stderr_filter) = reload::Layer::new(filter(directives).unwrap_or_else(|_| EnvFilter::new("info")));
+    let (to_stderr, stderr_filter) = reload::Layer::new(filter(directives)?);
     let errors = stderr.then(|| {
         let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false).with_writer(io::stderr);
         match journal::is_behind_stderr() {

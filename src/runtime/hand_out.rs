@@ -164,7 +164,7 @@ async fn listen(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
     let mut last = port;
     loop {
         match TcpListener::bind((ip, last)).await {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && last - port < PORTS_TRIED => {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && last - port + 1 < PORTS_TRIED => {
                 last = last.checked_add(1).ok_or(error)?;
             }
             result => return result,

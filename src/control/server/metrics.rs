@@ -12,61 +12,53 @@ pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 pub(super) fn text(snapshot: &Snapshot, figures: &Figures) -> String {
     let mut page = Page::default();
     let me = &snapshot.me;
-    page.gauge("potluck_info", "The version of the program.");
-    page.line("potluck_info", &[("version", &me.version)], 1);
-    page.gauge("potluck_phase", "1 for the phase the runtime is in.");
+    page.gauge("potluck_info", "The version of the program.").of(&[("version", &me.version)], 1);
+    let mut phases = page.gauge("potluck_phase", "1 for the phase the runtime is in.");
     for phase in Phase::ALL {
-        page.line("potluck_phase", &[("phase", phase.word())], u64::from(phase == me.phase));
+        phases.of(&[("phase", phase.word())], u64::from(phase == me.phase));
     }
-    page.gauge("potluck_start_time_seconds", "Start of the runtime, in Unix seconds.");
-    page.line("potluck_start_time_seconds", &[], me.since_ms / 1_000);
+    page.gauge("potluck_start_time_seconds", "Start of the runtime, in Unix seconds.").is(me.since_ms / 1_000);
 
-    page.gauge("potluck_peers", "Peers by whether a session stands.");
     let online = snapshot.peers.iter().filter(|peer| peer.online).count();
-    page.line("potluck_peers", &[("state", "online")], online as u64);
-    page.line("potluck_peers", &[("state", "offline")], (snapshot.peers.len() - online) as u64);
-    page.gauge("potluck_links", "Links that stand.");
-    page.line("potluck_links", &[], snapshot.links.len() as u64);
-    page.gauge("potluck_games", "Games that are here or in the room.");
-    page.line("potluck_games", &[], snapshot.games.len() as u64);
-    page.gauge("potluck_transfers", "Transfers by state.");
+    page.gauge("potluck_peers", "Peers by whether a session stands.")
+        .of(&[("state", "online")], online as u64)
+        .of(&[("state", "offline")], (snapshot.peers.len() - online) as u64);
+    page.gauge("potluck_links", "Links that stand.").is(snapshot.links.len() as u64);
+    page.gauge("potluck_games", "Games that are here or in the room.").is(snapshot.games.len() as u64);
+    let mut transfers = page.gauge("potluck_transfers", "Transfers by state.");
     for state in StateWord::ALL {
         let count = snapshot.transfers.iter().filter(|transfer| transfer.state == state).count();
-        page.line("potluck_transfers", &[("state", &state.word().to_lowercase())], count as u64);
+        transfers.of(&[("state", &state.word().to_lowercase())], count as u64);
     }
     if let Some(free) = snapshot.totals.free {
-        page.gauge("potluck_library_free_bytes", "Bytes free where games go.");
-        page.line("potluck_library_free_bytes", &[], free);
+        page.gauge("potluck_library_free_bytes", "Bytes free where games go.").is(free);
     }
 
-    page.counter("potluck_payload_bytes_total", "Bytes of chunks by direction.");
-    page.line("potluck_payload_bytes_total", &[("direction", "in")], figures.bytes_in);
-    page.line("potluck_payload_bytes_total", &[("direction", "out")], figures.bytes_out);
-    page.counter("potluck_chunks_total", "Chunks by direction; those that came have their hash.");
-    page.line("potluck_chunks_total", &[("direction", "in")], figures.chunks_in);
-    page.line("potluck_chunks_total", &[("direction", "out")], figures.chunks_out);
-    page.counter("potluck_hash_failures_total", "Chunks without their hash, by whether a peer or this disk had them.");
-    page.line("potluck_hash_failures_total", &[("from", "peer")], figures.bad_chunks_in);
-    page.line("potluck_hash_failures_total", &[("from", "disk")], figures.bad_chunks_here);
-    page.counter("potluck_installs_total", "Games made playable, and tries that failed.");
-    page.line("potluck_installs_total", &[("result", "done")], figures.installs_done);
-    page.line("potluck_installs_total", &[("result", "failed")], figures.installs_failed);
-    page.counter("potluck_service_restarts_total", "Services that were started again after a failure.");
-    page.line("potluck_service_restarts_total", &[], figures.restarts);
-    page.counter("potluck_events_dropped_total", "Events that slow faces did not get.");
-    page.line("potluck_events_dropped_total", &[], figures.events_dropped);
-    page.counter("potluck_log_lines_dropped_total", "Lines the log could not take in time.");
-    page.line("potluck_log_lines_dropped_total", &[], figures.log_dropped);
+    page.counter("potluck_payload_bytes_total", "Bytes of chunks by direction.")
+        .of(&[("direction", "in")], figures.bytes_in)
+        .of(&[("direction", "out")], figures.bytes_out);
+    page.counter("potluck_chunks_total", "Chunks by direction; those that came have their hash.")
+        .of(&[("direction", "in")], figures.chunks_in)
+        .of(&[("direction", "out")], figures.chunks_out);
+    page.counter("potluck_hash_failures_total", "Chunks without their hash, by whether a peer or this disk had them.")
+        .of(&[("from", "peer")], figures.bad_chunks_in)
+        .of(&[("from", "disk")], figures.bad_chunks_here);
+    page.counter("potluck_installs_total", "Games made playable, and tries that failed.")
+        .of(&[("result", "done")], figures.installs_done)
+        .of(&[("result", "failed")], figures.installs_failed);
+    page.counter("potluck_service_restarts_total", "Services that were started again after a failure.")
+        .is(figures.restarts);
+    page.counter("potluck_events_dropped_total", "Events that slow faces did not get.").is(figures.events_dropped);
+    page.counter("potluck_log_lines_dropped_total", "Lines the log could not take in time.").is(figures.log_dropped);
 
-    page.gauge("potluck_tasks", "Tasks that run.");
-    page.line("potluck_tasks", &[], figures.tasks);
-    page.gauge("potluck_queue_depth", "What waits, by who reads it.");
+    page.gauge("potluck_tasks", "Tasks that run.").is(figures.tasks);
+    let mut depths = page.gauge("potluck_queue_depth", "What waits, by who reads it.");
     for queue in &figures.queues {
-        page.line("potluck_queue_depth", &[("queue", &queue.name)], queue.depth);
+        depths.of(&[("queue", &queue.name)], queue.depth);
     }
-    page.gauge("potluck_queue_max", "What may wait, by who reads it.");
+    let mut maxima = page.gauge("potluck_queue_max", "What may wait, by who reads it.");
     for queue in &figures.queues {
-        page.line("potluck_queue_max", &[("queue", &queue.name)], queue.max);
+        maxima.of(&[("queue", &queue.name)], queue.max);
     }
     page.text
 }
@@ -76,27 +68,42 @@ struct Page {
     text: String,
 }
 
+/// The samples of one name, which follow what is said of it.
+struct Family<'p> {
+    page: &'p mut Page,
+    name: &'static str,
+}
+
 impl Page {
-    fn gauge(&mut self, name: &str, help: &str) {
-        self.head(name, "gauge", help);
+    fn gauge(&mut self, name: &'static str, help: &str) -> Family<'_> {
+        self.family(name, "gauge", help)
     }
 
-    fn counter(&mut self, name: &str, help: &str) {
-        self.head(name, "counter", help);
+    fn counter(&mut self, name: &'static str, help: &str) -> Family<'_> {
+        self.family(name, "counter", help)
     }
 
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
+    fn family(&mut self, name: &'static str, kind: &str, help: &str) -> Family<'_> {
         self.push(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
-    }
-
-    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
-        let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
-        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        self.push(format_args!("{name}{labels} {value}\n"));
+        Family { page: self, name }
     }
 
     fn push(&mut self, text: std::fmt::Arguments<'_>) {
         self.text.write_fmt(text).expect("writing into a string cannot fail");
+    }
+}
+
+impl Family<'_> {
+    /// The only sample.
+    fn is(&mut self, value: u64) {
+        self.page.push(format_args!("{} {value}\n", self.name));
+    }
+
+    /// One of several, told apart by its labels.
+    fn of(&mut self, labels: &[(&str, &str)], value: u64) -> &mut Self {
+        let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
+        self.page.push(format_args!("{}{{{}}} {value}\n", self.name, labels.join(",")));
+        self
     }
 }
 
