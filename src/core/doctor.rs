@@ -77,6 +77,8 @@ pub struct Port {
 pub enum Held {
     /// A potluck of ours runs on it.
     Ours,
+    /// A potluck runs on it that does not talk to us, as that of another user.
+    Theirs,
     /// Nobody's, and none runs.
     Free,
     /// Another program's.

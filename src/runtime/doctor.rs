@@ -119,14 +119,13 @@ fn facts(settings: &Settings, live: Option<&Snapshot>) -> Facts {
 
 fn port(settings: &Settings, live: Option<&Snapshot>) -> Port {
     let primary = || Interfaces::read().ok().and_then(|interfaces| interfaces.primary());
+    let answers = |addr: SocketAddr| reach::answering(&[addr], ANSWER_TIME).is_ok_and(|answered| !answered.is_empty());
     let listening: Option<SocketAddr> = live.and_then(|live| live.me.listen.first()?.parse().ok()); // Nowhere.
     if let Some(addr) = listening {
         let reached = match addr.ip() {
             ip if ip.is_unspecified() => primary().map(|ip| SocketAddr::new(ip, addr.port())),
             _ => Some(addr),
         };
-        let answers =
-            |addr: SocketAddr| reach::answering(&[addr], ANSWER_TIME).is_ok_and(|answered| !answered.is_empty());
         return Port { number: addr.port(), held: Held::Ours, reached: reached.map(|addr| (addr, answers(addr))) };
     }
     let listen = settings.listen.unwrap_or(SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT)));
@@ -140,7 +139,12 @@ fn port(settings: &Settings, live: Option<&Snapshot>) -> Port {
     });
     let (held, arrived) = match tried {
         Ok(arrived) => (Held::Free, arrived),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => (Held::Taken, None),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            match own.map(|ip| answers(SocketAddr::new(ip, listen.port()))) {
+                Some(true) => (Held::Theirs, Some(true)),
+                Some(false) | None => (Held::Taken, None),
+            }
+        }
         Err(error) => (Held::Refused(error.to_string()), None),
     };
     let reached = own.zip(arrived).map(|(ip, arrived)| (SocketAddr::new(ip, listen.port()), arrived));

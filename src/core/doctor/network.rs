@@ -10,6 +10,7 @@ pub(super) fn of_port(port: &Port) -> Vec<Finding> {
     let show = format!("ss -ulpn 'sport = :{number}'");
     let mut findings = vec![match held {
         Held::Ours => good("port", format!("potluck listens on UDP port {number}.")),
+        Held::Theirs => good("port", format!("The potluck of another user listens on UDP port {number}.")),
         Held::Free => good("port", format!("UDP port {number} is free; no potluck is running here.")),
         Held::Taken => Finding::of(
             "port",

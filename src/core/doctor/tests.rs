@@ -89,6 +89,8 @@ fn the_port() {
     let silent = |facts: &mut Facts| facts.port.reached.as_mut().unwrap().1 = false;
     check(silent, "reach", Verdict::Bad, &["10.0.3.17:47800", "firewall"]);
     let mut facts = well();
+    facts.port.held = Held::Theirs;
+    assert!(examine(&facts).iter().all(|finding| finding.verdict == Verdict::Good));
     facts.port = Port { number: 47_800, held: Held::Free, reached: None };
     assert!(examine(&facts)[0].what.contains("no potluck is running"));
 }
