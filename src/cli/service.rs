@@ -19,6 +19,8 @@ use crate::{
 
 /// Where units of the machine lie.
 const SYSTEM_UNITS: &str = "/etc/systemd/system";
+/// Where packages and administrators put units for every user.
+const PACKAGED_UNITS: [&str; 3] = ["/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"];
 /// Users whose services run without a login have a file here.
 const LINGERING: &str = "/var/lib/systemd/linger";
 
@@ -58,6 +60,12 @@ impl Place {
 
     fn file(&self) -> PathBuf {
         self.folder.join(&self.name)
+    }
+
+    /// The unit that a package has put here for every user; one that is written goes before it.
+    fn packaged(&self) -> Option<PathBuf> {
+        let files = PACKAGED_UNITS.iter().map(|folder| Path::new(folder).join(&self.name));
+        files.filter(|_| self.scope == Scope::User).find(|file| file.exists())
     }
 
     /// Made by `systemctl enable`, and removed with the unit.
@@ -179,61 +187,70 @@ fn uninstall(place: &Place, console: &mut Console) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// What is there of a service.
+struct Found {
+    /// Its unit, or where one would be.
+    file: PathBuf,
+    is_installed: bool,
+    is_enabled: bool,
+    /// Whether it is what would be written now.
+    is_current: bool,
+    /// The process of the potluck that runs here, as this service or not.
+    running: Option<u32>,
+    is_under_unit: bool,
+    is_lingering: bool,
+}
+
 async fn status(place: &Place, flags: &[String], settings: &Settings, console: &mut Console) -> Result<Exit, Failure> {
-    let file = place.file();
-    let installed = match fs::read_to_string(&file) {
+    let written = match fs::read_to_string(place.file()) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(failed("read", &file, &error)),
+        Err(error) => return Err(failed("read", &place.file(), &error)),
     };
-    let is_enabled = place.wanted_by().symlink_metadata().is_ok();
-    let is_current = match &installed {
-        Some(installed) => *installed == text(place, flags, settings)?,
-        None => true,
-    };
+    let packaged = if written.is_none() { place.packaged() } else { None };
     let running = match client::snapshot(&settings.places.socket).await {
         Ok(snapshot) => Some(snapshot.me.pid),
         Err(error) if error.is_nobody() => None,
         Err(error) => return Err(error.into()),
     };
-    let under_unit = running.is_some_and(|pid| runs_under(pid, &place.name));
-    let lingering = place.scope == Scope::System || lingers(&place.user);
+    let found = Found {
+        is_installed: written.is_some() || packaged.is_some(),
+        is_enabled: place.wanted_by().symlink_metadata().is_ok(),
+        is_current: written.map_or(Ok(true), |written| text(place, flags, settings).map(|text| text == written))?,
+        is_under_unit: running.is_some_and(|pid| runs_under(pid, &place.name)),
+        is_lingering: place.scope == Scope::System || lingers(&place.user),
+        file: packaged.unwrap_or_else(|| place.file()),
+        running,
+    };
     if console.json {
+        let Found { file, is_installed, is_enabled, is_current, running, is_under_unit, is_lingering } = &found;
         let document = json!({
-            "unit": file, "installed": installed.is_some(), "enabled": is_enabled, "current": is_current,
-            "running": running, "under_unit": under_unit, "lingering": lingering,
+            "unit": file, "installed": is_installed, "enabled": is_enabled, "current": is_current,
+            "running": running, "under_unit": is_under_unit, "lingering": is_lingering,
         });
         console.document(&document)?;
     } else {
-        for line in told(place, installed.is_some(), is_enabled, is_current, running, under_unit, lingering) {
+        for line in told(place, &found) {
             console.say(&line)?;
         }
     }
-    Ok(if installed.is_some() { Exit::Done } else { Exit::NotFound })
+    Ok(if found.is_installed { Exit::Done } else { Exit::NotFound })
 }
 
-fn told(
-    place: &Place,
-    installed: bool,
-    enabled: bool,
-    current: bool,
-    running: Option<u32>,
-    under_unit: bool,
-    lingering: bool,
-) -> Vec<String> {
-    let (file, systemctl, name, install) = (place.file(), place.systemctl(), &place.name, place.install());
-    let mut lines = vec![match (installed, enabled) {
+fn told(place: &Place, found: &Found) -> Vec<String> {
+    let (file, systemctl, name, install) = (found.file.display(), place.systemctl(), &place.name, place.install());
+    let mut lines = vec![match (found.is_installed, found.is_enabled) {
         (false, _) => format!("No service is installed; `{install}` does it."),
-        (true, true) => format!("{} is installed and starts with the machine.", file.display()),
-        (true, false) => format!("{} is installed, but not enabled: {systemctl} enable --now {name}", file.display()),
+        (true, true) => format!("{file} is installed and starts with the machine."),
+        (true, false) => format!("{file} is installed, but not enabled: {systemctl} enable --now {name}"),
     }];
-    if !current {
+    if !found.is_current {
         lines.push(format!("It is not what the settings of now would make; `{install}` writes it anew."));
     }
-    if installed && !lingering {
+    if found.is_installed && !found.is_lingering {
         lines.push(format!("It ends when {0} logs out: sudo loginctl enable-linger {0}", place.user));
     }
-    lines.push(match (running, under_unit) {
+    lines.push(match (found.running, found.is_under_unit) {
         (None, _) => format!("It does not run: {NOBODY}."),
         (Some(pid), true) => format!("It runs as process {pid}."),
         (Some(pid), false) => format!("potluck runs as process {pid}, but not as this service."),
