@@ -212,6 +212,7 @@ impl Actor {
 
     /// Begins a change by whoever has the root's turn, which ends with what is done on disk.
     fn begin(&mut self, op: Op, turn: RootTurn, cancel: CancellationToken) {
+        self.to_weigh.give_way();
         let desk = self.desk.clone();
         let game = op.game().clone();
         match op {

@@ -4,6 +4,8 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Actor, Stage, jobs::Done, look::Desk};
 use crate::{
     core::library::LocalState,
@@ -20,7 +22,17 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct ToWeigh {
     games: BTreeSet<GameId>,
-    is_at_work: bool,
+    /// What stops the one that is weighed.
+    at_work: Option<CancellationToken>,
+}
+
+impl ToWeigh {
+    /// Lets the threads go on with what somebody waits for; the build is weighed after that.
+    pub(super) fn give_way(&self) {
+        if let Some(at_work) = &self.at_work {
+            at_work.cancel();
+        }
+    }
 }
 
 impl Actor {
@@ -34,16 +46,16 @@ impl Actor {
 
     /// Weighs a build, unless something more urgent is to be done.
     pub(super) fn weigh_next(&mut self) {
-        if self.to_weigh.is_at_work || !matches!(self.stage, Stage::Known { is_announced: true }) {
+        if self.to_weigh.at_work.is_some() || !matches!(self.stage, Stage::Known { is_announced: true }) {
             return;
         }
         // A game that is being changed is looked at when that is over.
         let Some(game) = self.to_weigh.games.extract_if(.., |game| !self.looks.is_taken(game)).next() else { return };
         let Some(LocalState::Complete(build)) = self.core.local(&game).and_then(|local| local.state()) else { return };
         let (content, desk, of) = (build.content, self.desk.clone(), game.clone());
-        let cancelled = self.context.tasks.cancelled().clone();
-        self.to_weigh.is_at_work = true;
-        let weigh = move || weigh_here(&desk, &of, content, &|| cancelled.is_cancelled()).unwrap_or(Weighing::NotYet);
+        let stop = self.context.tasks.cancelled().child_token();
+        self.to_weigh.at_work = Some(stop.clone());
+        let weigh = move || weigh_here(&desk, &of, content, &|| stop.is_cancelled()).unwrap_or(Weighing::NotYet);
         self.job("weigh a build", weigh, move |weighing| Done::WeighedBuild { game, content, weighing });
     }
 
@@ -54,10 +66,12 @@ impl Actor {
         weighing: Result<Weighing, PoolError>,
         now: Instant,
     ) {
-        self.to_weigh.is_at_work = false;
-        // Who stopped it wants nothing of it, and a panic has been told of.
-        if let Some(weight) = weighing.ok().and_then(Weighing::weight) {
-            self.core.handle_weighed(game, content, weight.bytes(), now);
+        let was_stopped = self.to_weigh.at_work.take().is_some_and(|stop| stop.is_cancelled());
+        match weighing {
+            Ok(Weighing::Done(weight)) => self.core.handle_weighed(game, content, weight.bytes(), now),
+            Ok(Weighing::NotYet) if was_stopped => drop(self.to_weigh.games.insert(game.clone())),
+            // What could not be begun is tried again after the next look; a panic has been told of.
+            Ok(Weighing::NotYet | Weighing::InVain) | Err(_) => {}
         }
     }
 }
