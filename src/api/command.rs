@@ -466,6 +466,9 @@ pub struct SpaceItem {
     pub what: Freeable,
     /// Bytes it takes.
     pub bytes: u64,
+    /// Up to so many of them may lie in the same blocks as others that are counted here, or stay: these are not freed.
+    #[serde(default)]
+    pub shared: u64,
     /// Where it lies.
     pub path: String,
     /// Other machines here that have all of that build.

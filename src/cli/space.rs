@@ -75,14 +75,20 @@ fn others(item: &SpaceItem) -> String {
 }
 
 fn loss(item: &SpaceItem) -> String {
-    let SpaceItem { title, version, what, bytes, path, others, .. } = item;
+    let SpaceItem { title, version, what, bytes, shared, path, others, .. } = item;
     let (size, others) = (words::size(*bytes), words::others_have(*others));
+    let shared = match shared {
+        0 => String::new(),
+        shared => {
+            format!(", of which up to {} share blocks with what is installed and are not freed", words::size(*shared))
+        }
+    };
     match what {
         Freeable::Download { .. } => {
             format!("{title} {version}: the {size} of a download would be lost; {others} all of it.")
         }
         Freeable::Payload => format!(
-            "{title} {version}: {size} would go; it stays playable, is not shared any more and cannot be installed again \
+            "{title} {version}: {size} would go{shared}; it stays playable, is not shared any more and cannot be installed again \
              before it is got again; {others} all of it."
         ),
         Freeable::Replaced => format!("{path}: {size} of YOUR OWN files would be lost; nobody else has them."),

@@ -294,7 +294,17 @@ pub(super) fn space() -> SpaceView {
         };
         let path = format!("/home/ann/Games/{game}{below}");
         let last_played = (others % 50 != 0).then(|| NOW_MS - u64::from(others) * 3_700_000);
-        SpaceItem { game, title: title.into(), version: version.into(), what, bytes, path, others, last_played }
+        SpaceItem {
+            game,
+            title: title.into(),
+            version: version.into(),
+            what,
+            bytes,
+            shared: 0,
+            path,
+            others,
+            last_played,
+        }
     };
     SpaceView { free: None, items: rows.map(item).into(), more: 0 }
 }

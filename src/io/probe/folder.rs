@@ -36,6 +36,8 @@ const SYSTEMS: &[(u64, &str)] = &[
     (0x6573_5546, "FUSE"),
 ];
 const FAT: &str = "FAT";
+/// Those of them whose files may share blocks.
+const SHARING: [&str; 4] = ["btrfs", "xfs", "zfs", "bcachefs"];
 
 /// The name of a folder's file system, and the most bytes of a file there.
 pub fn system(path: &Path) -> Result<(&'static str, Option<u64>), std::io::Error> {
@@ -48,6 +50,11 @@ pub fn system(path: &Path) -> Result<(&'static str, Option<u64>), std::io::Error
         .find(|(number, _)| *number == kind & 0xffff_ffff)
         .map_or("another file system", |(_, name)| name);
     Ok((name, (name == FAT).then_some(u32::MAX.into())))
+}
+
+/// Whether copies in a folder may share their blocks, by the type of its file system.
+pub fn may_share_blocks(path: &Path) -> bool {
+    system(path).is_ok_and(|(name, _)| SHARING.contains(&name))
 }
 
 /// Tries what the file system of a folder can do; the error is that of making a folder there.

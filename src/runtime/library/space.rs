@@ -8,12 +8,14 @@ use super::{
     changes::{Op, is_busy},
     commands::{find, refusal},
     jobs::Done,
+    look::Desk,
 };
 use crate::{
     api::{ErrorCode, Freeable, Reply, SPACE_ITEMS_MAX, SpaceItem, SpaceView},
     core::library::{LocalGame, LocalState},
     io::{
         disk::{DiskError, Found, GameRoot, Libraries, Library, Reason},
+        probe::folder,
         store::{self, KeptWhat},
     },
     runtime::{
@@ -22,7 +24,7 @@ use crate::{
         roots::RootTurn,
         tasks::PoolError,
     },
-    types::{ContentId, EntryState, GameId, Version, decimal},
+    types::{ContentId, EntryState, GameId, Version, Weight, decimal},
 };
 
 /// Something found in a root.
@@ -32,6 +34,8 @@ pub(super) struct Weighed {
     what: What,
     version: Option<Version>,
     bytes: u64,
+    /// Up to so many of them may lie in blocks that others lie in too.
+    shared: u64,
     path: String,
 }
 
@@ -49,18 +53,22 @@ enum What {
 struct Held {
     content: ContentId,
     version: Version,
-    /// Bytes of its payload, where it is also installed.
-    droppable: Option<u64>,
+    /// Bytes of its payload; nothing where only what was installed from it is here.
+    payload: u64,
+    /// The build that was installed by potluck beside it.
+    installed: Option<ContentId>,
+    /// Whether the payload can go and leave the game playable.
+    is_droppable: bool,
 }
 
 impl Actor {
     pub(super) fn space(&self, reply: ReplyTo) {
         let held: BTreeMap<GameId, Held> =
             self.core.local_games().filter_map(|(game, local)| Some((game.clone(), self.held(game, local)?))).collect();
-        let (libraries, pool) = (Arc::clone(&self.desk.libraries), self.folder.hashing.clone());
+        let (desk, pool) = (self.desk.clone(), self.folder.hashing.clone());
         let (transfers, done) = (self.context.inputs.transfers.clone(), self.done_sender.clone());
         self.context.tasks.spawn("weigh the library", async move {
-            let mut found = match pool.run(move || weigh(&libraries, &held)).await {
+            let mut found = match pool.run(move || weigh(&desk, &held)).await {
                 Ok(found) => found,
                 Err(error) => return answer(reply, Err(refusal(ErrorCode::Failed, error))),
             };
@@ -75,12 +83,21 @@ impl Actor {
         if let (Some(Installation::Only(content)), Some(LocalState::Private { facts: Some(facts), .. })) =
             (installed, local.state())
         {
-            return Some(Held { content: *content, version: facts.version.clone(), droppable: None });
+            let version = facts.version.clone();
+            return Some(Held { content: *content, version, payload: 0, installed: None, is_droppable: false });
         }
         let (build, state) = local.held()?;
-        let is_whole = state == EntryState::Ready && installed == Some(&Installation::Of(build.content));
-        let droppable = is_whole.then_some(build.facts.size);
-        Some(Held { content: build.content, version: build.facts.version.clone(), droppable })
+        let installed = match installed {
+            Some(Installation::Of(content) | Installation::Only(content)) => Some(*content),
+            Some(Installation::None | Installation::Theirs) | None => None,
+        };
+        Some(Held {
+            content: build.content,
+            version: build.facts.version.clone(),
+            payload: build.facts.size,
+            installed,
+            is_droppable: state == EntryState::Ready && installed == Some(build.content),
+        })
     }
 
     pub(super) fn on_weighed(&self, mut found: Vec<Weighed>, reply: ReplyTo) {
@@ -92,7 +109,7 @@ impl Actor {
     }
 
     fn item(&self, weighed: Weighed) -> SpaceItem {
-        let Weighed { game, what, version, bytes, path } = weighed;
+        let Weighed { game, what, version, bytes, shared, path } = weighed;
         let (what, content) = match what {
             What::Kept(KeptWhat::Download(content)) => {
                 (Freeable::Download { content: content.to_string() }, Some(content))
@@ -111,6 +128,7 @@ impl Actor {
             game: game.to_string(),
             what,
             bytes,
+            shared,
             path,
             others: content.map_or(0, whole) as u32,
         }
@@ -183,10 +201,16 @@ async fn without_busy(transfers: &tokio::sync::mpsc::Sender<TransfersInput>, fou
     found.retain(|weighed| weighed.what == What::Kept(KeptWhat::Replaced) || !busy.contains(&weighed.game));
 }
 
-fn weigh(libraries: &Libraries, held: &BTreeMap<GameId, Held>) -> Vec<Weighed> {
+fn weigh(desk: &Desk, held: &BTreeMap<GameId, Held>) -> Vec<Weighed> {
     let mut found = Vec::new();
-    for game in libraries.list().games.into_keys() {
-        let weighed = libraries.open_root(&game).and_then(|root| weigh_game(&root, &game, held.get(&game)));
+    let sharing: Vec<bool> = desk.libraries.paths().map(folder::may_share_blocks).collect();
+    for (game, number) in desk.libraries.list().games {
+        let may_share = sharing.get(usize::from(number.0)) == Some(&true);
+        let held = held.get(&game);
+        let shared = held
+            .filter(|_| may_share)
+            .map_or(0, |held| shared(held, desk.index.weighing(&game, &held.content).weight()));
+        let weighed = desk.libraries.open_root(&game).and_then(|root| weigh_game(&root, &game, held, shared));
         match weighed {
             Ok(weighed) => found.extend(weighed),
             // A game that goes while it is weighed, or cannot be read, does not hide the others.
@@ -196,7 +220,17 @@ fn weigh(libraries: &Libraries, held: &BTreeMap<GameId, Held>) -> Vec<Weighed> {
     found
 }
 
-fn weigh_game(root: &GameRoot, game: &GameId, held: Option<&Held>) -> Result<Vec<Weighed>, DiskError> {
+/// Bytes that were copied out of a payload to be installed, so that both may lie in the same blocks: which of them still
+/// do, only the file system could tell. What was installed from another build may have come from any file of it.
+fn shared(held: &Held, weight: Option<Weight>) -> u64 {
+    match held.installed {
+        None => 0,
+        Some(content) if content == held.content => weight.map_or(held.payload, |weight| weight.copied),
+        Some(_) => held.payload,
+    }
+}
+
+fn weigh_game(root: &GameRoot, game: &GameId, held: Option<&Held>, shared: u64) -> Result<Vec<Weighed>, DiskError> {
     let at = |path: &str| root.path().join(path).display().to_string();
     let mut found = Vec::new();
     let mut set_aside = 0;
@@ -211,18 +245,19 @@ fn weigh_game(root: &GameRoot, game: &GameId, held: Option<&Held>) -> Result<Vec
             }
         };
         let path = at(&store::kept_path(kept.what));
-        found.push(Weighed { game: game.clone(), what: What::Kept(kept.what), version, bytes: kept.bytes, path });
+        let (what, bytes) = (What::Kept(kept.what), kept.bytes);
+        found.push(Weighed { game: game.clone(), what, version, bytes, shared: 0, path });
     }
-    if let Some(Held { content, version, droppable }) = held {
-        if let Some(bytes) = *droppable {
-            let path = root.path().display().to_string();
-            let (what, version) = (What::Payload(*content), Some(version.clone()));
-            found.push(Weighed { game: game.clone(), what, version, bytes, path });
+    if let Some(Held { content, version, payload, is_droppable, .. }) = held {
+        let (path, shared) = (root.path().display().to_string(), shared.min(*payload));
+        if *is_droppable {
+            let (what, version, path) = (What::Payload(*content), Some(version.clone()), path.clone());
+            found.push(Weighed { game: game.clone(), what, version, bytes: *payload, shared, path });
         }
         // What is the user's own stays when a game is removed.
         let bytes = store::bytes_of(root)?.saturating_sub(set_aside);
         let (what, version) = (What::Game(*content), Some(version.clone()));
-        found.push(Weighed { game: game.clone(), what, version, bytes, path: root.path().display().to_string() });
+        found.push(Weighed { game: game.clone(), what, version, bytes, shared: shared.min(bytes), path });
     }
     Ok(found)
 }
@@ -248,4 +283,21 @@ pub(super) fn free_kept(library: &Library, root: &GameRoot, turn: &RootTurn, wha
         }
     }
     library.remove_root(turn.game()).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_copied_to_be_installed_may_lie_in_the_same_blocks() {
+        let [here, other] = [1, 2].map(|number| ContentId::from_bytes([number; 32]));
+        let held = |installed| {
+            let version = Version::new("1").unwrap();
+            Held { content: here, version, payload: 50, installed, is_droppable: false }
+        };
+        let weight = Some(Weight { unpacked: 70, copied: 7 });
+        assert_eq!((shared(&held(Some(here)), weight), shared(&held(Some(here)), None)), (7, 50));
+        assert_eq!((shared(&held(None), weight), shared(&held(Some(other)), weight)), (0, 50));
+    }
 }

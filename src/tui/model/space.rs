@@ -82,14 +82,14 @@ impl Space {
         without_parts(self.table.chosen(self.items()))
     }
 
-    /// Bytes that the marked items would free.
-    pub(crate) fn marked_bytes(&self) -> u64 {
-        if self.table.list.marks.is_empty() { 0 } else { self.chosen().iter().map(|item| item.bytes).sum() }
+    /// What the marked items would free.
+    pub(crate) fn marked_bytes(&self) -> Freed {
+        if self.table.list.marks.is_empty() { Freed::default() } else { Freed::by(&self.chosen()) }
     }
 
-    /// Bytes of everything, each counted once.
-    pub(crate) fn bytes(&self) -> u64 {
-        without_parts(self.items().iter().collect()).iter().map(|item| item.bytes).sum()
+    /// What everything would free.
+    pub(crate) fn bytes(&self) -> Freed {
+        Freed::by(&without_parts(self.items().iter().collect()))
     }
 
     /// It is to be weighed again when somebody looks.
@@ -141,6 +141,38 @@ impl Space {
     }
 }
 
+/// Bytes that are free when something goes: not one number where files may share blocks, because only the file system knows
+/// which do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Freed {
+    least: u64,
+    most: u64,
+}
+
+impl Freed {
+    /// By these items, each of which stands for itself.
+    pub(crate) fn by(items: &[&SpaceItem]) -> Self {
+        let most = items.iter().map(|item| item.bytes).sum();
+        let shared: u64 = items.iter().map(|item| item.shared).sum();
+        Self { least: u64::saturating_sub(most, shared), most }
+    }
+
+    pub(crate) fn is_nothing(self) -> bool {
+        self.most == 0
+    }
+
+    /// Beside what is free already.
+    pub(crate) fn and(self, free: u64) -> Self {
+        Self { least: self.least.saturating_add(free), most: self.most.saturating_add(free) }
+    }
+
+    /// `3.1 GB`, `1.9 GB to 3.1 GB`.
+    pub(crate) fn size(self) -> String {
+        let (least, most) = (words::size(self.least), words::size(self.most));
+        if least == most { most } else { format!("{least} to {most}") }
+    }
+}
+
 fn items(view: &Option<SpaceView>) -> &[SpaceItem] {
     view.as_ref().map_or(&[], |view| &view.items)
 }
@@ -179,17 +211,26 @@ pub(crate) fn loss(item: &SpaceItem) -> String {
         1 => "1 other here has".to_owned(),
         more => format!("{} others here have", words::thousands(more.into())),
     };
+    let shared = |how: &str| match item.shared {
+        0 => String::new(),
+        bytes => format!(" Up to {} of it share blocks {how}.", words::size(bytes)),
+    };
     match item.what {
         Freeable::Download { .. } => {
             format!("What was verified of it is fetched anew the next time; {others} all of it.")
         }
         Freeable::Payload => {
-            format!("{others} it. It stays playable, but is not shared until got again.")
+            format!(
+                "{others} it. It stays playable, but is not shared until got again.{}",
+                shared("with what is installed")
+            )
         }
         Freeable::Replaced => {
             "YOUR OWN files, set aside by an update or the end of an installation; nobody else has them.".to_owned()
         }
-        Freeable::Game => format!("Payload and what is installed; {others} this build."),
+        Freeable::Game => {
+            format!("Payload and what is installed; {others} this build.{}", shared("and count twice"))
+        }
     }
 }
 
@@ -208,6 +249,7 @@ mod tests {
             version,
             what,
             bytes,
+            shared: 0,
             path: String::new(),
             others: 0,
             last_played: None,
@@ -228,12 +270,12 @@ mod tests {
             item("a", Freeable::Replaced, 2),
         ];
         space.on_answer(Some(SpaceView { items, ..SpaceView::default() }));
-        assert_eq!(space.bytes(), 15);
-        assert_eq!(space.marked_bytes(), 0);
+        assert_eq!(space.bytes().most, 15);
+        assert!(space.marked_bytes().is_nothing());
         space.with(|list, ids| list.toggle_all(ids));
-        assert_eq!((space.marked_bytes(), space.chosen().len()), (15, 3));
+        assert_eq!((space.marked_bytes().most, space.chosen().len()), (15, 3));
         space.with(|list, _| list.toggle_mark());
-        assert_eq!(space.marked_bytes(), 9, "without the game, the download counts");
+        assert_eq!(space.marked_bytes().most, 9, "without the game, the download counts");
         // A refusal changes nothing that is known.
         assert!(space.ask(0));
         space.on_answer(None);

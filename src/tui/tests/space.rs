@@ -62,6 +62,28 @@ fn what_goes_is_asked_about_and_never_goes_by_enter() {
 }
 
 #[test]
+fn what_may_share_blocks_is_promised_with_both_ends() {
+    let words_of = |keys: &str| {
+        let mut view = fixture::space();
+        view.items.iter_mut().filter(|item| item.title == "CS: Source").for_each(|item| item.shared = 1_500_000_000);
+        let mut seat = Seat::new(&fixture::room(), 100, 30).keys("F");
+        let result = Ok(Reply::Space(view));
+        seat.tell(Msg::Answer { command: Command::Space, subject: String::new(), result });
+        seat.keys(keys).picture().replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let check = |keys: &str, expect: &str| assert!(words_of(keys).contains(expect), "{expect}: {}", words_of(keys));
+    check("gg", "could go, 21.3 GB to 22.8 GB");
+    check("gg", "60 others here have this build. Up to 1.5 GB of it share blocks");
+    check("ggd", "That frees 8.2 GB to 9.7 GB.");
+    check("gg<Space>", "free, then 194 GB to 196 GB");
+    check("gg<Space>", "1 marked, 8.2 GB to 9.7 GB");
+    check("ggjjd", "That frees 3.1 GB to 4.6 GB.");
+    check("ggjjd", "Up to 1.5 GB of it share blocks with");
+    // What is not installed beside it has its blocks for itself.
+    check("ggjd", "That frees 7.1 GB. Then 193 GB");
+}
+
+#[test]
 fn what_changes_elsewhere_is_weighed_again_and_not_too_often() {
     let mut room = fixture::room();
     let mut seat = busy(100, 30).told_of_the_room().keys("F");

@@ -7,7 +7,7 @@ use super::{
         model::{
             Model,
             overlay::{Deed, Overlay, Question},
-            space::{loss, name},
+            space::{Freed, loss, name},
         },
         words,
     },
@@ -81,13 +81,13 @@ pub(super) fn free(model: &mut Model) -> Vec<Effect> {
     if chosen.is_empty() {
         return refuse(model, "Nothing is selected that could go.");
     }
-    let bytes: u64 = chosen.iter().map(|item| item.bytes).sum();
-    let then = model.snapshot.totals.free.map(|free| format!(" Then {} are free.", words::size(free + bytes)));
+    let freed = Freed::by(&chosen);
+    let then = model.snapshot.totals.free.map(|free| format!(" Then {} are free.", freed.and(free).size()));
     let what = match chosen.as_slice() {
         [item] => format!("{}, {}", item.title, name(&item.what)),
         more => words::count(more.len() as u64, "thing"),
     };
-    let mut lines = vec![format!("Let go of {what}? That frees {}.{}", words::size(bytes), then.unwrap_or_default())];
+    let mut lines = vec![format!("Let go of {what}? That frees {}.{}", freed.size(), then.unwrap_or_default())];
     // What nobody else has is named before what can be had again.
     let mut named = chosen.clone();
     named.sort_by_key(|item| (item.what != Freeable::Replaced, item.others > 0));

@@ -117,15 +117,17 @@ pub(super) fn message(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
 fn aside<'m>(pen: Pen<'_>, model: &'m Model) -> Line<'m> {
     let marks = model.marked();
     if marks > 0 {
-        let sizes: u64 = match model.screen {
+        let size = match model.screen {
             Screen::Library => {
                 let marked = |id: &String| model.library.list.marks.contains(id);
-                model.snapshot.games.iter().filter(|game| marked(&game.id)).map(|game| game.size).sum()
+                match model.snapshot.games.iter().filter(|game| marked(&game.id)).map(|game| game.size).sum() {
+                    0 => String::new(),
+                    bytes => format!(", {}", words::size(bytes)),
+                }
             }
-            Screen::Space => model.space.marked_bytes(),
-            Screen::Transfers | Screen::Peers | Screen::Links | Screen::Log => 0,
+            Screen::Space => format!(", {}", model.space.marked_bytes().size()),
+            Screen::Transfers | Screen::Peers | Screen::Links | Screen::Log => String::new(),
         };
-        let size = if sizes > 0 { format!(", {}", words::size(sizes)) } else { String::new() };
         return Line::from(pen.span(format!("{marks} marked{size}"), Role::Marked));
     }
     if let Some(trouble) = &model.snapshot.totals.library_trouble {

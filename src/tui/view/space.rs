@@ -48,16 +48,18 @@ fn heading(model: &Model) -> String {
     let filter = space.table.filter();
     let shown = words::thousands(space.table.rows().len() as u64);
     let listed = if more > 0 { ", the largest listed" } else { "" };
-    let text = format!("{all} could go, {}{listed}", words::size(space.bytes()));
+    let text = format!("{all} could go, {}{listed}", space.bytes().size());
     if filter.is_empty() { text } else { format!("{shown} of {text} · filter: {}", filter.text()) }
 }
 
 /// How much is free, and how much would be.
 fn free(model: &Model) -> String {
     let Some(free) = model.snapshot.totals.free else { return String::new() };
-    match model.space.marked_bytes() {
-        0 => format!("{} free", words::size(free)),
-        bytes => format!("{} free, then {}", words::size(free), words::size(free.saturating_add(bytes))),
+    let (marked, free_now) = (model.space.marked_bytes(), words::size(free));
+    if marked.is_nothing() {
+        format!("{free_now} free")
+    } else {
+        format!("{free_now} free, then {}", marked.and(free).size())
     }
 }
 
