@@ -185,7 +185,7 @@ fn what_those_who_have_a_game_say_that_it_takes_installed_is_what_is_counted_wit
         totals.free = Some(free);
         room.totals = Arc::new(totals);
         let mut games = (*room.games).clone();
-        for game in games.iter_mut() {
+        for game in &mut games {
             game.installed_size = Some(installed);
             game.builds.iter_mut().for_each(|build| build.installed_size = Some(installed));
             game.update.iter_mut().for_each(|update| update.installed_size = Some(installed));
