@@ -85,9 +85,7 @@ impl Launcher for Program {
         let done = served.clone().drop_guard();
         let background = Box::pin(async move {
             let _done = done;
-            if let Err(error) = serving.await {
-                tracing::error!("commands from outside no longer reach potluck: {error}");
-            }
+            serving.await;
         });
         // Whoever listens hears that it stops, and whoever asked is answered.
         let stop = Box::pin(async move {

@@ -13,6 +13,8 @@ mod commands;
 mod control;
 #[path = "e2e/doctor.rs"]
 mod doctor;
+#[path = "e2e/failing.rs"]
+mod failing;
 #[path = "e2e/hand_out.rs"]
 mod hand_out;
 #[path = "e2e/homes.rs"]

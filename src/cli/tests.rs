@@ -378,7 +378,7 @@ async fn a_command_goes_through_the_runtime_that_holds_the_home() {
     assert_eq!(party.started.get(), 0);
     drop(runtime.await.unwrap());
     cancel.cancel();
-    server.await.unwrap().unwrap();
+    server.await.unwrap();
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::UnixStream,
-    time::timeout,
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -43,35 +43,38 @@ const READ_TIME: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 5
 /// A client that takes nothing of what it is sent for so long is closed: a screen that was suspended
 /// attaches again when it goes on, and one that forgot to read keeps nobody else out.
 pub const WRITE_TIME: Duration = Duration::from_secs(20);
+/// After a connection that could not be accepted, before the next one is tried.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// What is being answered at the end has this long; the runtime's own stop is bounded by 2 s.
 const END_TIME: Duration = Duration::from_millis(300);
 
 /// Answers on `socket` until `cancel`; then finishes what is being answered. A client has
 /// `write_time` to take something of what waits for it, as a rule [`WRITE_TIME`].
-pub async fn serve(
-    socket: ControlSocket,
-    handle: Handle,
-    cancel: CancellationToken,
-    write_time: Duration,
-) -> Result<(), SocketError> {
+pub async fn serve(socket: ControlSocket, handle: Handle, cancel: CancellationToken, write_time: Duration) {
     let router = router(Shared { handle, cancel: cancel.clone() });
     let mut connections = FuturesUnordered::new();
     let mut leaving = FuturesUnordered::new();
-    let mut outcome = Ok(());
+    // Too many open files, mostly, which passes: until then those who are here are answered and others wait.
+    let mut accepts_from = Instant::now();
+    let mut stuck = false;
     loop {
         let (stream, caller) = tokio::select! {
             biased;
             () = cancel.cancelled() => break,
             Some(()) = connections.next(), if !connections.is_empty() => continue,
             Some(()) = leaving.next(), if !leaving.is_empty() => continue,
-            accepted = socket.accept() => match accepted {
+            accepted = accept_from(&socket, accepts_from) => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    outcome = Err(error);
-                    break;
+                    if !stuck {
+                        tracing::error!("nobody new reaches potluck from outside for now: {error}");
+                    }
+                    (stuck, accepts_from) = (true, Instant::now() + ACCEPT_PAUSE);
+                    continue;
                 }
             },
         };
+        stuck = false;
         let status = match caller {
             Caller::Ours if connections.len() < CONNECTIONS_MAX => {
                 connections.push(converse(Patient::new(stream, write_time), router.clone(), cancel.clone()));
@@ -89,7 +92,11 @@ pub async fn serve(
     // The file goes first: who looks for a runtime from now on shall not find this one.
     drop(socket);
     while connections.next().await.is_some() {}
-    outcome
+}
+
+async fn accept_from(socket: &ControlSocket, earliest: Instant) -> Result<(UnixStream, Caller), SocketError> {
+    sleep_until(earliest).await;
+    socket.accept().await
 }
 
 /// One connection, until either end closes it.

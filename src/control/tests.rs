@@ -56,7 +56,7 @@ async fn an_attached_handle_is_as_good_as_one_in_process() {
     assert!(handle.is_stopped());
     assert!(handle.changed().await.is_err());
     assert!(events.next().await.is_err());
-    party.server.await.unwrap().unwrap();
+    party.server.await.unwrap();
     assert!(!party.path.exists(), "the socket goes with its runtime");
 }
 
@@ -138,6 +138,48 @@ async fn a_request_that_never_ends_is_given_up() {
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_silent_stream_shows_that_it_lives() {
+    let party = Party::start();
+    let mut stream = socket::connect(&party.path).await.unwrap();
+    stream.write_all(b"GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let begun = read_until(&mut stream, "\n\n").await;
+    assert!(begun.contains("cache-control: no-cache") && begun.contains("event: snapshot"), "{begun}");
+    assert!(read_until(&mut stream, "\n\n").await.contains("\r\n:\n\n"), "a comment, and nothing else");
+}
+
+#[tokio::test]
+async fn what_a_face_cannot_read_is_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control.sock");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let snapshot = serde_json::to_string(&Snapshot::default()).unwrap();
+    let good = serde_json::to_string(&note("hello")).unwrap();
+    let body = [
+        format!("event: snapshot\ndata: {snapshot}\n\n"),
+        "event: part\ndata: {\"part\":\"weather\",\"value\":[]}\n\n".to_owned(),
+        "event: event\ndata: {\"event\":\"of a later version\"}\n\n".to_owned(),
+        "event: event\ndata: }{\n\n: a comment\n\nevent: greeting\ndata: {}\n\n".to_owned(),
+        format!("event: event\ndata: {good}\n\n"),
+    ]
+    .concat();
+    let runtime = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        let _asked = stream.read(&mut [0; 1_024]).await.unwrap();
+        let (first, rest) = body.split_at(body.find("event: part").unwrap());
+        stream.write_all(format!("{head}{first}").as_bytes()).await.unwrap();
+        // The face listens from its first snapshot on.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        stream.write_all(rest.as_bytes()).await.unwrap();
+    });
+    let client::Attached { handle, run } = client::attach(&path).await.unwrap();
+    let mut events = handle.events();
+    tokio::spawn(run);
+    assert_eq!(events.next().await, Ok(Ok(note("hello"))));
+    runtime.await.unwrap();
 }
 
 #[tokio::test]
@@ -303,7 +345,7 @@ async fn a_face_is_told_why_its_runtime_failed() {
         let Party { cancel, server, end, _folder, .. } = party;
         if socket_goes_first {
             cancel.cancel();
-            server.await.unwrap().unwrap();
+            server.await.unwrap();
             drop(end);
         } else {
             drop(end);
@@ -348,7 +390,7 @@ async fn a_face_that_stays_goes_on_with_the_next_runtime() {
 struct Party {
     path: PathBuf,
     cancel: CancellationToken,
-    server: JoinHandle<Result<(), SocketError>>,
+    server: JoinHandle<()>,
     end: HandleEnd,
     _folder: TempDir,
 }
@@ -376,7 +418,7 @@ impl Party {
     /// Ends, and leaves its folder.
     async fn die(self) -> TempDir {
         self.cancel.cancel();
-        self.server.await.unwrap().unwrap();
+        self.server.await.unwrap();
         self._folder
     }
 

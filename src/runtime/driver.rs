@@ -347,7 +347,11 @@ impl Driver {
             Some(failure) => life.fail(Reason::ServiceFailed, failure),
             None => life.enter(Phase::Idle),
         }
-        if let Some(reply) = stopped {
+        // Whoever asked for it while it was under way has it too.
+        life.end.commands.close();
+        let again = std::iter::from_fn(|| life.end.commands.try_recv().ok());
+        let again = again.filter(|call| call.command == Command::Stop).map(|call| call.reply);
+        for reply in stopped.into_iter().chain(again) {
             answer(reply, Ok(Reply::Done { message: "potluck has stopped.".to_owned() }));
         }
         down

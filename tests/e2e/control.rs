@@ -359,3 +359,36 @@ fn a_thousand_clients_at_once_are_answered_or_turned_away() {
     seat.asks(&["status"]);
     seat.assert_well();
 }
+
+#[test]
+fn a_process_out_of_files_answers_again_when_it_has_some() {
+    use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+    let mut seat = host_of(&[]);
+    wait_until("it is quiet", || seat.asks(&["status"])["me"]["phase"] == "serving");
+    let pid = Pid::from_raw(seat.pid() as i32).unwrap();
+    let mut asking = UnixStream::connect(socket(&seat)).unwrap();
+    asking.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut ask = |what: &str| {
+        write!(asking, "GET {what} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let mut answer = [0; 4_096];
+        let count = asking.read(&mut answer).expect("an answer in time");
+        String::from_utf8_lossy(&answer[..count]).into_owned()
+    };
+    assert!(ask("/healthz").starts_with("HTTP/1.1 200"));
+    // It was born with our hard limit, which has to stay: only an administrator may raise that again.
+    let none = Rlimit { current: Some(3), maximum: getrlimit(Resource::Nofile).maximum };
+    let before = prlimit(Some(pid), Resource::Nofile, none).unwrap();
+    let mut waiting = deaf(&seat, "/healthz");
+    waiting.set_read_timeout(Some(Duration::from_millis(700))).unwrap();
+    assert!(waiting.read(&mut [0; 16]).is_err(), "there is no descriptor to accept it with");
+    assert!(ask("/healthz").starts_with("HTTP/1.1 200"), "who is in is answered");
+    prlimit(Some(pid), Resource::Nofile, before).unwrap();
+    waiting.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut answer = [0; 16];
+    waiting.read_exact(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "who waited is answered too");
+    assert_eq!(status_code(&seat, &["http://x/healthz"]), "200");
+    let log = seat.asks(&["logs", "--lines", "1000"]).to_string();
+    assert_eq!(log.matches("nobody new reaches potluck").count(), 1, "{log}");
+    seat.assert_well();
+}

@@ -21,8 +21,8 @@ const PARTS_PAUSE: Duration = Duration::from_millis(200);
 /// A runtime that is told to end says `stopping`, and mostly ends, within this; shorter than what a
 /// connection has for its last words.
 const LAST_TIME: Duration = Duration::from_millis(200);
-/// A comment is sent after so long a silence, so that a dead connection is noticed.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A comment is sent after so long a silence, so that a dead connection is noticed; tests do not want to wait.
+const KEEP_ALIVE: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 15_000 });
 
 /// What a reader wants to be told after the first snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -266,6 +266,8 @@ impl Grounds {
                 | Step::Disk
                 | Step::Index => timeout(left, self.undo(step)).await.unwrap_or(Err("it took too long".to_owned())),
             };
+            let told_to_fail = self.settings.fault.as_deref() == Some(&format!("stop:{step:?}"));
+            let undone = if told_to_fail { Err("it was told to fail here".to_owned()) } else { undone };
             if let Err(trouble) = undone {
                 let trouble = format!("giving back {step:?}: {trouble}");
                 tracing::error!("at the end: {trouble}");

@@ -99,6 +99,59 @@ async fn a_start_that_fails_gives_back_what_it_took_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn no_step_of_a_stop_is_left_out_because_another_failed() {
+    for step in Step::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let (handle, runtime) = start(failing(&folder, &format!("stop:{step:?}"))).await.unwrap();
+        let down = runtime.wind_down().await;
+        assert_eq!(down.undone, reversed(Step::ALL.len()), "{step:?}");
+        let trouble = down.trouble.unwrap();
+        assert_eq!(trouble, format!("giving back {step:?}: it was told to fail here"), "the first that failed");
+        assert_eq!(handle.snapshot().me.phase, Phase::Idle);
+        let again = start(settings(&folder)).await;
+        match step {
+            // Somebody may still write there.
+            Step::Disk | Step::Catalog => assert!(matches!(again, Err(StartError::HomeHeld { .. })), "{step:?}"),
+            Step::Folders
+            | Step::Home
+            | Step::Library
+            | Step::Identity
+            | Step::Listener
+            | Step::Index
+            | Step::Services => again.unwrap().1.stop().await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_word_error_comes_when_everything_can_be_had_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let listen = Some(taken.local_addr().unwrap());
+    for _ in 0..10 {
+        let (mut handle, prepared) = prepare(with(&folder, |settings| settings.listen = listen));
+        let _runtime = prepared.begin().unwrap();
+        while handle.snapshot().me.phase != Phase::Error {
+            handle.changed().await.unwrap();
+        }
+        let lock = crate::io::lock::LockFile::acquire(&folder.path().join("home/lock"));
+        assert!(lock.is_ok(), "{lock:?}");
+    }
+}
+
+#[test]
+fn a_phase_that_is_no_failure_forgets_the_last_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (handle, Prepared { mut life, .. }) = prepare(settings(&folder));
+    life.fail(Reason::Bind, "taken".to_owned());
+    let status = handle.snapshot().me.status();
+    assert_eq!((status.reason, status.error.as_deref(), status.active), (Some(Reason::Bind), Some("taken"), false));
+    life.enter(Phase::Serving);
+    let status = handle.snapshot().me.status();
+    assert_eq!((status.reason, status.error, status.active), (None, None, true));
+}
+
+#[tokio::test]
 async fn real_failures_name_their_reason() {
     let folder = tempfile::tempdir().unwrap();
     let place = |path: &str| folder.path().join(path);
@@ -214,8 +267,10 @@ async fn a_run_shows_every_phase_and_ends_in_time() {
         handle.changed().await.unwrap();
     }
     let asked = Instant::now();
-    let reply = handle.call(Command::Stop).await.unwrap();
-    assert_eq!(reply, Reply::Done { message: "potluck has stopped.".into() });
+    // Twice is as good as once.
+    let (reply, again) = tokio::join!(handle.call(Command::Stop), handle.call(Command::Stop));
+    assert_eq!(reply, Ok(Reply::Done { message: "potluck has stopped.".into() }));
+    assert_eq!(again, reply);
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     runtime.ended().await;
     let told = told(events).await;
