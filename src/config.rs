@@ -32,6 +32,9 @@ pub use places::Places;
 use crate::types::Rate;
 use table::{ROWS, Raw};
 
+/// The design's budget for links: a room of 250 fits.
+const LINKS_MAX_DEFAULT: usize = 256;
+
 /// Everything a runtime or a face can be told, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -51,6 +54,8 @@ pub struct Settings {
     pub peers: Vec<String>,
     /// Transfers that run at a time.
     pub max_active: usize,
+    /// Links that stand at a time.
+    pub links_max: usize,
     /// Whether a game that was asked for in the screen is installed when it is here.
     pub install_after_get: bool,
     /// The most to send, all peers together.
@@ -206,6 +211,7 @@ impl Settings {
             mdns: true,
             peers: Vec::new(),
             max_active: 2,
+            links_max: LINKS_MAX_DEFAULT,
             install_after_get: true,
             up_limit: None,
             down_limit: None,

@@ -1,5 +1,5 @@
 //! Whole parties in virtual time: `core::download` and `core::offer` of every seat over a fluid model of the
-//! network. Scenarios are files with what must come of them; beside them thousands of small random parties
+//! network, and `core::roster` of every seat of a room that finds itself. Scenarios are files with what must come of them; beside them thousands of small random parties
 //! are played, of which only what must always hold is asked. To play one again:
 //!
 //! ```text
@@ -18,16 +18,20 @@ mod outcome;
 mod party;
 #[path = "sim/random.rs"]
 mod random;
+#[path = "sim/room.rs"]
+mod room;
 #[path = "sim/scenario.rs"]
 mod scenario;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use party::{Party, Setting};
+use potluck::core::roster::DIALS_MAX;
+use room::{Found, Room};
 use scenario::{Figures, Scenario};
 
 /// Random parties of one test: eight tests play 10,000, so that all cores have something to do.
@@ -103,6 +107,45 @@ fn must_hold(setting: Setting) -> Result<(), String> {
         return Err(format!("took {:.1} s, {most:.1} s at most\n{figures}", figures.seconds));
     }
     Ok(())
+}
+
+/// Plays a room with some seeds; the worst of each.
+fn find_each_other(about: &str, room: Room, time: Duration) -> Found {
+    let mut worst = Found { first: Some(Duration::ZERO), late: Some(Duration::ZERO), under_way: 0, in_vain: 0.0 };
+    for seed in [1, 7, 2026] {
+        let found = room::play(room, seed, Instant::now(), time);
+        println!("{about}, seed {seed}: {found}");
+        let later = |a: Option<Duration>, b: Option<Duration>| Some(a?.max(b?));
+        worst.first = later(worst.first, found.first);
+        worst.late = later(worst.late, found.late);
+        worst.under_way = worst.under_way.max(found.under_way);
+        worst.in_vain = worst.in_vain.max(found.in_vain);
+    }
+    worst
+}
+
+#[test]
+fn all_who_are_there_find_each_other_whoever_else_is_announced() {
+    let soon = |seconds| Some(Duration::from_secs(seconds));
+    let minute = Duration::from_secs(60);
+    let room = Room { seats: 24, late: (1, minute), gone: 0, crowded: 0 };
+    let found = find_each_other("nobody is gone", room, 10 * minute);
+    assert!(found.first <= soon(3) && found.late <= soon(3), "{found}");
+    let found = find_each_other("some are gone", Room { gone: 12, ..room }, 10 * minute);
+    assert!(found.first <= soon(10) && found.late <= soon(3), "{found}");
+    let found = find_each_other("some have many dead addresses", Room { crowded: 10, ..room }, 10 * minute);
+    assert!(found.first <= soon(10) && found.late <= soon(3), "{found}");
+}
+
+#[test]
+fn who_comes_into_a_room_full_of_the_gone_is_found_at_once() {
+    let minute = Duration::from_secs(60);
+    let room = Room { seats: 8, late: (1, 5 * minute), gone: 100, crowded: 5 };
+    let found = find_each_other("most are gone", room, 6 * minute);
+    assert!(found.first.is_some() && found.late <= Some(Duration::from_secs(3)), "{found}");
+    assert!(found.under_way <= DIALS_MAX, "{found}");
+    // Each dial in vain keeps its place for 4 s, and further tries have twelve.
+    assert!(found.in_vain <= 12.0 * 15.0, "{found}");
 }
 
 /// `SIM_SEED` plays one random party again.

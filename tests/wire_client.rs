@@ -4,6 +4,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests of the whole have real clocks, threads and tasks")]
 
+#[path = "wire_client/crowd.rs"]
+mod crowd;
 #[path = "wire_client/ends.rs"]
 mod ends;
 #[path = "wire_client/host.rs"]

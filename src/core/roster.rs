@@ -15,6 +15,7 @@
 //! ```
 
 mod book;
+mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -23,11 +24,12 @@ use std::{
 };
 
 use self::book::Book;
-pub use self::book::{DIALS_MAX, Source, TOLD_PAUSE, Target};
+pub use self::{
+    book::{DIALS_MAX, Source, TOLD_PAUSE, Target},
+    words::{DialFailure, Ending, Greeting, LinkNo, Note, Output, Refusal, Row, Trouble},
+};
 use crate::types::{InstanceNonce, PeerId, PeerName};
 
-/// Links in all (design, section 6).
-pub const LINKS_MAX: usize = 256;
 /// Links of one PeerId, being made ones included.
 pub const LINKS_PER_PEER_MAX: usize = 4;
 /// Peers named in one message.
@@ -45,168 +47,6 @@ const REDIAL_TIME: Duration = Duration::from_millis(500);
 const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 /// After "busy", which does go away.
 const BUSY_PAUSE: Duration = Duration::from_secs(10);
-
-/// A link's number in this run, given by the driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkNo(pub u64);
-
-/// What a peer says of itself in Hello.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Greeting {
-    /// Tells two runs with one key apart.
-    pub nonce: InstanceNonce,
-    /// Its name.
-    pub name: PeerName,
-    /// Its listener: the address we dialled, or its first port at the address the link comes from.
-    pub listener: SocketAddr,
-}
-
-/// How a dial failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DialFailure {
-    /// Nobody answered.
-    Silence,
-    /// Somebody else answered.
-    WrongPeer,
-    /// Something that is no potluck, or another version.
-    NotPotluck,
-    /// It takes no links now.
-    Busy,
-    /// Nothing can be sent there from here.
-    NoRoute,
-}
-
-/// Why we, or the other side, will not have a link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// The user blocked the peer.
-    Blocked,
-    /// No room.
-    Busy,
-    /// It is ourselves.
-    Own,
-    /// The same key runs elsewhere too.
-    Cloned {
-        /// Name of the other run, and where it is.
-        other: Option<(PeerName, SocketAddr)>,
-    },
-    /// Another version of the protocol, or a reason of a later one.
-    Other,
-}
-
-/// How a link ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// In order, or for a reason that concerns only this link.
-    Closed,
-    /// Nothing was heard for too long.
-    Silence,
-    /// The other side refused it.
-    Refused(Refusal),
-}
-
-/// What the driver has to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Dial; answer with `handle_dialled` or `handle_dial_failed`.
-    Dial(Target),
-    /// The link counts: answer its Hello if we accepted it, and start its control stream.
-    Admit(LinkNo),
-    /// Say why, where the other side waits for an answer, and close.
-    Refuse(LinkNo, Refusal),
-    /// Close as a duplicate.
-    CloseDuplicate(LinkNo),
-    /// Close in order.
-    Close(LinkNo),
-    /// Find out whether anything still comes over the link; answer with `handle_probed`.
-    Probe(LinkNo),
-    /// A session stands, over this link.
-    PeerUp(PeerId, LinkNo),
-    /// Another link carries the session.
-    PeerLink(PeerId, LinkNo),
-    /// The session is gone.
-    PeerDown(PeerId),
-    /// Tell this peer of others.
-    Tell(PeerId, Vec<(PeerId, SocketAddr)>),
-    /// Ask mDNS whether the peer is still there.
-    Verify(PeerId),
-    /// A user should know.
-    Trouble(Trouble),
-}
-
-/// What a user should know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
-    /// Two machines use one key.
-    Cloned {
-        /// The key.
-        peer: PeerId,
-        /// The run that has a session, if the one refused is not ourselves.
-        first: Option<(PeerName, SocketAddr)>,
-        /// The one refused.
-        second: Option<(PeerName, SocketAddr)>,
-    },
-    /// A peer is heard by mDNS, and none of its addresses answers.
-    Unreachable {
-        /// Who.
-        peer: PeerId,
-        /// Its name.
-        name: PeerName,
-    },
-    /// An address the user gave failed for the first time.
-    UserAddress {
-        /// The address.
-        address: SocketAddr,
-        /// How.
-        failure: DialFailure,
-    },
-    /// An address the user gave is our own; it is forgotten.
-    Ourselves {
-        /// The address.
-        address: SocketAddr,
-    },
-    /// A peer refused us.
-    Refused {
-        /// Who.
-        peer: PeerId,
-        /// Why.
-        why: Refusal,
-    },
-}
-
-/// What is odd about a peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Note {
-    /// Heard by mDNS, and does not answer: a firewall there, or clients are isolated.
-    Unreachable,
-    /// Does not answer at an address that is not from mDNS.
-    Silent,
-    /// Its key runs on two machines.
-    Cloned,
-    /// It blocked us.
-    BlockedUs,
-    /// It speaks another version of the protocol.
-    OtherVersion,
-}
-
-/// A line of the room's list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Who; `None` for an address nobody answers at.
-    pub peer: Option<PeerId>,
-    /// Its name, as far as known.
-    pub name: Option<PeerName>,
-    /// Its listener.
-    pub address: Option<SocketAddr>,
-    /// The link that carries its session.
-    pub link: Option<LinkNo>,
-    /// Links that stand.
-    pub links: usize,
-    /// The user blocked it.
-    pub blocked: bool,
-    /// What is odd about it.
-    pub note: Option<Note>,
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
@@ -246,11 +86,12 @@ struct Peer {
 ///
 /// Invariants (checked after each mutation in debug builds): `current` is a link of that peer that is
 /// `Up`; a peer with a link that is `Up` or `Draining` has a `current` one; at most
-/// [`LINKS_PER_PEER_MAX`] links a peer and [`LINKS_MAX`] in all; nobody blocked has a link.
+/// [`LINKS_PER_PEER_MAX`] links a peer and `links_max` in all; nobody blocked has a link.
 #[derive(Debug)]
 pub struct Roster {
     me: PeerId,
     nonce: InstanceNonce,
+    links_max: usize,
     peers: BTreeMap<PeerId, Peer>,
     links: BTreeMap<LinkNo, LinkState>,
     blocked: BTreeSet<PeerId>,
@@ -259,16 +100,17 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// An empty room. `blocked` are the peers the user wants nothing of.
+    /// An empty room for so many links. `blocked` are the peers the user wants nothing of.
     #[must_use]
-    pub fn new(me: PeerId, nonce: InstanceNonce, blocked: BTreeSet<PeerId>) -> Self {
+    pub fn new(me: PeerId, nonce: InstanceNonce, links_max: usize, blocked: BTreeSet<PeerId>) -> Self {
         Self {
             me,
             nonce,
+            links_max,
             peers: BTreeMap::new(),
             links: BTreeMap::new(),
             blocked,
-            book: Book::default(),
+            book: Book::new(me),
             outputs: VecDeque::new(),
         }
     }
@@ -331,7 +173,7 @@ impl Roster {
     /// link is closed by an output of this call.
     pub fn handle_dialled(&mut self, link: LinkNo, target: Target, peer: PeerId, now: Instant) {
         self.book.connected(target, peer, now);
-        if self.is_linked(peer) || self.links.len() >= LINKS_MAX {
+        if self.is_linked(peer) || self.links.len() >= self.links_max {
             self.outputs.push_back(Output::CloseDuplicate(link));
         } else if self.blocked.contains(&peer) {
             self.outputs.push_back(Output::Close(link));
@@ -362,7 +204,7 @@ impl Roster {
     /// A peer dialled us and proved its key. The driver waits for its Hello unless the link is
     /// refused by an output of this call.
     pub fn handle_accepted(&mut self, link: LinkNo, peer: PeerId, now: Instant) {
-        if self.links.len() >= LINKS_MAX || self.links_of(peer).count() >= LINKS_PER_PEER_MAX {
+        if self.links.len() >= self.links_max || self.links_of(peer).count() >= LINKS_PER_PEER_MAX {
             self.outputs.push_back(Output::Refuse(link, Refusal::Busy));
         } else {
             self.links.insert(link, LinkState { peer, dialled: None, phase: Phase::Greeting });
@@ -489,7 +331,9 @@ impl Roster {
             Phase::Draining(at) => at,
             Phase::Greeting | Phase::Contested(_) | Phase::Up => None,
         });
-        let dial = if self.links.len() < LINKS_MAX { self.book.next_at(|peer| self.needs_no_dial(peer)) } else { None };
+        let need_none = self.need_no_dial();
+        let full = self.links.len() >= self.links_max;
+        let dial = if full { None } else { self.book.next_at(|peer| need_none.contains(&peer)) };
         drain.map(|at| (at, "drain")).chain(dial.map(|at| (at, "dial"))).min()
     }
 
@@ -539,9 +383,7 @@ impl Roster {
     fn on_greeted(&mut self, link: LinkNo, peer: PeerId, greeting: Greeting, now: Instant) {
         let dialled = self.links[&link].dialled;
         let dialled_by_us = dialled.is_some();
-        if let Some(target) = dialled {
-            self.book.admitted(target);
-        }
+        self.book.admitted(peer, dialled);
         let lower = self.me < peer;
         let rival = self.peers[&peer].current;
         let rival_by_us = rival.map(|rival| self.links[&rival].dialled.is_some());
@@ -724,8 +566,10 @@ impl Roster {
         self.peers.get(&peer).is_some_and(|entry| entry.current.is_some())
     }
 
-    fn needs_no_dial(&self, peer: PeerId) -> bool {
-        peer == self.me || self.blocked.contains(&peer) || self.links.values().any(|state| state.peer == peer)
+    /// Ourselves, those the user wants nothing of, and those to whom there is a link, or may be soon.
+    fn need_no_dial(&self) -> BTreeSet<PeerId> {
+        let linked = self.links.values().map(|state| state.peer);
+        linked.chain(self.blocked.iter().copied()).chain([self.me]).collect()
     }
 
     fn know(&mut self, peer: PeerId, now: Instant) -> &mut Peer {
@@ -747,15 +591,12 @@ impl Roster {
 
     /// After every mutation: dial whoever may be dialled.
     fn settle(&mut self, now: Instant) {
-        while self.links.len() < LINKS_MAX {
-            let (me, blocked, links) = (self.me, &self.blocked, &self.links);
-            let skip = |peer| {
-                peer == me || blocked.contains(&peer) || links.values().any(|state: &LinkState| state.peer == peer)
-            };
-            let Some(target) = self.book.next(skip, now) else { break };
+        let need_none = self.need_no_dial();
+        while self.links.len() < self.links_max {
+            let Some(target) = self.book.next(|peer| need_none.contains(&peer), now) else { break };
             self.outputs.push_back(Output::Dial(target));
         }
-        self.book.tidy(|peer| self.peers.contains_key(&peer));
+        self.book.tidy();
         self.assert_invariants();
     }
 
@@ -763,14 +604,18 @@ impl Roster {
         if !cfg!(debug_assertions) {
             return;
         }
-        assert!(self.links.len() <= LINKS_MAX, "links are bounded");
+        assert!(self.links.len() <= self.links_max, "links are bounded");
+        let mut links_of: BTreeMap<PeerId, Vec<&LinkState>> = BTreeMap::new();
+        for state in self.links.values() {
+            links_of.entry(state.peer).or_default().push(state);
+        }
         for (id, peer) in &self.peers {
-            let links: Vec<_> = self.links_of(*id).collect();
+            let links = links_of.remove(id).unwrap_or_default();
             assert!(links.len() <= LINKS_PER_PEER_MAX + DIALS_MAX, "links of a peer are bounded");
-            assert!(links.is_empty() || !self.blocked.contains(id) || links.iter().all(|(_, state)| !state.counts()));
+            assert!(links.is_empty() || !self.blocked.contains(id) || links.iter().all(|state| !state.counts()));
             match peer.current {
                 Some(current) => assert_eq!(self.links[&current].phase, Phase::Up, "the session's link is up"),
-                None => assert!(!links.iter().any(|(_, state)| state.counts()), "a link that counts has a session"),
+                None => assert!(!links.iter().any(|state| state.counts()), "a link that counts has a session"),
             }
         }
     }

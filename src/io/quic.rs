@@ -23,7 +23,6 @@ use self::{connection::canonical, events::Events, socket::Stop};
 pub use self::{
     connection::{Connection, LinkError, Stream, Streams},
     events::LinkStats,
-    limits::LINKS_MAX,
     socket::{DEFAULT_PORT, KERNEL_BUFFER_BYTES, Listen},
     tls::ALPN,
 };
@@ -173,8 +172,9 @@ pub struct Dialler {
 pub struct Incoming(Server);
 
 impl Endpoint {
-    /// Binds both sockets and starts them on the current tokio runtime.
-    pub fn bind(identity: &Identity, listen: Listen) -> Result<(Self, Incoming), BindError> {
+    /// Binds both sockets and starts them on the current tokio runtime. At most `links_max` links are taken
+    /// from others.
+    pub fn bind(identity: &Identity, listen: Listen, links_max: usize) -> Result<(Self, Incoming), BindError> {
         let listener = socket::listen(listen)?;
         let local = listener.local_addr().map_err(|source| BindError::of(listen.wanted(), source))?;
         let outgoing = socket::dialler(local)?;
@@ -185,7 +185,7 @@ impl Endpoint {
         let Ok(server) = Server::builder().with_io(io);
         let Ok(server) = server.with_tls(tls.clone());
         let Ok(server) = server.with_limits(limits);
-        let Ok(server) = server.with_endpoint_limits(limits::Doorman::new());
+        let Ok(server) = server.with_endpoint_limits(limits::Doorman::new(links_max));
         let Ok(server) = server.with_event(Events);
         let server = server.start().map_err(|error| BindError::start(local, &error))?;
 
@@ -300,6 +300,8 @@ mod tests {
 
     use super::*;
 
+    const LINKS_MAX: usize = 256;
+
     struct Seat {
         identity: Identity,
         endpoint: Endpoint,
@@ -309,7 +311,7 @@ mod tests {
     fn seat(listen: &str) -> Seat {
         let identity = Identity::ephemeral();
         let listen = Listen::At(listen.parse().expect("an address"));
-        let (endpoint, incoming) = Endpoint::bind(&identity, listen).expect("bound");
+        let (endpoint, incoming) = Endpoint::bind(&identity, listen, LINKS_MAX).expect("bound");
         Seat { identity, endpoint, incoming }
     }
 
@@ -420,16 +422,16 @@ mod tests {
     async fn a_port_in_use_says_so_and_the_default_one_moves_on() {
         let taken = seat("127.0.0.1:0").endpoint.local_addr();
         let listen = Listen::At(taken);
-        let error = Endpoint::bind(&Identity::ephemeral(), listen).expect_err("taken");
+        let error = Endpoint::bind(&Identity::ephemeral(), listen, LINKS_MAX).expect_err("taken");
         assert!(matches!(error, BindError::PortTaken { address } if address == taken), "{error:?}");
         assert!(error.to_string().contains(&taken.port().to_string()), "{error}");
 
-        let first = Endpoint::bind(&Identity::ephemeral(), Listen::Anywhere).expect("bound");
-        let second = Endpoint::bind(&Identity::ephemeral(), Listen::Anywhere).expect("bound");
+        let first = Endpoint::bind(&Identity::ephemeral(), Listen::Anywhere, LINKS_MAX).expect("bound");
+        let second = Endpoint::bind(&Identity::ephemeral(), Listen::Anywhere, LINKS_MAX).expect("bound");
         assert!(second.0.local_addr().port() > first.0.local_addr().port());
 
         let foreign = Listen::At("192.0.2.1:0".parse().expect("an address"));
-        let error = Endpoint::bind(&Identity::ephemeral(), foreign).expect_err("not ours");
+        let error = Endpoint::bind(&Identity::ephemeral(), foreign, LINKS_MAX).expect_err("not ours");
         assert!(matches!(error, BindError::NotOurs { .. }), "{error:?}");
     }
 

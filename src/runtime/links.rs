@@ -12,6 +12,7 @@
 //! each other up.
 
 mod address;
+
 mod frames;
 mod link;
 mod session;
@@ -19,7 +20,6 @@ mod shown;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
@@ -65,8 +65,11 @@ const READING_MAX: usize = 512;
 /// Time for anything to come over a link that a second run of its key puts in doubt: the keep-alive
 /// of a second, and a slow machine.
 const PROBE_TIME: Duration = Duration::from_millis(1_500);
-/// How often figures of links are looked at; a screen shows nothing faster.
+/// How often figures of links are looked at.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
+/// Between two pictures of the room; the driver shows no more either. Each has every link, so one at each event
+/// would cost a large room its links squared while everybody comes.
+const SHOW_PAUSE: Duration = Duration::from_millis(50);
 /// How old the list of interfaces may be that `peers` messages are checked against.
 const INTERFACES_AGE: Duration = Duration::from_secs(5);
 /// A host name that cannot be resolved is asked for again after this.
@@ -123,14 +126,20 @@ struct Held {
     standing: Option<Standing>,
 }
 
-/// Runs until cancelled, then says goodbye to everybody and releases the sockets.
+/// The QUIC library has ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody can dial this machine any more: its listener has ended")]
+pub(crate) struct ListenerGone;
+
+/// Runs until cancelled, or until nobody can dial us any more, then says goodbye to everybody and releases the
+/// sockets.
 pub(crate) async fn run(
     context: Context,
     endpoint: Endpoint,
     mut incoming: Incoming,
     mut inbox: mpsc::Receiver<LinksInput>,
     shown: watch::Sender<LinksShown>,
-) -> Result<(), Infallible> {
+) -> Result<(), ListenerGone> {
     let (facts, mut heard) = mpsc::channel(FACTS_QUEUED_MAX);
     let (news, carried) = mpsc::channel(NEWS_QUEUED_MAX);
     context.tasks.spawn("courier", courier(context.inputs.clone(), carried));
@@ -139,23 +148,30 @@ pub(crate) async fn run(
     actor.begin();
     let mut look = tokio::time::interval(LOOK_PAUSE);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
+    let outcome = loop {
         let due = actor.roster.poll_timeout().map(|(at, _)| at);
         tokio::select! {
             biased;
-            () = cancelled.cancelled() => break,
+            () = cancelled.cancelled() => break Ok(()),
             Some(fact) = heard.recv() => actor.on_fact(fact),
             Some(input) = inbox.recv() => actor.on_input(input),
-            Some((connection, streams)) = incoming.accept() => actor.on_accepted(connection, streams),
+            accepted = incoming.accept() => match accepted {
+                Some((connection, streams)) => actor.on_accepted(connection, streams),
+                None => break Err(ListenerGone),
+            },
             () = until(due) => actor.roster.handle_timeout(clock::now()),
+            () = until(actor.shows_at) => {
+                actor.show();
+                continue;
+            }
             _ = look.tick() => {}
         }
         actor.settle().await;
-    }
+    };
     actor.say_goodbye(&mut heard).await;
     drop(incoming);
     endpoint.close().await;
-    Ok(())
+    outcome
 }
 
 async fn until(due: Option<Instant>) {
@@ -194,6 +210,9 @@ struct Actor {
     interfaces: (Interfaces, Option<Instant>),
     since_ms: BTreeMap<PeerId, u64>,
     figures: Figures,
+    shown_at: Option<Instant>,
+    /// When what has changed is shown.
+    shows_at: Option<Instant>,
     shown: watch::Sender<LinksShown>,
 }
 
@@ -213,7 +232,7 @@ impl Actor {
         // A line that is no PeerId blocks nobody.
         let kept: BTreeSet<PeerId> = kept.iter().filter_map(|id| id.parse().ok()).collect();
         Self {
-            roster: Roster::new(context.me, context.nonce, kept),
+            roster: Roster::new(context.me, context.nonce, context.settings.links_max, kept),
             dialler: endpoint.dialler(),
             port: endpoint.local_addr().port(),
             links: BTreeMap::new(),
@@ -227,6 +246,8 @@ impl Actor {
             interfaces: (Interfaces::default(), None),
             since_ms: BTreeMap::new(),
             figures: Figures::default(),
+            shown_at: None,
+            shows_at: None,
             shown,
             context,
         }
@@ -466,7 +487,7 @@ impl Actor {
                 }
             }
         }
-        self.show();
+        self.show_soon();
     }
 
     fn carry_out(&mut self, output: Output) -> Option<Vec<News>> {
@@ -702,7 +723,14 @@ impl Actor {
         row.and_then(|row| row.name).map_or_else(|| peer.short(), |name| name.to_string())
     }
 
+    /// What changed shows at once after a while in which nothing did.
+    fn show_soon(&mut self) {
+        let earliest = self.shown_at.map(|at| at + SHOW_PAUSE);
+        self.shows_at.get_or_insert(earliest.unwrap_or_else(clock::now));
+    }
+
     fn show(&mut self) {
+        (self.shows_at, self.shown_at) = (None, Some(clock::now()));
         let peers = shown::peers(&self.roster, &self.links, &self.since_ms, &mut self.figures);
         let links = shown::links(&self.roster, &self.links, &mut self.figures);
         self.shown.send_if_modified(|shown| {

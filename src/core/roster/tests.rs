@@ -16,6 +16,12 @@ fn greeting(byte: u8, nonce: u64) -> Greeting {
     Greeting { nonce: InstanceNonce(nonce), name: PeerName::new(&format!("seat-{byte}")), listener: address(byte) }
 }
 
+/// As few as make sense, so that they are soon all taken.
+const LINKS_MAX: usize = 16;
+
+/// After which a peer's next address may be tried.
+const STAGGER_MOST: Duration = Duration::from_millis(250);
+
 /// A roster of peer 5 and what it wants done.
 struct Rig {
     roster: Roster,
@@ -26,7 +32,7 @@ impl Rig {
     fn new() -> Self {
         #[expect(clippy::disallowed_methods, reason = "an arbitrary start, never compared with a clock")]
         let now = Instant::now();
-        Self { roster: Roster::new(peer(5), InstanceNonce(5), BTreeSet::new()), now }
+        Self { roster: Roster::new(peer(5), InstanceNonce(5), LINKS_MAX, BTreeSet::new()), now }
     }
 
     fn check(&mut self, event: &str, handle: impl FnOnce(&mut Roster, Instant), expect: &[Output]) {
@@ -102,17 +108,141 @@ fn what_others_say_is_dialled_once_a_minute_and_forgotten_in_the_end() {
     assert_eq!(rig.roster.poll_timeout(), None);
 }
 
+/// Targets the roster wants dialled now.
+fn dials(rig: &mut Rig) -> Vec<Target> {
+    let outputs = std::iter::from_fn(|| rig.roster.poll_output());
+    outputs.filter_map(|output| if let Output::Dial(target) = output { Some(target) } else { None }).collect()
+}
+
+fn fail_all(rig: &mut Rig, targets: &[Target]) -> Vec<Target> {
+    let mut next = Vec::new();
+    for target in targets {
+        rig.roster.handle_dial_failed(*target, DialFailure::Silence, rig.now);
+        next.extend(dials(rig));
+    }
+    next
+}
+
+fn heard(rig: &mut Rig, byte: u8, addresses: &[SocketAddr]) {
+    rig.roster.handle_heard(peer(byte), PeerName::new("x"), addresses, rig.now);
+}
+
 #[test]
 fn dials_under_way_are_bounded() {
     let mut rig = Rig::new();
     let others: Vec<_> = (100..200).map(|byte| (peer(byte), address(byte))).collect();
     rig.roster.handle_told(&others, rig.now);
-    let dials: Vec<_> = std::iter::from_fn(|| rig.roster.poll_output()).collect();
-    assert_eq!(dials.len(), DIALS_MAX);
-    let Some(Output::Dial(target)) = dials.first() else { panic!("a dial") };
-    let next = Output::Dial((address(116), Some(peer(116))));
-    rig.check("a place is free", |r, now| r.handle_dial_failed(*target, DialFailure::Silence, now), &[next]);
+    let first = dials(&mut rig);
+    assert_eq!(first.len(), 12, "first tries leave places for others");
+    let next = Output::Dial((address(112), Some(peer(112))));
+    rig.check("a place is free", |r, now| r.handle_dial_failed(first[0], DialFailure::Silence, now), &[next]);
     assert_eq!(others.len() - TOLD_MAX, 36, "the rest of a message that is too long does not count");
+    // A minute later all of those that failed may be tried again, beside those that were not yet.
+    let mut under_way = first.len();
+    rig.now += TOLD_PAUSE;
+    rig.roster.handle_timeout(rig.now);
+    under_way += dials(&mut rig).len();
+    for byte in 0..10 {
+        let typed = Output::Dial((address(byte), None));
+        let expect = if under_way < DIALS_MAX { vec![typed] } else { Vec::new() };
+        rig.check("typed", |r, now| r.handle_connect(address(byte), now), &expect);
+        under_way += expect.len();
+    }
+    assert_eq!(under_way, DIALS_MAX);
+}
+
+#[test]
+fn who_is_new_does_not_wait_for_the_dead() {
+    let mut rig = Rig::new();
+    // None of them answered for ten minutes, and all are due.
+    for byte in 10..110 {
+        heard(&mut rig, byte, &[address(byte)]);
+    }
+    for _ in 0..10 {
+        let mut due = dials(&mut rig);
+        while !due.is_empty() {
+            due = fail_all(&mut rig, &due);
+        }
+        rig.now += Duration::from_secs(60);
+        rig.roster.handle_timeout(rig.now);
+    }
+    let stuck = dials(&mut rig);
+    assert_eq!(stuck.len(), 12, "further tries leave places for others");
+    heard(&mut rig, 200, &[address(200)]);
+    assert_eq!(dials(&mut rig), [(address(200), Some(peer(200)))]);
+    // Who waits longest of the dead is next.
+    let next = fail_all(&mut rig, &stuck[..1]);
+    assert_eq!(next.len(), 1);
+    assert!(!stuck.contains(&next[0]), "{next:?}");
+}
+
+#[test]
+fn whoever_comes_back_does_not_wait_for_a_flood_of_new_ones() {
+    let mut rig = Rig::new();
+    heard(&mut rig, 9, &[address(9)]);
+    let back = (address(9), Some(peer(9)));
+    assert_eq!(dials(&mut rig), [back]);
+    fail_all(&mut rig, &[back]);
+    for byte in 100..200 {
+        heard(&mut rig, byte, &[address(byte)]);
+    }
+    assert_eq!(dials(&mut rig).len(), 12);
+    rig.now += Duration::from_secs(1);
+    rig.roster.handle_timeout(rig.now);
+    assert_eq!(dials(&mut rig), [back]);
+}
+
+#[test]
+fn peers_with_many_dead_addresses_take_turns_with_the_others() {
+    let many = |byte: u8| (0..16).map(|n| SocketAddr::from(([10, 1, byte, n], 47_800))).collect::<Vec<_>>();
+    let mut rig = Rig::new();
+    heard(&mut rig, 100, &many(100));
+    let mut under_way = dials(&mut rig);
+    for _ in 0..20 {
+        rig.now += STAGGER_MOST;
+        rig.roster.handle_timeout(rig.now);
+        under_way.extend(dials(&mut rig));
+    }
+    assert_eq!(under_way.len(), 4, "one peer has a few at a time");
+    // Twenty of its kind, and one whose address is the last of all.
+    for byte in 101..120 {
+        heard(&mut rig, byte, &many(byte));
+    }
+    under_way.extend(dials(&mut rig));
+    heard(&mut rig, 250, &[address(250)]);
+    assert_eq!(under_way.len(), 12);
+    let next = fail_all(&mut rig, &under_way);
+    assert!(next.contains(&(address(250), Some(peer(250)))), "its turn is before anybody's second: {next:?}");
+}
+
+#[test]
+fn a_full_book_makes_room_for_who_is_better_known() {
+    let mut rig = Rig::new();
+    let learn = |rig: &mut Rig, who: PeerId, at: SocketAddr, source| {
+        let now = rig.now;
+        rig.roster.book.learn((at, Some(who)), source, now)
+    };
+    // Somebody says where a peer is, wrongly and often, before it is heard itself.
+    for n in 0..16 {
+        assert!(learn(&mut rig, peer(9), SocketAddr::from(([10, 2, 0, n], 47_800)), Source::Told));
+    }
+    assert!(!learn(&mut rig, peer(9), address(8), Source::Told), "no better than those");
+    assert!(learn(&mut rig, peer(9), address(9), Source::Heard));
+    // A book full of first addresses of the many has room for nobody of their kind.
+    let crowd = |n: u16| PeerId::from_bytes([[7; 30].as_slice(), &n.to_be_bytes()].concat().try_into().expect("32"));
+    for n in 0..1_040 {
+        learn(&mut rig, crowd(n), address(7), Source::Heard);
+    }
+    assert!(!learn(&mut rig, peer(10), address(10), Source::Told));
+    assert!(!learn(&mut rig, peer(10), address(10), Source::Heard));
+    assert!(learn(&mut rig, peer(10), address(10), Source::User));
+    // And one full of the addresses of a few has some for everybody.
+    let mut rig = Rig::new();
+    for n in 0..1_040_u16 {
+        let [high, low] = n.to_be_bytes();
+        learn(&mut rig, crowd(n / 16), SocketAddr::from(([10, 3, high, low], 47_800)), Source::Heard);
+    }
+    assert!(learn(&mut rig, peer(10), address(10), Source::Heard));
 }
 
 #[test]
@@ -237,6 +367,20 @@ fn links_of_one_peer_are_bounded() {
 }
 
 #[test]
+fn links_in_all_are_bounded() {
+    let mut rig = Rig::new();
+    for link in 0..LINKS_MAX as u64 {
+        rig.check("accepted", |r, now| r.handle_accepted(LinkNo(link), peer(10 + link as u8), now), &[]);
+    }
+    let expect = [Output::Refuse(LinkNo(99), Refusal::Busy)];
+    rig.check("one more", |r, now| r.handle_accepted(LinkNo(99), peer(9), now), &expect);
+    rig.check("heard", |r, now| r.handle_heard(peer(8), PeerName::new("x"), &[address(8)], now), &[]);
+    assert_eq!(rig.roster.poll_timeout(), None, "nobody is dialled for whom there is no room");
+    let dial = [Output::Dial((address(8), Some(peer(8))))];
+    rig.check("one goes", |r, now| r.handle_ended(LinkNo(3), &Ending::Closed, now), &dial);
+}
+
+#[test]
 fn goodbye_ends_the_session_at_once_and_nobody_calls_after() {
     let mut rig = Rig::new();
     rig.roster.handle_heard(peer(9), PeerName::new("x"), &[address(9)], rig.now);
@@ -272,7 +416,7 @@ struct Pair {
 
 impl Pair {
     fn new(deaf: [u32; 2]) -> Self {
-        let roster = |byte: u8| Roster::new(peer(byte), InstanceNonce(byte.into()), BTreeSet::new());
+        let roster = |byte: u8| Roster::new(peer(byte), InstanceNonce(byte.into()), LINKS_MAX, BTreeSet::new());
         Self {
             rosters: [roster(1), roster(2)],
             waiting: [Vec::new(), Vec::new()],

@@ -120,7 +120,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let identity = Identity::load_or_create(&folder.path().join("key")).unwrap();
         let at = Listen::At("127.0.0.1:0".parse().unwrap());
-        let (endpoint, _incoming) = Endpoint::bind(&identity, at).unwrap();
+        let (endpoint, _incoming) = Endpoint::bind(&identity, at, 1).unwrap();
         let mute = UdpSocket::bind("127.0.0.1:0").unwrap();
         let (loud, mute_addr) = (endpoint.local_addr(), mute.local_addr().unwrap());
         let asked = tokio::task::spawn_blocking(move || answering(&[loud, mute_addr], NEVER)).await.unwrap();

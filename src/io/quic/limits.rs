@@ -9,8 +9,6 @@ use s2n_quic::provider::{
 };
 use s2n_quic_core::connection::limits::ValidationError;
 
-/// The design's budget for links; a room of 200 seats fits.
-pub const LINKS_MAX: usize = 256;
 /// Requests one peer may have open: 32 sources times control, haves and chunks stay far below.
 const STREAMS_MAX: u64 = 64;
 /// What a peer may have under way to us on one link; at 10 Gbit/s it covers 6 ms.
@@ -67,6 +65,7 @@ pub(super) fn connection() -> Result<Limits, ValidationError> {
 /// takes the places of others: a closed connection keeps its place for three timeouts of its path.
 #[derive(Debug)]
 pub(super) struct Doorman {
+    links_max: usize,
     ports: endpoint_limits::Default,
     knocks: BTreeMap<IpAddr, Knocks>,
 }
@@ -79,8 +78,8 @@ struct Knocks {
 }
 
 impl Doorman {
-    pub(super) fn new() -> Self {
-        Self { ports: endpoint_limits::Default::default(), knocks: BTreeMap::new() }
+    pub(super) fn new(links_max: usize) -> Self {
+        Self { links_max, ports: endpoint_limits::Default::default(), knocks: BTreeMap::new() }
     }
 
     fn admits(&mut self, from: IpAddr, now: Duration) -> bool {
@@ -118,7 +117,7 @@ impl Limiter for Doorman {
             // A family of a later version of the library.
             _ => return Outcome::drop(),
         };
-        if attempt.connection_count >= LINKS_MAX || !self.admits(from, attempt.timestamp.duration_since_start()) {
+        if attempt.connection_count >= self.links_max || !self.admits(from, attempt.timestamp.duration_since_start()) {
             return Outcome::close();
         }
         if attempt.inflight_handshakes >= HANDSHAKES_MAX {
@@ -134,7 +133,7 @@ mod tests {
 
     #[test]
     fn who_knocks_too_often_waits_and_others_do_not() {
-        let mut doorman = Doorman::new();
+        let mut doorman = Doorman::new(256);
         let (rude, polite) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let at = Duration::from_secs;
         let admitted = (0..1_000).filter(|_| doorman.admits(rude, at(1))).count();
@@ -147,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_of_knocks_is_bounded() {
-        let mut doorman = Doorman::new();
+        let mut doorman = Doorman::new(256);
         for number in 0..10_000_u32 {
             doorman.admits(IpAddr::from(number.to_be_bytes()), Duration::from_secs(u64::from(number / 1_000)));
         }

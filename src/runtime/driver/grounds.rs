@@ -174,7 +174,7 @@ impl Grounds {
             Step::Listener => {
                 let Some(identity) = &self.identity else { return Err(StartError::Canceled) };
                 let listen = settings.listen.map_or(Listen::Anywhere, Listen::At);
-                let bound = Endpoint::bind(identity, listen);
+                let bound = Endpoint::bind(identity, listen, settings.links_max);
                 let bound = bound.map_err(|source| StartError::Bind { listen: settings.listen, source })?;
                 life.me.listen = listen_text(&bound.0);
                 self.listener = Some(bound);

@@ -8,6 +8,7 @@ use tokio::{io::AsyncReadExt, sync::oneshot, time::timeout};
 use super::*;
 use crate::{
     config::Settings,
+    core::roster::LINKS_PER_PEER_MAX,
     io::{
         disk::Libraries,
         identity::Identity,
@@ -36,6 +37,7 @@ struct Seat {
     serving: mpsc::Receiver<ServingInput>,
     shows: Shows,
     events: tokio::sync::broadcast::Receiver<crate::api::Event>,
+    end: oneshot::Receiver<Result<(), ListenerGone>>,
     _transfers: mpsc::Receiver<TransfersInput>,
     _home: TempDir,
 }
@@ -45,10 +47,22 @@ fn seat(name: &str, identity: &Identity) -> Seat {
 }
 
 fn seat_at(ip: [u8; 4], name: &str, identity: &Identity) -> Seat {
+    let settled = settled(name);
+    let listen = Listen::At(SocketAddr::from((ip, 0)));
+    let (endpoint, incoming) = Endpoint::bind(identity, listen, settled.1.links_max).expect("bound");
+    seat_on(endpoint, incoming, identity, settled)
+}
+
+/// The settings of a new home.
+fn settled(name: &str) -> (TempDir, Settings) {
     let home = tempfile::tempdir().expect("a folder");
     let mut settings = Settings::fresh(home.path(), home.path().join("games")).expect("settings");
     settings.name = name.to_owned();
     std::fs::create_dir_all(&settings.places.state).expect("a folder");
+    (home, settings)
+}
+
+fn seat_on(endpoint: Endpoint, incoming: Incoming, identity: &Identity, (home, settings): (TempDir, Settings)) -> Seat {
     let (tasks, _failures) = Tasks::new();
     let (inputs, Outlets { links, library, transfers, serving }) = input::channels();
     let (shown, shows) = view::cells();
@@ -71,14 +85,14 @@ fn seat_at(ip: [u8; 4], name: &str, identity: &Identity) -> Seat {
         counters: Default::default(),
         settings: Arc::new(settings),
     };
-    let listen = Listen::At(SocketAddr::from((ip, 0)));
-    let (endpoint, incoming) = Endpoint::bind(identity, listen).expect("bound");
     let address = endpoint.local_addr();
     let actor = run(context.clone(), endpoint, incoming, links, shown.links);
+    let (ended, end) = oneshot::channel();
     context.tasks.spawn("links", async {
-        let Ok(()) = actor.await;
+        // Most tests do not wait for it.
+        let _ = ended.send(actor.await);
     });
-    Seat { context, address, library, serving, shows, events, _transfers: transfers, _home: home }
+    Seat { context, address, library, serving, shows, events, end, _transfers: transfers, _home: home }
 }
 
 impl Seat {
@@ -107,6 +121,12 @@ impl Seat {
             Some(state)
         };
         told.filter_map(state).collect()
+    }
+
+    /// What faces see, as soon as it is so.
+    async fn shown(&mut self, is_so: impl Fn(&LinksShown) -> bool) -> LinksShown {
+        let shown = timeout(LONG, self.shows.links.wait_for(is_so)).await.expect("in time");
+        shown.expect("the actor runs").clone()
     }
 
     async fn up(&mut self) -> (PeerId, Link, LibraryDigest) {
@@ -144,7 +164,7 @@ async fn two_seats_see_each_other_ask_and_part() {
     assert!(matches!(guest.heard().await, LibraryInput::Summary { digest: d, .. } if d == digest(8)));
 
     // The face sees the peer by the listener it announced, not by the port it dialled from.
-    let shown = host.shows.links.borrow_and_update().clone();
+    let shown = host.shown(|shown| !shown.links.is_empty()).await;
     let [link] = shown.links.as_slice() else { panic!("{:?}", shown.links) };
     assert_eq!((link.name.as_str(), link.dialled, link.draining, link.path), ("guest", false, false, LinkPath::Lan));
     let shown = shown.peers;
@@ -234,7 +254,7 @@ impl Rogue {
 
     fn at(ip: [u8; 4]) -> Self {
         let listen = Listen::At(SocketAddr::from((ip, 0)));
-        let (endpoint, incoming) = Endpoint::bind(&Identity::ephemeral(), listen).expect("bound");
+        let (endpoint, incoming) = Endpoint::bind(&Identity::ephemeral(), listen, 1).expect("bound");
         Self { endpoint, _incoming: incoming }
     }
 
@@ -335,10 +355,16 @@ async fn a_thousand_connections_at_once_hurt_nobody() {
 }
 
 #[tokio::test]
-async fn as_many_links_as_there_may_be_end_at_a_stop_without_a_word() {
-    const PEERS: u8 = 63;
-    const LINKS_EACH: usize = 4;
-    let mut host = Seat::fresh("host");
+#[expect(clippy::print_stderr, reason = "figures")]
+async fn five_hundred_links_end_at_a_stop_without_a_word() {
+    const PEERS: u8 = 125;
+    const LINKS_EACH: usize = LINKS_PER_PEER_MAX;
+    let all = usize::from(PEERS) * LINKS_EACH;
+    let (home, mut settings) = settled("host");
+    settings.links_max = all;
+    let (identity, listen) = (Identity::ephemeral(), Listen::At(SocketAddr::from(([127, 0, 0, 1], 0))));
+    let (endpoint, incoming) = Endpoint::bind(&identity, listen, all).expect("bound");
+    let mut host = seat_on(endpoint, incoming, &identity, (home, settings));
     let mut held = Vec::new();
     for number in 1..=PEERS {
         let (rogue, hello) = (Rogue::at([127, 0, 1, number]), hello(PROTO));
@@ -352,13 +378,26 @@ async fn as_many_links_as_there_may_be_end_at_a_stop_without_a_word() {
         host.up().await;
         held.push((rogue, links));
     }
-    let all = usize::from(PEERS) * LINKS_EACH;
     assert_eq!(host.connections(), vec![1; all]);
+    host.shown(|shown| shown.links.len() == all).await;
     // Those that end before the stop are told of, and those that end with it are not.
     drop(held.pop());
     // Its session goes from link to link until there is none.
     while !matches!(host.heard().await, LibraryInput::PeerDown { .. }) {}
     assert_eq!(host.connections(), vec![-1; LINKS_EACH]);
+    let asked = Instant::now();
     assert_eq!(host.context.tasks.shutdown(Duration::from_millis(1_500)).await, Ok(()));
+    eprintln!("{} links ended in {:?}", all - LINKS_EACH, asked.elapsed());
     assert_eq!(host.connections(), Vec::<i8>::new());
+}
+
+#[tokio::test]
+async fn a_listener_that_ends_by_itself_ends_the_service() {
+    let identity = Identity::ephemeral();
+    let bind = || Endpoint::bind(&identity, Listen::At(SocketAddr::from(([127, 0, 0, 1], 0))), 16).expect("bound");
+    // The actor closes one endpoint and hears of connections from the other.
+    let ((its_own, _), (doomed, incoming)) = (bind(), bind());
+    let seat = seat_on(its_own, incoming, &identity, settled("host"));
+    doomed.close().await;
+    assert!(timeout(LONG, seat.end).await.expect("in time").expect("it did not panic").is_err());
 }

@@ -78,7 +78,7 @@ impl Machine {
         fs::create_dir_all(settings.library()).unwrap();
         fs::create_dir_all(&settings.places.state).unwrap();
         let identity = Identity::ephemeral();
-        let (endpoint, incoming) = Endpoint::bind(&identity, Listen::At("127.0.0.1:0".parse().unwrap())).unwrap();
+        let (endpoint, incoming) = Endpoint::bind(&identity, Listen::At("127.0.0.1:0".parse().unwrap()), 256).unwrap();
         let (inputs, mut outlets) = input::channels();
         let (shown, shows) = view::cells();
         let (sender, events) = broadcast::channel(1_024);
