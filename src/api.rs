@@ -19,7 +19,7 @@ pub use event::{Event, EventKind, Level};
 pub use figures::{Figures, Queue};
 pub use handle::{COMMANDS_QUEUED_MAX, Call, EVENTS_KEPT_MAX, Events, Handle, HandleEnd, Missed, Stopped, channel};
 pub use snapshot::{
-    BuildView, DISK_FULL, GameView, INSTALLED_ONLY, LibraryView, LinkPath, LinkView, LogView, MAP_CELLS_MAX, MapCell,
-    MeView, Part, PeerView, Snapshot, SourceView, StateWord, Totals, TransferView, UpdateView,
+    BuildView, ClockView, DISK_FULL, GameView, INSTALLED_ONLY, LibraryView, LinkPath, LinkView, LogView, MAP_CELLS_MAX,
+    MapCell, MeView, Part, PeerView, Snapshot, SourceView, StateWord, Totals, TransferView, UpdateView,
 };
 pub use status::{Phase, Reason, Status};

@@ -32,7 +32,7 @@ use ends::{Cut, GOOD, Key, Manners, Reader, dialler, frame, hex, send};
 use host::{Dish, Host, Treats};
 use process::{Ended, Seat, bytes_of, files_below, finish, make_game, signal, until, wait_until};
 use serde_json::{Value, json};
-use visitor::{Visitor, hello, link};
+use visitor::{Visitor, hello, link, unix_ms};
 
 const CHUNK: usize = 1 << 20;
 /// A request must be whole within this, by the protocol.
@@ -222,6 +222,65 @@ async fn a_hello_that_cannot_be_is_refused_by_name() {
         assert!(link.is_err(), "{broken}");
     }
     assert_serves_an_honest_peer(&mut seat).await;
+}
+
+/// How far the clock of the peer of this name is ahead, in the list of the seat.
+fn clock_of(seat: &Seat, name: &str) -> Option<Value> {
+    let peers = seat.asks(&["peers"]);
+    let peer = peers.as_array().expect("a list").iter().find(|peer| peer["name"] == name && peer["online"] == true)?;
+    Some(peer["clock"].clone())
+}
+
+fn is_about(clock: &Value, ahead_ms: i64) -> bool {
+    let (ahead, unsure) = (clock["ahead_ms"].as_i64(), clock["unsure_ms"].as_u64());
+    ahead.is_some_and(|ahead| (ahead - ahead_ms).abs() < 3_000) && unsure.is_some_and(|unsure| unsure < 3_000)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clocks_are_told_and_set_beside_ours() {
+    const HOUR_MS: i64 = 3_600_000;
+    let host = Host::new(dish(), Treats::AnHourBehind);
+    let mut seat = Seat::new();
+    seat.serve(&["--peer", &host.addr.to_string()]);
+    let named = |name: &str, clock: Option<u64>| {
+        let mut hello = hello(7);
+        hello["name"] = json!(name);
+        if let Some(clock) = clock {
+            hello["clock"] = json!(clock);
+        }
+        hello
+    };
+    let visit = async |hello| Visitor::with(&Key::new(), seat.addr(), seat.peer(), hello, Vec::new()).await;
+    let right = visit(named("right", Some(unix_ms()))).await.expect("welcome");
+    let said = right.ack["clock"].as_u64().expect("it tells the time");
+    assert!(said.abs_diff(unix_ms()) < 3_000, "{said}");
+    let _ahead = visit(named("ahead", Some(unix_ms() + 2 * HOUR_MS as u64))).await.expect("welcome");
+    let _old = visit(named("old", None)).await.expect("an earlier version says nothing of clocks");
+    for (name, ahead_ms) in [("right", 0), ("ahead", 2 * HOUR_MS), ("host", -HOUR_MS)] {
+        wait_until("the clock is seen", || clock_of(&seat, name).is_some_and(|clock| is_about(&clock, ahead_ms)));
+    }
+    wait_until("the old one is seen", || clock_of(&seat, "old").is_some_and(|clock| clock.is_null()));
+
+    let doctor = seat.run(&["doctor", "--json"]);
+    let doctor: Value = serde_json::from_str(&doctor.stdout).expect("a document");
+    let finding = doctor["findings"].as_array().expect("findings").iter().find(|one| one["check"] == "peer-clocks");
+    let finding = finding.expect("clocks are compared");
+    let (what, fix) = (finding["what"].as_str().unwrap_or_default(), finding["fix"].as_str().unwrap_or_default());
+    assert!(finding["verdict"] == "warn" && fix.starts_with("sudo timedatectl set-ntp true"), "{finding}");
+    // Nearly two hours are 119 minutes.
+    assert!(
+        what.contains("ahead's is") && (what.contains("host's is 60 min behind") || what.contains("59 min")),
+        "{what}"
+    );
+
+    for wrong in [json!("noon"), json!(-1), json!(1.5), json!(18_446_744_073_709_551_616.0)] {
+        let mut hello = hello(9);
+        hello["clock"] = wrong.clone();
+        assert!(visit(hello).await.is_err(), "{wrong}");
+    }
+    let _end_of_time = visit(named("end of time", Some(u64::MAX))).await.expect("any number of 64 bits");
+    wait_until("it is seen", || clock_of(&seat, "end of time").is_some_and(|clock| clock["ahead_ms"] == i64::MAX));
+    seat.assert_well();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -492,6 +492,17 @@ pub struct PeerView {
     pub blocked: bool,
     /// Why it cannot be reached, or what is odd about it.
     pub note: String,
+    /// How its clock stands beside ours, where it told when the link was made.
+    pub clock: Option<ClockView>,
+}
+
+/// A peer's clock beside ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockView {
+    /// How many milliseconds it is ahead; negative where it is behind.
+    pub ahead_ms: i64,
+    /// How many more or fewer these may be: half of the round trip in which it was asked.
+    pub unsure_ms: u64,
 }
 
 /// A link that has passed Hello.

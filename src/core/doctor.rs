@@ -1,6 +1,7 @@
 //! Why a party does not work: facts about this machine in, findings out, each with what it means and
 //! the command that mends it. `runtime/doctor` gathers the facts; nothing here asks the machine.
 
+mod clock;
 mod firewall;
 mod machine;
 mod network;
@@ -59,6 +60,8 @@ pub struct Facts {
     pub kernel: Kernel,
     /// The time as this machine has it.
     pub clock: Clock,
+    /// The clocks of peers that told.
+    pub peer_clocks: Vec<PeerClock>,
 }
 
 /// The UDP port for peers.
@@ -211,6 +214,17 @@ pub struct Clock {
     pub kept: Option<bool>,
 }
 
+/// A peer's clock beside ours.
+#[derive(Debug, Clone)]
+pub struct PeerClock {
+    /// The peer's name, cleaned.
+    pub name: String,
+    /// How many milliseconds it is ahead; negative where it is behind.
+    pub ahead_ms: i64,
+    /// How many more or fewer these may be.
+    pub unsure_ms: u64,
+}
+
 /// Looks at everything. The findings stand in the order in which one would look for a fault.
 #[must_use]
 pub fn examine(facts: &Facts) -> Vec<Finding> {
@@ -222,7 +236,8 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     findings.extend(network::of_links(&facts.interfaces));
     findings.extend(facts.folders.iter().flat_map(machine::of_folder));
     findings.extend(machine::of_kernel(&facts.kernel));
-    findings.push(machine::of_clock(facts.clock));
+    findings.push(clock::of_own(facts.clock));
+    findings.extend(clock::of_peers(facts.clock, &facts.peer_clocks));
     findings
 }
 

@@ -19,11 +19,11 @@ use super::{
     tasks::{start_process, start_thread},
 };
 use crate::{
-    api::{CommandError, Diagnosis, ErrorCode, Finding, Reply, Snapshot, Verdict},
+    api::{ClockView, CommandError, Diagnosis, ErrorCode, Finding, PeerView, Reply, Snapshot, Verdict},
     config::Settings,
     core::doctor::{
-        self, Clock, Facts, Firewall, Folder, FolderState, Held, InterfaceKind, Kernel, Multicast, Neighbour, Port,
-        Unread,
+        self, Clock, Facts, Firewall, Folder, FolderState, Held, InterfaceKind, Kernel, Multicast, Neighbour,
+        PeerClock, Port, Unread,
     },
     io::{
         clock,
@@ -114,7 +114,18 @@ fn facts(settings: &Settings, live: Option<&Snapshot>) -> Facts {
         folders: settings.libraries.iter().map(|folder| library(&folder.path, live)).collect(),
         kernel: kernel(),
         clock: Clock { unix_seconds: clock::unix_ms() / 1_000, kept: system::clock_kept() },
+        peer_clocks: peer_clocks(live),
     }
+}
+
+/// As they told when their links were made.
+fn peer_clocks(live: Option<&Snapshot>) -> Vec<PeerClock> {
+    let online = live.iter().flat_map(|live| live.peers.iter()).filter(|peer| peer.online);
+    let told = |peer: &PeerView| {
+        let ClockView { ahead_ms, unsure_ms } = peer.clock?;
+        Some(PeerClock { name: peer.name.clone(), ahead_ms, unsure_ms })
+    };
+    online.filter_map(told).collect()
 }
 
 fn port(settings: &Settings, live: Option<&Snapshot>) -> Port {

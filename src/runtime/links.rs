@@ -17,6 +17,7 @@ mod frames;
 mod link;
 mod session;
 mod shown;
+mod skew;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,6 +32,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 pub(crate) use link::{Link, OpenError};
 use session::{Order, Session};
 use shown::{Figures, Standing};
+use skew::PeerClock;
 
 use super::{
     context::Context,
@@ -88,7 +90,7 @@ enum Fact {
     /// A dial has ended.
     Dialled { target: Target, result: Result<(Connection, Streams), DialError> },
     /// Hello has come.
-    Greeted { link: LinkNo, greeting: Greeting, digest: LibraryDigest },
+    Greeted { link: LinkNo, greeting: Greeting, digest: LibraryDigest, clock: Option<PeerClock> },
     /// A link is gone.
     Ended { link: LinkNo, ending: Ending },
     /// Something came over a probed link, or not.
@@ -120,6 +122,8 @@ struct Held {
     dialled: Option<Target>,
     /// Of the peer's library, from its Hello.
     digest: Option<LibraryDigest>,
+    /// The peer's, from its Hello, if it told.
+    clock: Option<PeerClock>,
     /// Of our library, in the Hello we sent.
     told: Option<LibraryDigest>,
     /// Since the roster has admitted it.
@@ -299,9 +303,10 @@ impl Actor {
                 self.roster.handle_dial_failed(target, failure, now);
                 self.answer(target.0, Err((ErrorCode::Failed, shown::failure_text(target.0, failure))));
             }
-            Fact::Greeted { link, greeting, digest } => {
+            Fact::Greeted { link, greeting, digest, clock } => {
                 if let Some(held) = self.links.get_mut(&link) {
                     held.digest = Some(digest);
+                    held.clock = clock;
                     self.roster.handle_greeting(link, greeting, now);
                 }
             }
@@ -437,7 +442,7 @@ impl Actor {
         };
         let told = hello.as_ref().map(Hello::digest);
         self.context.tasks.spawn("link", session.run(streams, for_task, hello));
-        self.links.insert(link, Held { connection, orders, dialled, digest: None, told, standing: None });
+        self.links.insert(link, Held { connection, orders, dialled, digest: None, clock: None, told, standing: None });
         link
     }
 
@@ -458,6 +463,8 @@ impl Actor {
             ports: vec![self.port],
             party: None,
             library: WireDigest { digest: self.digest },
+            // It is told when it is sent.
+            clock: None,
         }
     }
 

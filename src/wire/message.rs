@@ -81,6 +81,9 @@ pub struct Hello {
     pub party: Option<String>,
     /// The state of its library.
     pub library: WireDigest,
+    /// Its clock when it wrote this, Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<u64>,
 }
 
 impl Hello {
@@ -205,6 +208,7 @@ mod tests {
             ports: vec![47_800],
             party: None,
             library: WireDigest { digest: LibraryDigest::from_bytes([1; 32]) },
+            clock: None,
         };
         let ack = Control::HelloAck(hello.clone());
         let json = serde_json::to_string(&ack).unwrap();
@@ -212,7 +216,11 @@ mod tests {
         assert_eq!(decode::<Control>(json.as_bytes()), Ok(ack));
         assert_eq!(
             decode::<Request>(&serde_json::to_vec(&Request::Hello(hello.clone())).unwrap()),
-            Ok(Request::Hello(hello))
+            Ok(Request::Hello(hello.clone()))
         );
+        let later = Request::Hello(Hello { clock: Some(1_795_233_600_000), ..hello });
+        let json = serde_json::to_vec(&later).unwrap();
+        assert!(json.ends_with(br#","clock":1795233600000}"#));
+        assert_eq!(decode::<Request>(&json), Ok(later));
     }
 }

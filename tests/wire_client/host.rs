@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     ends::{Cut, Key, Reader, cut, frame, hex, listener, send},
-    visitor::hello,
+    visitor::{hello, unix_ms},
 };
 
 const CHUNK: usize = 1 << 20;
@@ -108,6 +108,8 @@ pub(crate) enum Treats {
     EndlessLibrary,
     /// The library is no JSON.
     GarbledLibrary,
+    /// Well, but its clock is an hour behind.
+    AnHourBehind,
 }
 
 /// A listening peer; it ends with the test's runtime.
@@ -177,6 +179,9 @@ async fn answer(stream: BidirectionalStream, house: &House, port: u16) -> Result
         ack["t"] = json!("hello_ack");
         ack["name"] = json!("host");
         ack["ports"] = json!([port]);
+        if house.treats == Treats::AnHourBehind {
+            ack["clock"] = json!(unix_ms() - 3_600_000);
+        }
         send(&mut sender, frame(&ack)).await?;
         for message in &house.says {
             send(&mut sender, frame(message)).await?;

@@ -1,7 +1,10 @@
 //! A peer that dials: hello, requests, and answers to what it is asked, all after
 //! `docs/protocol.md`. It holds a library of its own, of whatever entries a test gives it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use s2n_quic::{
@@ -30,6 +33,12 @@ pub(crate) fn hello(nonce: u64) -> Value {
     let digest = "11".repeat(32);
     json!({"t": "hello", "proto": 1, "nonce": format!("{nonce:016x}"), "name": "visitor", "ports": [47_800],
         "library": {"digest": digest}})
+}
+
+/// Our clock.
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
+    since.as_millis().try_into().expect("a time of this age")
 }
 
 impl Visitor {

@@ -1,6 +1,6 @@
-//! Folders, buffers, open files and the clock.
+//! Folders, buffers and open files.
 
-use super::{Clock, Finding, Folder, FolderState, Kernel, Verdict, good};
+use super::{Finding, Folder, FolderState, Kernel, Verdict, good};
 use crate::types::decimal::size;
 
 /// Below this the next game is likely not to fit.
@@ -11,8 +11,6 @@ const FREE_NONE: u64 = 1 << 30;
 const FILES_ENOUGH: u64 = 4_096;
 /// Oddities named; the rest is counted.
 const ODDITIES_NAMED: usize = 5;
-/// 2026-01-01: a clock before that is certainly wrong.
-const CLOCK_MIN: u64 = 1_767_225_600;
 
 pub(super) fn of_folder(folder: &Folder) -> Vec<Finding> {
     let path = &folder.path;
@@ -144,31 +142,4 @@ pub(super) fn of_kernel(kernel: &Kernel) -> Vec<Finding> {
         good("open-files", format!("A process may have {files} files open."))
     };
     vec![buffers, open_files]
-}
-
-pub(super) fn of_clock(clock: Clock) -> Finding {
-    let peers = "Peers do not tell each other the time, so theirs are not compared.";
-    if clock.unix_seconds < CLOCK_MIN {
-        let what = "This machine's clock is years behind.";
-        let why = format!("Versions made from today's date and the times of the log are wrong. {peers}");
-        return Finding::of("clock", Verdict::Warn, what, why, "sudo timedatectl set-ntp true");
-    }
-    match clock.kept {
-        Some(true) => good("clock", format!("The clock is kept by a time server. {peers}")),
-        Some(false) => {
-            let what = "The clock has not been set by a time server since the start of this machine.";
-            let why = format!("Only dates shown and made depend on it. {peers}");
-            Finding::of("clock", Verdict::Unknown, what, why, "timedatectl status")
-        }
-        None => {
-            let what = "Whether the clock is right cannot be seen here.";
-            Finding::of(
-                "clock",
-                Verdict::Unknown,
-                what,
-                format!("Only dates shown and made depend on it. {peers}"),
-                "date",
-            )
-        }
-    }
 }

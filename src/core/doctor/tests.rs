@@ -27,7 +27,12 @@ fn well() -> Facts {
         }],
         kernel: Kernel { wanted: 4 << 20, receive: 4 << 20, send: 4 << 20, files: 65_536 },
         clock: Clock { unix_seconds: 1_795_219_200, kept: Some(true) },
+        peer_clocks: vec![clock_of("nas", 40)],
     }
+}
+
+fn clock_of(name: &str, ahead_ms: i64) -> PeerClock {
+    PeerClock { name: name.into(), ahead_ms, unsure_ms: 2 }
 }
 
 fn interface(name: &str, kind: InterfaceKind) -> Interface {
@@ -72,7 +77,8 @@ fn a_machine_that_is_well_has_only_good_findings() {
             "file-system",
             "buffers",
             "open-files",
-            "clock"
+            "clock",
+            "peer-clocks"
         ]
     );
 }
@@ -188,4 +194,42 @@ fn the_system() {
     check(|facts| facts.clock.unix_seconds = 0, "clock", Verdict::Warn, &["years behind", "timedatectl"]);
     check(|facts| facts.clock.kept = Some(false), "clock", Verdict::Unknown, &["time server"]);
     check(|facts| facts.clock.kept = None, "clock", Verdict::Unknown, &["date"]);
+}
+
+#[test]
+fn the_clocks_of_peers() {
+    const MINUTE_MS: i64 = 60_000;
+    let check_clocks = |kept: Option<bool>, clocks: &[(&str, i64)], words: &[&str]| {
+        let mut facts = well();
+        facts.peer_clocks = clocks.iter().map(|(name, ahead_ms)| clock_of(name, *ahead_ms)).collect();
+        facts.clock.kept = kept;
+        let found = examine(&facts).into_iter().find(|finding| finding.check == "peer-clocks").unwrap();
+        let text = format!("{:?} {} {} {}", found.verdict, found.what, found.why, found.fix);
+        for word in words {
+            assert!(text.contains(word), "{clocks:?} lacks {word}: {text}");
+        }
+    };
+    check_clocks(Some(true), &[("nas", -240)], &["Good", "a peer's to within 0.2 s: 1 asked"]);
+    check_clocks(Some(true), &[("nas", 9_999), ("b", 0)], &["Good", "those of peers to within 10 s: 2 asked"]);
+    // One of two: the one that a time server keeps is right.
+    let one = [("nas", 3 * MINUTE_MS)];
+    check_clocks(Some(true), &one, &["Warn", "nas's is 3 min ahead", "theirs", "timedatectl set-ntp true    # on nas"]);
+    check_clocks(Some(false), &one, &["Warn", "cannot be told", "# on every machine"]);
+    // One against the rest.
+    check_clocks(None, &[("a", 0), ("old", -90 * MINUTE_MS)], &["old's is 90 min behind", "Others agree", "# on old"]);
+    let rest = [("a", 7_300_000), ("b", 7_301_000), ("c", 12)];
+    check_clocks(None, &rest, &["This machine's clock is 2 h behind those of 2 of 3", "set-ntp true"]);
+    check_clocks(None, &[("a", -20_000), ("b", -21_000)], &["This machine's clock is 20 s ahead of"]);
+    // Many that agree with nobody.
+    let all: Vec<(String, i64)> = (1..=9).map(|number| (format!("p{number}"), number * 400 * 86_400_000)).collect();
+    let all: Vec<(&str, i64)> = all.iter().map(|(name, ahead_ms)| (name.as_str(), *ahead_ms)).collect();
+    check_clocks(None, &all, &["p1's is 400 days ahead", "p4's", "and 5 more apart"]);
+    // What is not known is not held against anybody.
+    let mut facts = well();
+    facts.peer_clocks = vec![PeerClock { unsure_ms: 4_000, ..clock_of("far", 13_000) }];
+    assert!(examine(&facts).iter().all(|finding| finding.verdict == Verdict::Good));
+    facts.peer_clocks.clear();
+    assert!(examine(&facts).iter().all(|finding| finding.check != "peer-clocks"));
+    facts.peer_clocks = vec![PeerClock { unsure_ms: u64::MAX, ..clock_of("odd", i64::MIN) }];
+    assert!(examine(&facts).iter().all(|finding| finding.verdict == Verdict::Good));
 }

@@ -2,7 +2,11 @@
 //! the peer opens. It decides nothing: facts go to the links actor, which sends back what to do. A
 //! peer that breaks the protocol, or is too slow to read, loses this link and nothing else.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use tokio::{
@@ -13,10 +17,14 @@ use tokio::{
 use super::{
     Fact, News,
     frames::{self, ReadError},
+    skew::PeerClock,
 };
 use crate::{
     core::roster::{Ending, Greeting, LinkNo, Refusal},
-    io::quic::{BidirectionalStream, Connection, ReceiveStream, SendStream, StreamCode, Streams},
+    io::{
+        clock,
+        quic::{BidirectionalStream, Connection, ReceiveStream, SendStream, StreamCode, Streams},
+    },
     runtime::{
         input::{LibraryInput, ServingInput},
         tasks::Tasks,
@@ -82,11 +90,12 @@ impl Session {
     ) -> Result<(), Ending> {
         let dialled = hello.is_some();
         let greeted = match hello {
-            Some(hello) => timeout(FIRST_FRAME_TIME, self.greet(&hello)).await,
+            Some(hello) => timeout(FIRST_FRAME_TIME, self.greet(hello)).await,
             None => timeout(FIRST_FRAME_TIME, self.await_greeting(streams)).await,
         };
         let Ok(greeted) = greeted else { return Err(self.breach("Hello took too long")) };
-        let (mut receive, mut send, hello) = greeted?;
+        let (mut receive, mut send, hello, asked) = greeted?;
+        let clock = hello.clock.map(|said_ms| PeerClock::between(said_ms, asked, clock::now()));
         let refused =
             if hello.proto == PROTO { None } else { Some((RefusalCode::Version, "another protocol version")) };
         if let Some((code, message)) = refused {
@@ -95,12 +104,12 @@ impl Session {
         let Some(port) = first_port(&hello) else { return Err(self.breach("a Hello without ports")) };
         let listener = self.dialled.unwrap_or(SocketAddr::new(self.connection.remote_addr().ip(), port));
         let greeting = Greeting { nonce: hello.nonce, name: hello.name.clone(), listener };
-        self.tell(Fact::Greeted { link: self.no, greeting, digest: hello.digest() }).await?;
+        self.tell(Fact::Greeted { link: self.no, greeting, digest: hello.digest(), clock }).await?;
 
         match timeout(VERDICT_TIME, orders.recv()).await {
             Ok(Some(Order::Admit(ours))) if dialled => drop(ours),
             Ok(Some(Order::Admit(ours))) => {
-                let sent = frames::write(&mut send, &Control::HelloAck(*ours)).await;
+                let sent = frames::write(&mut send, &Control::HelloAck(now_told(*ours))).await;
                 sent.map_err(|_| self.ending())?;
             }
             Ok(Some(Order::Refuse(why))) => {
@@ -119,12 +128,13 @@ impl Session {
         }
     }
 
-    /// The dialler's side: Hello, and its answer.
-    async fn greet(&self, hello: &Hello) -> Result<(ReceiveStream, SendStream, Hello), Ending> {
+    /// The dialler's side: Hello, and its answer, which was written since the instant that comes with it.
+    async fn greet(&self, hello: Hello) -> Result<(ReceiveStream, SendStream, Hello, Instant), Ending> {
         let (mut receive, mut send) = self.connection.open().await.map_err(|_| self.ending())?;
-        frames::write(&mut send, &Request::Hello(hello.clone())).await.map_err(|_| self.ending())?;
+        let asked = clock::now();
+        frames::write(&mut send, &Request::Hello(now_told(hello))).await.map_err(|_| self.ending())?;
         match frames::read::<Control>(&mut receive).await {
-            Ok(Control::HelloAck(hello)) => Ok((receive, send, hello)),
+            Ok(Control::HelloAck(hello)) => Ok((receive, send, hello, asked)),
             Ok(Control::Refused { code, message: _ }) => Err(Ending::Refused(match code {
                 RefusalCode::Cloned => Refusal::Cloned { other: None },
                 RefusalCode::Blocked => Refusal::Blocked,
@@ -143,12 +153,20 @@ impl Session {
         }
     }
 
-    /// The accepter's side: the first stream begins with Hello.
-    async fn await_greeting(&self, streams: &mut Streams) -> Result<(ReceiveStream, SendStream, Hello), Ending> {
+    /// The accepter's side: the first stream begins with Hello. A dialler writes it when it has our half of the
+    /// handshake, so not earlier than a round trip before we have its half.
+    async fn await_greeting(
+        &self,
+        streams: &mut Streams,
+    ) -> Result<(ReceiveStream, SendStream, Hello, Instant), Ending> {
+        let accepted = clock::now();
         let Ok(Some(stream)) = streams.accept().await else { return Err(self.ending()) };
         let (mut receive, send) = stream.split();
         match frames::read::<Request>(&mut receive).await {
-            Ok(Request::Hello(hello)) => Ok((receive, send, hello)),
+            Ok(Request::Hello(hello)) => {
+                let asked = accepted.checked_sub(self.connection.stats().rtt).unwrap_or(accepted);
+                Ok((receive, send, hello, asked))
+            }
             Ok(
                 Request::Library {}
                 | Request::Manifest { .. }
@@ -290,6 +308,11 @@ async fn take_request(connection: &Connection, news: &mpsc::Sender<News>, mut st
             let _ = stream.stop_sending(code);
         }
     }
+}
+
+/// A Hello is stamped when it is sent.
+fn now_told(hello: Hello) -> Hello {
+    Hello { clock: Some(clock::unix_ms()), ..hello }
 }
 
 fn first_port(hello: &Hello) -> Option<u16> {

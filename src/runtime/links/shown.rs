@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Held;
 use crate::{
-    api::{LinkPath, LinkView, PeerView},
+    api::{ClockView, LinkPath, LinkView, PeerView},
     core::roster::{DialFailure, LinkNo, Note, Refusal, Roster, Row, Trouble},
-    io::quic::LinkStats,
+    io::{clock, quic::LinkStats},
     types::{PeerId, PeerName},
 };
 
@@ -18,6 +18,7 @@ const IDLE_BYTES: u64 = 64 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Figures {
     shown: BTreeMap<LinkNo, LinkStats>,
+    clocks: BTreeMap<LinkNo, ClockView>,
 }
 
 impl Figures {
@@ -32,8 +33,16 @@ impl Figures {
         *shown
     }
 
+    /// How the peer's clock stands beside ours.
+    fn clock(&mut self, no: LinkNo, held: &Held) -> Option<ClockView> {
+        let view = held.clock?.view(self.clocks.get(&no).copied(), clock::now(), clock::unix_ms());
+        self.clocks.insert(no, view);
+        Some(view)
+    }
+
     pub(super) fn forget(&mut self, no: LinkNo) {
         self.shown.remove(&no);
+        self.clocks.remove(&no);
     }
 }
 
@@ -117,6 +126,7 @@ fn view(
         links: u8::try_from(row.links).unwrap_or(u8::MAX),
         blocked: row.blocked,
         note: row.note.map(note_text).unwrap_or_default().to_owned(),
+        clock: held.and_then(|(no, held)| figures.clock(no, held)),
         ..PeerView::default()
     }
 }

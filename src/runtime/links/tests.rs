@@ -274,6 +274,7 @@ fn hello(proto: u32) -> Vec<u8> {
         ports: vec![4_000],
         party: None,
         library: WireDigest { digest: digest(1) },
+        clock: None,
     };
     frame::encode(&Request::Hello(hello)).expect("short")
 }
