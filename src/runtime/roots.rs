@@ -102,7 +102,10 @@ impl Drop for RootTurn {
 #[cfg(test)]
 mod tests {
     use std::{
-        sync::atomic::{AtomicU32, Ordering},
+        sync::{
+            Barrier,
+            atomic::{AtomicU32, Ordering},
+        },
         thread,
     };
 
@@ -125,15 +128,18 @@ mod tests {
 
     #[test]
     fn threads_that_all_want_one_root_have_it_one_after_the_other() {
-        let (roots, inside) = (Roots::default(), AtomicU32::new(0));
+        let (roots, inside, begin) = (Roots::default(), AtomicU32::new(0), Barrier::new(4));
         let change = || {
             let mut had = 0;
+            begin.wait();
             while had < 1_000 {
                 let Ok(_turn) = roots.take(&game("g"), Change::Commit) else {
                     thread::yield_now();
                     continue;
                 };
                 assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two at once");
+                // Whoever would come in does so now.
+                thread::yield_now();
                 inside.fetch_sub(1, Ordering::SeqCst);
                 had += 1;
             }

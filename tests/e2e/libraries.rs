@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt as _, path::Path, process::Command};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::{
     HERE, game, guest_of, host_of,
     process::{Seat, wait_until},
-    text, transfer, wait_for_game, wait_for_state,
+    say, text, transfer, wait_for_game, wait_for_state,
 };
 
 /// More than any disk has.
@@ -201,42 +202,45 @@ fn a_game_is_moved_to_another_library_of_the_same_disk() {
     moves_a_game(&mut seat, &one, &two);
 }
 
-#[test]
-fn a_game_is_moved_to_a_library_on_another_file_system() {
+/// A seat with the library `one` and another on another file system, with what is to stay free there; `None`, and it says
+/// so, where this machine has no other one.
+fn seat_with_another_file_system(min_free: &str) -> Option<(Seat, TempDir)> {
     let memory = Path::new("/dev/shm");
-    let mut seat = seat_with(&[("one", "0 B")]);
-    let one = seat.around().join("one");
-    let device = |path: &Path| fs::metadata(path).unwrap().dev();
-    if !memory.is_dir() || device(memory) == device(&one) {
-        return;
+    let seat = seat_with(&[("one", "0 B")]);
+    let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
+    let (here, there) = (device(seat.around()), device(memory));
+    if there.is_none() || there == here {
+        say(&format!(
+            "SKIPPED: nothing is moved to another file system: {} and {} are on one, or there is no such folder",
+            memory.display(),
+            seat.around().display()
+        ));
+        return None;
     }
     let other = tempfile::tempdir_in(memory).unwrap();
     let mut config = fs::read_to_string(seat.home().join("config.toml")).unwrap();
-    config += &format!("[[library]]\npath = \"{}\"\n", text(other.path()));
+    config += &format!("[[library]]\npath = \"{}\"\nmin_free = \"{min_free}\"\n", text(other.path()));
     fs::write(seat.home().join("config.toml"), config).unwrap();
+    Some((seat, other))
+}
+
+#[test]
+fn a_game_is_moved_to_a_library_on_another_file_system() {
+    let Some((mut seat, other)) = seat_with_another_file_system("0 B") else { return };
+    let one = seat.around().join("one");
     moves_a_game(&mut seat, &one, other.path());
 }
 
 #[test]
 fn a_library_that_would_be_too_full_takes_no_game_from_another_file_system() {
-    let memory = Path::new("/dev/shm");
-    let mut seat = seat_with(&[("one", "0 B")]);
-    let one = seat.around().join("one");
-    let device = |path: &Path| fs::metadata(path).unwrap().dev();
-    if !memory.is_dir() || device(memory) == device(&one) {
-        return;
-    }
+    let Some((mut seat, other)) = seat_with_another_file_system(ALL) else { return };
     super::add(&seat, "quux", "1.0", 1, &[("a", 3_000)]);
-    let other = tempfile::tempdir_in(memory).unwrap();
-    let mut config = fs::read_to_string(seat.home().join("config.toml")).unwrap();
-    config += &format!("[[library]]\npath = \"{}\"\nmin_free = \"{ALL}\"\n", text(other.path()));
-    fs::write(seat.home().join("config.toml"), config).unwrap();
     seat.serve(&[]);
     wait_for_state(&seat, "quux", HERE);
     let refused = seat.run(&["move", "quux", text(other.path())]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("it needs") && refused.stderr.contains("are to stay so"), "{refused:#?}");
-    assert!(one.join("quux/a").is_file());
+    assert!(seat.around().join("one/quux/a").is_file());
 }
 
 #[test]

@@ -92,6 +92,24 @@ impl DiskOp {
         }
     }
 
+    fn makes_durable(&self) -> bool {
+        match self {
+            Self::SyncFile { .. } | Self::SyncDir { .. } | Self::SyncFs { .. } => true,
+            Self::Create { .. }
+            | Self::MakeDir { .. }
+            | Self::MakeLink { .. }
+            | Self::Rename { .. }
+            | Self::MoveOut { .. }
+            | Self::Unlink { .. }
+            | Self::RemoveDir { .. }
+            | Self::Write { .. }
+            | Self::Resize { .. }
+            | Self::Copy { .. }
+            | Self::SetMode { .. }
+            | Self::SetTime { .. } => false,
+        }
+    }
+
     /// What it is done to; of two, where it leads.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -126,6 +144,8 @@ pub enum Fault {
     Stop,
     /// From here on the disk is full.
     Full,
+    /// From here on nothing can be made durable; all else is done.
+    Unsynced,
     /// The process ends by SIGKILL.
     Kill,
 }
@@ -136,6 +156,8 @@ pub struct Faults {
     fault: Fault,
     /// Whether libraries are as if on several file systems.
     apart: bool,
+    /// Whether files are as if they could share their blocks.
+    sharing: bool,
     state: Mutex<State>,
 }
 
@@ -153,7 +175,12 @@ impl Faults {
     /// Does it at operation number `point`, counted from 1.
     #[must_use]
     pub fn at(point: u64, fault: Fault) -> Self {
-        Self { fault, apart: false, state: Mutex::new(State { done: 0, point, hit: None, record: None }) }
+        Self {
+            fault,
+            apart: false,
+            sharing: false,
+            state: Mutex::new(State { done: 0, point, hit: None, record: None }),
+        }
     }
 
     /// Never does anything but count.
@@ -166,6 +193,16 @@ impl Faults {
     #[must_use]
     pub fn apart(self) -> Self {
         Self { apart: true, ..self }
+    }
+
+    /// The same, and files can share their blocks on any file system: they are copied without a write.
+    #[must_use]
+    pub fn sharing(self) -> Self {
+        Self { sharing: true, ..self }
+    }
+
+    pub(super) fn is_sharing(&self) -> bool {
+        self.sharing
     }
 
     /// The same, and keeps what is done.
@@ -204,7 +241,7 @@ impl Faults {
             None => {}
             Some(Fault::Once(errno)) => return Err(errno.into()),
             Some(Fault::Done(errno)) => return run().and(Err(errno.into())),
-            Some(Fault::Stop) => return Err(Errno::IO.into()),
+            Some(Fault::Stop | Fault::Unsynced) => return Err(Errno::IO.into()),
             Some(Fault::Full) => return Err(Errno::NOSPC.into()),
             Some(Fault::Kill) => {
                 // Whether it worked shows at once: a process cannot outlive its own SIGKILL.
@@ -229,6 +266,7 @@ impl Faults {
             Fault::Once(_) | Fault::Done(_) | Fault::Kill => state.done == state.point,
             Fault::Stop => state.done >= state.point,
             Fault::Full => state.done >= state.point && op.takes_space(),
+            Fault::Unsynced => state.done >= state.point && op.makes_durable(),
         };
         if happens && state.hit.is_none() {
             state.hit = Some(op.clone());

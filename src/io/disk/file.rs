@@ -273,6 +273,11 @@ impl GameFile {
         fault::act(self.faults.as_deref(), op, run)
     }
 
+    /// Whether a test wants it to share blocks.
+    pub(super) fn is_said_to_share(&self) -> bool {
+        self.faults.as_ref().is_some_and(|faults| faults.is_sharing())
+    }
+
     fn name(&self) -> String {
         self.path.as_ref().to_owned()
     }

@@ -4,6 +4,7 @@
 //! synced bitmap does not vouch for is hashed again. Files of an older build that are in the root and
 //! equal stay where they are and count as here.
 
+mod adopt;
 mod resume;
 
 use std::{
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     io::{
-        disk::{Cursor, DiskError, GameFile, GameRoot, Kind, Reason, Stamp, reflink},
+        disk::{Cursor, DiskError, GameFile, GameRoot, Kind, Reason, Stamp},
         hash::{Watcher, hash_chunk},
     },
     types::{CHUNK_BYTES, ChunkHash, ChunkNo, ChunkPlace, ChunkSet, ContentId, FileNo, Manifest, PayloadPath},
@@ -339,9 +340,9 @@ impl Incoming {
         Ok(lost)
     }
 
-    /// Copies chunks of an older build that the new one has too: all of them, or those of one file
-    /// whose chunk hashes have just become known. Gives the chunks that are here now; each is
-    /// verified on its way. The watcher sees the bytes.
+    /// Takes over the chunks of an older build that the new one has too: all of them, or those of one file
+    /// whose chunk hashes have just become known. They share its blocks where the file system can do that, else they
+    /// are copied. Gives the chunks that are here now; each is verified on its way. The watcher sees the bytes.
     pub fn reuse(
         &self,
         old: &RootReader,
@@ -356,7 +357,7 @@ impl Incoming {
             if self.state().stays[file.index()].is_some() {
                 continue;
             }
-            self.adopt_whole_file(old, file)?;
+            gained.extend(self.adopt(old, file, watcher)?);
             for chunk in self.manifest.chunks_of(file).map(ChunkNo) {
                 if self.has(chunk) {
                     continue;
@@ -472,50 +473,6 @@ impl Incoming {
         }
         let (bytes, _) = manifest::encode(&self.manifest).expect("a manifest that was decoded can be encoded");
         self.root.write_atomic(&layout::incoming_manifest(self.content), &bytes)
-    }
-
-    /// A file with the same content in the old build: where the file system can share its blocks, it
-    /// costs neither time nor space. Its chunks count once they are verified.
-    fn adopt_whole_file(&self, old: &RootReader, file: FileNo) -> Result<(), IncomingError> {
-        let entry = self.manifest.file(file);
-        let Some(same) = old.find_file(&entry.hash) else { return Ok(()) };
-        let hashes: Option<Vec<_>> =
-            old.manifest().chunks_of(same).map(|chunk| old.chunk_hash(ChunkNo(chunk))).collect();
-        if let Some(hashes) = hashes {
-            // They are verified again here; hashes of a file with this hash cannot be wrong.
-            let _ = self.set_hashes(file, &hashes)?;
-        }
-        let chunks = self.manifest.chunks_of(file);
-        let begun = chunks.clone().any(|chunk| self.has(ChunkNo(chunk)));
-        if chunks.len() < 2 || begun {
-            return Ok(());
-        }
-        let Some(from) = old.whole_file(same)? else { return Ok(()) };
-        // Beside its place, and moved there only if nothing is: a chunk that comes meanwhile begins the
-        // file itself, and must not find its bytes in a file that has been removed.
-        let (path, beside) = (self.data_path(&entry.path), layout::adopted_path(self.content, file));
-        self.root.make_dirs(&layout::adopted_folder(self.content))?;
-        self.root.make_dirs(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
-        self.root.remove_file(&beside)?;
-        let to = self.root.create_file(&beside, entry.executable)?;
-        let moved = if reflink(&from, &to)? { self.root.rename_new(&beside, &path) } else { Ok(()) };
-        match moved {
-            Ok(()) if self.root.find(&beside)?.is_none() => {}
-            Ok(()) => return self.root.remove_file(&beside).map_err(IncomingError::from),
-            Err(error) if matches!(error.reason(), Reason::Exists) => {
-                return self.root.remove_file(&beside).map_err(IncomingError::from);
-            }
-            Err(error) => return Err(error.into()),
-        }
-        let mut buffer = vec![0; CHUNK_BYTES as usize];
-        for place in chunks.filter_map(|chunk| self.manifest.place(ChunkNo(chunk))) {
-            let chunk = ChunkNo(self.manifest.chunks_of(file).start + place.index);
-            let len = to.read_at(&mut buffer[..place.len as usize], place.offset)?;
-            if self.chunk_hash(chunk) == Some(hash_chunk(&buffer[..len], place.index, false)) {
-                self.set_bit(&mut self.state(), chunk, true)?;
-            }
-        }
-        Ok(())
     }
 
     /// Verifies a chunk and writes its bytes; it does not count yet. `Ok(false)`: it was here already.

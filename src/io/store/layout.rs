@@ -60,7 +60,7 @@ pub(crate) fn data_folder(content: ContentId) -> String {
     format!("{INCOMING}/{content}/data")
 }
 
-/// Where copies lie that share their blocks with an older build's file, until they are growing files.
+/// Where copies lie that share their blocks with a file of an older build, until they are growing files.
 pub(super) fn adopted_folder(content: ContentId) -> String {
     format!("{INCOMING}/{content}/adopted")
 }

@@ -7,10 +7,12 @@ use std::{
     sync::Arc,
 };
 
+use rustix::io::Errno;
+
 use super::*;
 use crate::{
     io::{
-        disk::GameRoot,
+        disk::{DiskOp, Fault, Faults, GameRoot},
         hash::Watcher,
         scan::{self, Memory, Scanned, walk},
     },
@@ -80,23 +82,19 @@ impl Pair {
 
     /// Opens the download; gives the bytes that had to be hashed for it too.
     fn open(&self, held: Option<&Held>) -> (Incoming, u64) {
+        self.open_in(self.root(), held).unwrap()
+    }
+
+    fn open_in(&self, root: GameRoot, held: Option<&Held>) -> Result<(Incoming, u64), IncomingError> {
         let Held { content, manifest, .. } = &self.scanned.held;
         let mut hashed = 0;
         let watcher: &mut Watcher<'_> = &mut |bytes| {
             hashed += bytes;
             ControlFlow::Continue(())
         };
-        let incoming = Incoming::open(
-            self.root(),
-            *content,
-            Arc::clone(manifest),
-            &self.scanned.bytes,
-            held,
-            &self.files,
-            watcher,
-        )
-        .unwrap();
-        (incoming, hashed)
+        let incoming =
+            Incoming::open(root, *content, Arc::clone(manifest), &self.scanned.bytes, held, &self.files, watcher)?;
+        Ok((incoming, hashed))
     }
 
     fn teach(&self, incoming: &Incoming) {
@@ -269,6 +267,141 @@ fn an_update_uses_what_is_there() {
     assert_eq!(incoming.recheck().unwrap(), [ChunkNo(6), ChunkNo(7)]);
     assert!(incoming.write_chunk(ChunkNo(6), &pair.chunk(6)).unwrap());
     assert_eq!(incoming.read_chunk(ChunkNo(6), &mut buffer).unwrap(), MIB);
+}
+
+/// An update of one file that changed in its third chunk, and has `len` bytes now, on a file system that shares blocks.
+struct InPlace {
+    pair: Pair,
+    old: Held,
+    new: Vec<u8>,
+}
+
+impl InPlace {
+    fn of(len: usize) -> Self {
+        let mut new = bytes(1, 4 * MIB + 9);
+        new.resize(len, 7);
+        new[2 * MIB + 5] ^= 1;
+        let pair = Pair::new(&[("big", new.clone())]);
+        let root = pair.dir.path().join("root");
+        write(&root, "big", &bytes(1, 4 * MIB + 9));
+        let old = scan(&root).held;
+        Self { pair, old, new }
+    }
+
+    /// Takes over what is there, and fetches the rest.
+    fn update(&self, faults: &Arc<Faults>) -> Result<Incoming, IncomingError> {
+        let root = || self.pair.root().with_faults(Arc::clone(faults));
+        let (incoming, _) = self.pair.open_in(root(), Some(&self.old))?;
+        let held = &self.pair.scanned.held;
+        let hashes = held.hashes.of_file(&held.manifest, FileNo(0)).unwrap();
+        incoming.set_hashes(FileNo(0), &hashes)?.unwrap();
+        let reader = RootReader::new(root(), &self.old, &self.pair.files);
+        incoming.reuse(&reader, None, &mut |_| ControlFlow::Continue(()))?;
+        for chunk in (0..held.manifest.chunk_count()).map(ChunkNo).filter(|chunk| !incoming.verified().contains(*chunk))
+        {
+            match incoming.write_chunk(chunk, &self.pair.chunk(chunk.0)) {
+                Ok(_) => {}
+                Err(WriteError::Disk(error) | WriteError::NoSpace { source: error, .. }) => return Err(error.into()),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        incoming.sync()?;
+        Ok(incoming)
+    }
+
+    /// Each chunk that is said to be here is what it should be.
+    fn assert_honest(&self, incoming: &Incoming, what: &str) {
+        let mut buffer = vec![0; MIB];
+        for chunk in incoming.verified().iter() {
+            let len = incoming.read_chunk(chunk, &mut buffer).unwrap();
+            assert!(buffer[..len] == self.pair.chunk(chunk.0), "{what}: {chunk} is said to be here");
+        }
+    }
+}
+
+#[test]
+fn what_changed_in_place_is_all_that_is_written_where_blocks_can_be_shared() {
+    // As long as before, longer, and cut off in its last chunk but one.
+    for (len, missing) in [(4 * MIB + 9, vec![2]), (5 * MIB + 3, vec![2, 4, 5]), (3 * MIB + 1, vec![2, 3])] {
+        let update = InPlace::of(len);
+        let faults = Arc::new(Faults::count_only().sharing().recording());
+        let incoming = update.update(&faults).unwrap();
+        assert!(incoming.is_complete(), "{len}");
+        assert!(fs::read(update.pair.kept("data/big")).unwrap() == update.new, "{len}");
+        let written = faults.recorded().into_iter().filter_map(|op| match op {
+            DiskOp::Write { path, offset, bytes } if path.ends_with("data/big") => Some((offset, bytes.len())),
+            _ => None,
+        });
+        let mut expect = Vec::new();
+        for chunk in missing {
+            expect.push((u64::from(chunk) * MIB as u64, update.pair.chunk(chunk).len()));
+        }
+        assert_eq!(written.collect::<Vec<_>>(), expect, "{len}");
+    }
+}
+
+#[test]
+fn where_blocks_cannot_be_shared_a_changed_file_is_copied() {
+    let tries = (1..).map(|point| {
+        let faults = Arc::new(Faults::at(point, Fault::Once(Errno::OPNOTSUPP)).sharing());
+        let update = InPlace::of(4 * MIB + 9);
+        let updated = update.update(&faults);
+        (faults.hit().unwrap(), update, updated)
+    });
+    let (_, update, updated) = tries.into_iter().find(|(hit, ..)| matches!(hit, DiskOp::Copy { .. })).unwrap();
+    assert!(updated.unwrap().is_complete());
+    assert!(fs::read(update.pair.kept("data/big")).unwrap() == update.new);
+    assert!(!update.pair.kept("adopted/0").exists());
+}
+
+#[test]
+fn what_is_shared_counts_only_when_it_is_right() {
+    let mut update = InPlace::of(4 * MIB + 9);
+    // Changed behind the back of what is known of it.
+    let path = update.pair.dir.path().join("root/big");
+    let mut wrong = fs::read(&path).unwrap();
+    wrong[MIB] ^= 1;
+    fs::write(&path, wrong).unwrap();
+    update.old.stamps[0] = Some(update.pair.root().stat("big").unwrap().stamp);
+    let faults = Arc::new(Faults::count_only().sharing().recording());
+    let incoming = update.update(&faults).unwrap();
+    update.assert_honest(&incoming, "at the end");
+    let fetched = faults
+        .recorded()
+        .iter()
+        .filter(|op| matches!(op, DiskOp::Write { path, .. } if path.ends_with("/big")))
+        .count();
+    assert_eq!(fetched, 2, "the chunk that changed, and the one that was wrong");
+}
+
+#[test]
+fn an_update_in_place_that_is_cut_off_anywhere_claims_nothing_it_has_not_got() {
+    let count = {
+        let faults = Arc::new(Faults::count_only().sharing());
+        InPlace::of(5 * MIB + 3).update(&faults).unwrap();
+        faults.count()
+    };
+    for point in 1..=count {
+        for power_lost in [false, true] {
+            let what = format!("cut off before {point} of {count}, power lost: {power_lost}");
+            let update = InPlace::of(5 * MIB + 3);
+            assert!(update.update(&Arc::new(Faults::at(point, Fault::Stop).sharing())).is_err(), "{what}");
+            let (boot, growing) = (update.pair.kept("boot"), update.pair.kept("data/big"));
+            if power_lost && boot.exists() {
+                fs::write(boot, "of an earlier start of the machine").unwrap();
+                // What was synced is not lost.
+                if growing.exists() && !update.pair.kept("synced").exists() {
+                    fs::write(growing, vec![0; 5 * MIB + 3]).unwrap();
+                }
+            }
+            let (incoming, _) = update.pair.open(Some(&update.old));
+            update.assert_honest(&incoming, &what);
+            drop(incoming);
+            let incoming = update.update(&Arc::new(Faults::count_only().sharing())).unwrap();
+            assert!(incoming.is_complete() && incoming.prepare().is_ok(), "{what}");
+            assert!(fs::read(update.pair.kept("data/big")).unwrap() == update.new, "{what}");
+        }
+    }
 }
 
 #[test]

@@ -278,7 +278,7 @@ impl Course {
             (Fault::Once(Errno::XDEV), DiskOp::Rename { .. } | DiskOp::MoveOut { .. } | DiskOp::Copy { .. }) => {}
             // A file system without that right is no reason to refuse a game.
             (Fault::Once(Errno::XDEV), _) | (Fault::Once(Errno::ACCESS), DiskOp::SetMode { .. }) => return None,
-            (Fault::Once(_) | Fault::Done(_) | Fault::Stop | Fault::Full | Fault::Kill, _) => {}
+            (Fault::Once(_) | Fault::Done(_) | Fault::Stop | Fault::Full | Fault::Unsynced | Fault::Kill, _) => {}
         }
         Some((work, result))
     }

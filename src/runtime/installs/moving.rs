@@ -377,9 +377,7 @@ fn settle_found(open: &[Arc<Library>], library: &Library, is_aside: bool, game: 
     let path = if is_aside { format!("{ASIDE}{game}/{}", store::JOURNAL) } else { format!("{COPY}{game}/{MARK}") };
     let record = read_record(library.folder(), &path).map_err(|error| error.to_string())?;
     let Some(Journal::Move { from, to }) = record else {
-        // It was begun or ended, if nothing is in it; such a folder is in nobody's way either. That its record is gone may
-        // not be durable yet.
-        library.folder().sync_fs().map_err(|error| error.to_string())?;
+        // It was begun or ended, if nothing is in it; such a folder is in nobody's way either.
         let folder = path.split('/').next().unwrap_or_default();
         for path in [format!("{folder}/{MARK}.new"), format!("{folder}/{}", store::OWN_FOLDER), folder.to_owned()] {
             let removed = if path.ends_with(".new") && !is_aside {
