@@ -328,9 +328,9 @@ fn what_changed_in_place_is_all_that_is_written_where_blocks_can_be_shared() {
         let incoming = update.update(&faults).unwrap();
         assert!(incoming.is_complete(), "{len}");
         assert!(fs::read(update.pair.kept("data/big")).unwrap() == update.new, "{len}");
-        let written = faults.recorded().into_iter().filter_map(|op| match op {
-            DiskOp::Write { path, offset, bytes } if path.ends_with("data/big") => Some((offset, bytes.len())),
-            _ => None,
+        let written = faults.recorded().into_iter().filter_map(|op| {
+            let DiskOp::Write { path, offset, bytes } = op else { return None };
+            path.ends_with("data/big").then_some((offset, bytes.len()))
         });
         let mut expect = Vec::new();
         for chunk in missing {
