@@ -3,6 +3,7 @@
 //! asked for is decided in the core; what a folder is, in `look`; this only carries between them.
 
 mod adding;
+mod asked;
 mod changes;
 mod commands;
 mod dropping;
@@ -44,7 +45,6 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     changes::Op,
-    commands::{find, refusal, resolve},
     found::Mark,
     jobs::Done,
     look::{Desk, Distrust, Meter},
@@ -61,15 +61,15 @@ use self::{
 };
 use super::{
     context::Context,
-    input::{LibraryInput, LinksInput, ReplyTo, TransfersInput, Wanted},
+    input::{LibraryInput, LinksInput, ReplyTo, TransfersInput},
     installs::Installation,
     links::Link,
     shelf::{Opened, Opener},
     view::LibraryShown,
 };
 use crate::{
-    api::{AfterGet, CommandError, ErrorCode, EventKind, GetRequest, Level, Reply},
-    core::library::{Facts, Growing, Library, LocalBuild, LocalChange, LocalState, Output, Resolved, Rules},
+    api::{AfterGet, CommandError, EventKind, Level, Reply},
+    core::library::{Facts, Growing, Library, LocalBuild, LocalChange, LocalState, Output, Rules},
     io::{
         clock,
         disk::{DiskError, LibraryState},
@@ -517,104 +517,6 @@ impl Actor {
         self.rescan_at = self.rescan_at.min(now + SETTLE);
         self.carry_out();
         self.show(now);
-    }
-
-    fn get(&mut self, request: &GetRequest, reply: ReplyTo) {
-        match self.gettable(request) {
-            Ok(wish) if wish.ours == Some(EntryState::Ready) => {
-                let Resolved { key, facts, .. } = wish;
-                if request.after.installs() {
-                    self.owe_install(&key.game, key.content, request.after.drops());
-                }
-                let here = Reply::AlreadyHere {
-                    game: key.game.to_string(),
-                    content: key.content.to_string(),
-                    version: facts.version.to_string(),
-                };
-                answer(reply, Ok(here));
-            }
-            Ok(wish) => self.enqueue(wish, request.after, Some(reply)),
-            Err(error) => answer(reply, Err(error)),
-        }
-    }
-
-    /// The build meant. Getting one that is here and modified repairs it.
-    fn gettable(&self, request: &GetRequest) -> Result<Resolved, CommandError> {
-        let wish = resolve(&self.core, request, &self.names)?;
-        if wish.ours == Some(EntryState::Ready) {
-            return Ok(wish);
-        }
-        if self.looks.is_taken(&wish.key.game) {
-            return Err(refusal(
-                ErrorCode::WouldWait,
-                format_args!("{} is being changed; try again then", wish.key.game),
-            ));
-        }
-        if let Some(why) = self.nothing_goes_in() {
-            return Err(refusal(ErrorCode::Refused, why));
-        }
-        Ok(wish)
-    }
-
-    /// Why no library takes a game, when none does.
-    fn nothing_goes_in(&self) -> Option<String> {
-        let mut refusals = self.desk.libraries.each().map(|(_, library)| {
-            let path = library.path().display();
-            library.read_only().map(|reason| format!("nothing can be put into {path}: {reason}"))
-        });
-        let first = refusals.next()??;
-        refusals.all(|refusal| refusal.is_some()).then_some(first)
-    }
-
-    fn enqueue(&mut self, wish: Resolved, after: AfterGet, reply: Option<ReplyTo>) {
-        let Resolved { key, facts, .. } = wish;
-        let title = self.core.title(&key.game);
-        let (version, size, library) = (facts.version, facts.size, self.places.get(&key.game).copied());
-        let wanted = Wanted { title, game: key.game, version, content: key.content, size, library, after, reply };
-        self.to_transfers.send(TransfersInput::Enqueue(Box::new(wanted)));
-    }
-
-    fn pin(&mut self, name: &str, version: Option<&str>) -> Result<Reply, CommandError> {
-        let game = find(&self.core, name)?;
-        let title = self.core.title(&game);
-        let message = match version {
-            None => {
-                self.remembered.pins.remove(&game);
-                format!("{title} follows the latest version again.")
-            }
-            Some(version) => {
-                let version = commands::version(version)?;
-                let nobody = self.core.builds(&game).iter().all(|build| build.facts.version != version);
-                let note = if nobody { " Nobody here has that version now." } else { "" };
-                let message = format!("{title} is held at {version}.{note}");
-                self.remembered.pins.insert(game, version);
-                message
-            }
-        };
-        self.rules_changed();
-        Ok(Reply::Done { message })
-    }
-
-    fn trust(&mut self, peer: &str, trust: bool) -> Result<Reply, CommandError> {
-        // Who is no longer trusted need not be here, but must be named by what is remembered.
-        let mut names = self.names.clone();
-        if !trust {
-            for peer in &self.remembered.trusted {
-                names.entry(*peer).or_insert_with(|| PeerName::new(&peer.short()));
-            }
-        }
-        let peer = find_peer(peer, &names)?;
-        let name = self.name_of(&peer);
-        let message = if trust {
-            self.remembered.trusted.insert(peer);
-            format!("What {name} announces is vouched for from now on.")
-        } else {
-            self.remembered.trusted.remove(&peer);
-            format!("{name} is not trusted any more.")
-        };
-        self.rules_changed();
-        self.rows.mark(BTreeSet::new(), [peer].into());
-        Ok(Reply::Done { message })
     }
 
     /// Saves what is remembered and decides everything anew.

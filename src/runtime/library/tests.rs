@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    api::{Added, Event, GameView, StateWord},
+    api::{Added, ErrorCode, Event, GameView, GetRequest, StateWord},
     config::Settings,
     io::{disk::Libraries, index::Index, random, scan::Memory, store::OpenFiles},
     runtime::{
