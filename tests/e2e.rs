@@ -45,6 +45,8 @@ mod share;
 mod sources;
 #[path = "e2e/space.rs"]
 mod space;
+#[path = "e2e/systemd.rs"]
+mod systemd;
 #[path = "e2e/update.rs"]
 mod update;
 #[path = "e2e/update_cost.rs"]
