@@ -251,6 +251,8 @@ fn asked(rest: &[&str], packet: Packet<'_>) -> Option<(usize, impl Fn(&str) -> F
         (["fib", "daddr", "type", ..], To::Us) => (3, Is(&["local"])),
         (["fib", "daddr", "type", ..], To::Everybody) => (3, Is(&["multicast"])),
         (["ct", "state", ..], _) => (2, Is(&["new"])),
+        // What was forwarded, or was waited for.
+        (["ct", "status", ..], _) => (2, Is(&[])),
         (["ip", "daddr", ..], _) => (2, Goes),
         (["udp" | "th", "dport", ..], _) => (2, Port),
         (["iif" | "iifname", ..], _) => (1, Interface),
@@ -488,6 +490,40 @@ mod tests {
         check(&both, 5_353, &blocked("reject with icmpx admin-prohibited"));
         check(&input("drop", "iifname vmap { \"lo\" : accept, \"eth0\" : accept }"), 47_800, &Judged::Unclear);
         check(&input("drop", "iifname vmap { \"lo\" : accept }"), 47_800, &blocked("policy drop"));
+    }
+
+    /// As firewalld 1.3 makes them.
+    #[test]
+    fn firewalld_opens_what_it_was_told_to() {
+        let firewalld = "\
+            chain filter_INPUT {
+                type filter hook input priority filter + 10; policy accept;
+                ct state { established, related } accept
+                ct status dnat accept
+                iifname \"lo\" accept
+                ct state invalid drop
+                jump filter_INPUT_ZONES
+                reject with icmpx admin-prohibited
+            }
+            chain filter_INPUT_ZONES {
+                iifname \"eth0\" goto filter_IN_public
+                goto filter_IN_public
+            }
+            chain filter_IN_public {
+                jump filter_IN_public_allow
+                meta l4proto { icmp, ipv6-icmp } accept
+                reject with icmpx admin-prohibited
+            }
+            chain filter_IN_public_allow {
+                tcp dport 22 accept
+                ip6 daddr fe80::/64 udp dport 546 accept
+                ALLOWED
+            }";
+        let shut = "inet filter filter_IN_public: reject with icmpx admin-prohibited";
+        check(&firewalld.replace("ALLOWED", ""), 47_800, &Judged::Blocked { by: shut.into() });
+        let told = "udp dport 47800 accept\nip daddr 224.0.0.251 udp dport 5353 accept";
+        check(&firewalld.replace("ALLOWED", told), 47_800, &Judged::Open);
+        check(&firewalld.replace("ALLOWED", told), 5_353, &Judged::Open);
     }
 
     #[test]
