@@ -407,6 +407,11 @@ async fn what_a_peer_says_of_its_library_changes_nothing_of_ours() {
         json!({"game": "odd", "title": "", "version": "1", "content": "zz", "size": 1, "files": 1, "state": "ready"}),
     );
     library.extend((0..5_000).map(|number| entry(&format!("g{number}"), "99999999")));
+    let hints = [("g3", (4_u64 << 40) + 1), ("g4", 9)];
+    for (game, bytes) in hints {
+        let entry = library.iter_mut().find(|entry| entry["game"] == game).expect("it is listed");
+        entry["installed"] = bytes.into();
+    }
     // 5,006 entries and more than 1 MiB: a breach of its own. First one that keeps the limits.
     let small = library[..40].to_vec();
     let _visitor = Visitor::with(&Key::new(), seat.addr(), seat.peer(), hello(7), small).await.expect("welcome");
@@ -415,6 +420,8 @@ async fn what_a_peer_says_of_its_library_changes_nothing_of_ours() {
     for hostile in ["etc", "ssh", "\\u001b", "\u{1b}", "\u{202e}", "\"odd\"", "whopper"] {
         assert!(!shown.contains(hostile), "{hostile:?} in {shown}");
     }
+    let said = hints.map(|(game, _)| find_game(&seat, game)["installed_size"].clone());
+    assert_eq!(said, [Value::Null, json!(9)], "a hint that cannot be is none, and the game is shown all the same");
     let ours = find_game(&seat, "quux");
     assert_eq!(ours["version"], "1.0", "{ours}");
     assert!(ours["update"].is_null(), "a stranger's claim is no update: {ours}");
