@@ -273,7 +273,8 @@ pub(super) enum Order {
     Install {
         /// Id or title
         game: String,
-        /// Then delete what it was installed from, where that has archives; it is not shared any more
+        /// Then delete what it was installed from, where that has archives; it is not shared any more. Until then both
+        /// need room
         #[arg(long)]
         drop_archives: bool,
     },
@@ -430,7 +431,8 @@ pub(super) struct Get {
     /// Make them playable when they are here; ends when they are
     #[arg(long)]
     pub(super) install: bool,
-    /// Then delete what they were installed from, where that has archives; they are not shared any more
+    /// Then delete what they were installed from, where that has archives; they are not shared any more. Until then both
+    /// need room
     #[arg(long, requires = "install")]
     pub(super) drop_archives: bool,
     /// Keep sharing afterwards, until interrupted

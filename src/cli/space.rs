@@ -80,12 +80,12 @@ fn loss(item: &SpaceItem) -> String {
     let shared = match shared {
         0 => String::new(),
         shared => {
-            format!(", of which up to {} share blocks with what is installed and are not freed", words::size(*shared))
+            format!(", of which up to {} share blocks with what stays and are not freed", words::size(*shared))
         }
     };
     match what {
         Freeable::Download { .. } => {
-            format!("{title} {version}: the {size} of a download would be lost; {others} all of it.")
+            format!("{title} {version}: the {size} of a download would be lost{shared}; {others} all of it.")
         }
         Freeable::Payload => format!(
             "{title} {version}: {size} would go{shared}; it stays playable, is not shared any more and cannot be installed again \

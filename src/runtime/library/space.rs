@@ -1,7 +1,11 @@
 //! What takes space in the library and could go, weighed on the pool when a face asks; and letting it go. Which of it
 //! is whose, and what is lost with it, is for the face to say before it asks for that.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Instant,
+};
 
 use super::{
     Actor, answer,
@@ -24,7 +28,7 @@ use crate::{
         roots::RootTurn,
         tasks::PoolError,
     },
-    types::{ContentId, EntryState, GameId, Version, Weight, decimal},
+    types::{ContentId, EntryState, FileHash, GameId, Manifest, Version, Weight, decimal},
 };
 
 /// Something found in a root.
@@ -207,10 +211,11 @@ fn weigh(desk: &Desk, held: &BTreeMap<GameId, Held>) -> Vec<Weighed> {
     for (game, number) in desk.libraries.list().games {
         let may_share = sharing.get(usize::from(number.0)) == Some(&true);
         let held = held.get(&game);
-        let shared = held
-            .filter(|_| may_share)
-            .map_or(0, |held| shared(held, desk.index.weighing(&game, &held.content).weight()));
-        let weighed = desk.libraries.open_root(&game).and_then(|root| weigh_game(&root, &game, held, shared));
+        let blocks = Blocks {
+            copied: held.map_or(0, |held| copied(held, desk.index.weighing(&game, &held.content).weight())),
+            may_be_shared: may_share,
+        };
+        let weighed = desk.libraries.open_root(&game).and_then(|root| weigh_game(&root, &game, held, &blocks));
         match weighed {
             Ok(weighed) => found.extend(weighed),
             // A game that goes while it is weighed, or cannot be read, does not hide the others.
@@ -220,9 +225,24 @@ fn weigh(desk: &Desk, held: &BTreeMap<GameId, Held>) -> Vec<Weighed> {
     found
 }
 
-/// Bytes that were copied out of a payload to be installed, so that both may lie in the same blocks: which of them still
-/// do, only the file system could tell. What was installed from another build may have come from any file of it.
-fn shared(held: &Held, weight: Option<Weight>) -> u64 {
+/// What is known of blocks in which more than one file of a game lies: which do, only the file system could tell.
+#[derive(Debug)]
+struct Blocks {
+    may_be_shared: bool,
+    /// Bytes of the payload that were copied to be installed.
+    copied: u64,
+}
+
+impl Blocks {
+    /// Bytes that were copied, as far as they may share their blocks.
+    fn shared(&self, copied: u64) -> u64 {
+        if self.may_be_shared { copied } else { 0 }
+    }
+}
+
+/// Bytes that were copied out of a payload to be installed. What was installed from another build may have come from any
+/// file of it.
+fn copied(held: &Held, weight: Option<Weight>) -> u64 {
     match held.installed {
         None => 0,
         Some(content) if content == held.content => weight.map_or(held.payload, |weight| weight.copied),
@@ -230,26 +250,36 @@ fn shared(held: &Held, weight: Option<Weight>) -> u64 {
     }
 }
 
-fn weigh_game(root: &GameRoot, game: &GameId, held: Option<&Held>, shared: u64) -> Result<Vec<Weighed>, DiskError> {
+/// Bytes of a download that came as copies out of the build beside it.
+fn adopted(download: &Manifest, here: &Manifest) -> u64 {
+    let known: BTreeSet<&FileHash> = here.files().iter().map(|file| &file.hash).collect();
+    download.files().iter().filter(|file| known.contains(&file.hash)).map(|file| file.size).sum()
+}
+
+fn weigh_game(root: &GameRoot, game: &GameId, held: Option<&Held>, blocks: &Blocks) -> Result<Vec<Weighed>, DiskError> {
+    let here = if blocks.may_be_shared { store::load_manifest(root)?.and_then(Result::ok) } else { None };
     let at = |path: &str| root.path().join(path).display().to_string();
     let mut found = Vec::new();
-    let mut set_aside = 0;
+    let (mut set_aside, mut shared_kept) = (0, 0);
     for kept in store::kept(root)? {
-        let version = match kept.what {
-            KeptWhat::Download(content) => store::load_incoming_manifest(root, content)?
-                .and_then(Result::ok)
-                .map(|stored| stored.manifest.version().clone()),
+        let (bytes, path) = (kept.bytes, at(&store::kept_path(kept.what)));
+        let (version, shared) = match kept.what {
+            KeptWhat::Download(content) => {
+                let download = store::load_incoming_manifest(root, content)?.and_then(Result::ok);
+                let both = download.as_ref().zip(here.as_ref());
+                let shared = both.map_or(0, |(download, here)| adopted(&download.manifest, &here.manifest).min(bytes));
+                (download.map(|download| download.manifest.version().clone()), shared)
+            }
             KeptWhat::Replaced => {
-                set_aside = kept.bytes;
-                None
+                set_aside = bytes;
+                (None, 0)
             }
         };
-        let path = at(&store::kept_path(kept.what));
-        let (what, bytes) = (What::Kept(kept.what), kept.bytes);
-        found.push(Weighed { game: game.clone(), what, version, bytes, shared: 0, path });
+        shared_kept += shared;
+        found.push(Weighed { game: game.clone(), what: What::Kept(kept.what), version, bytes, shared, path });
     }
     if let Some(Held { content, version, payload, is_droppable, .. }) = held {
-        let (path, shared) = (root.path().display().to_string(), shared.min(*payload));
+        let (path, shared) = (root.path().display().to_string(), blocks.shared(blocks.copied).min(*payload));
         if *is_droppable {
             let (what, version, path) = (What::Payload(*content), Some(version.clone()), path.clone());
             found.push(Weighed { game: game.clone(), what, version, bytes: *payload, shared, path });
@@ -257,7 +287,14 @@ fn weigh_game(root: &GameRoot, game: &GameId, held: Option<&Held>, shared: u64) 
         // What is the user's own stays when a game is removed.
         let bytes = store::bytes_of(root)?.saturating_sub(set_aside);
         let (what, version) = (What::Game(*content), Some(version.clone()));
-        found.push(Weighed { game: game.clone(), what, version, bytes, shared: shared.min(bytes), path });
+        found.push(Weighed {
+            game: game.clone(),
+            what,
+            version,
+            bytes,
+            shared: (shared + shared_kept).min(bytes),
+            path,
+        });
     }
     Ok(found)
 }
@@ -288,6 +325,7 @@ pub(super) fn free_kept(library: &Library, root: &GameRoot, turn: &RootTurn, wha
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{FileEntry, PayloadPath, Sentinel};
 
     #[test]
     fn what_was_copied_to_be_installed_may_lie_in_the_same_blocks() {
@@ -297,7 +335,45 @@ mod tests {
             Held { content: here, version, payload: 50, installed, is_droppable: false }
         };
         let weight = Some(Weight { unpacked: 70, copied: 7 });
-        assert_eq!((shared(&held(Some(here)), weight), shared(&held(Some(here)), None)), (7, 50));
-        assert_eq!((shared(&held(None), weight), shared(&held(Some(other)), weight)), (0, 50));
+        assert_eq!((copied(&held(Some(here)), weight), copied(&held(Some(here)), None)), (7, 50));
+        assert_eq!((copied(&held(None), weight), copied(&held(Some(other)), weight)), (0, 50));
+    }
+
+    /// A game that is installed from what lies open beside it, with what is left of a download that took a file over.
+    #[test]
+    fn blocks_count_as_shared_only_where_they_may_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let manifest = |version: &[u8], files: &[(&str, u64)]| {
+            let entry = |(path, size): &(&str, u64)| FileEntry {
+                path: PayloadPath::new(path).unwrap(),
+                size: *size,
+                hash: FileHash::from_bytes([*size as u8; 32]),
+                executable: false,
+            };
+            let files = files.iter().map(entry).collect();
+            let game = GameId::new("g").unwrap();
+            Manifest::new(game, Sentinel::from_bytes(version).unwrap(), files, Vec::new(), Vec::new()).unwrap()
+        };
+        let here = manifest(b"1", &[("a", 30), ("b", 20)]);
+        let (bytes, content) = crate::wire::manifest::encode(&here).unwrap();
+        let (kept, kept_as) =
+            crate::wire::manifest::encode(&manifest(b"2", &[("a", 20), ("moved", 30), ("new", 40)])).unwrap();
+        let root = GameRoot::open(dir.path()).unwrap();
+        root.make_dirs(&format!("{}/{kept_as}", store::INCOMING)).unwrap();
+        root.write_atomic(store::MANIFEST, &bytes).unwrap();
+        root.write_atomic(&format!("{}/{kept_as}/manifest.json", store::INCOMING), &kept).unwrap();
+        let version = here.version().clone();
+        let held = Held { content, version, payload: 50, installed: Some(content), is_droppable: true };
+        let shared = |may_be_shared| {
+            let blocks = Blocks { may_be_shared, copied: 35 };
+            let found = weigh_game(&root, here.game(), Some(&held), &blocks).unwrap();
+            found.into_iter().map(|weighed| (weighed.what, weighed.shared)).collect::<Vec<_>>()
+        };
+        let expect = |download, payload, game| {
+            let download_of = What::Kept(KeptWhat::Download(kept_as));
+            vec![(download_of, download), (What::Payload(content), payload), (What::Game(content), game)]
+        };
+        assert_eq!(shared(true), expect(50, 35, 85));
+        assert_eq!(shared(false), expect(0, 0, 0));
     }
 }

@@ -217,7 +217,8 @@ pub(crate) fn loss(item: &SpaceItem) -> String {
     };
     match item.what {
         Freeable::Download { .. } => {
-            format!("What was verified of it is fetched anew the next time; {others} all of it.")
+            let shared = shared("with what is here");
+            format!("What was verified of it is fetched anew the next time; {others} all of it.{shared}")
         }
         Freeable::Payload => {
             format!(
