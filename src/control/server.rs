@@ -38,6 +38,8 @@ use crate::api::{Command, CommandError, ErrorCode, Handle, Reply};
 const CONNECTIONS_MAX: usize = 64;
 /// A command is a few hundred bytes; the longest path makes it a few thousand.
 const BODY_BYTES_MAX: usize = 64 << 10;
+/// What a client may send before its body; curl sends a hundred bytes. The library's own bound is six times that.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 /// A local process that wants something has sent its request by then; tests do not want to wait.
 const READ_TIME: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 5_000 });
 /// A client that takes nothing of what it is sent for so long is closed: a screen that was suspended
@@ -103,7 +105,7 @@ async fn accept_from(socket: &ControlSocket, earliest: Instant) -> Result<(UnixS
 async fn converse(stream: Patient, router: Router, cancel: CancellationToken) {
     let service = TowerToHyperService::new(router);
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(READ_TIME);
+    server.timer(TokioTimer::new()).header_read_timeout(READ_TIME).max_buf_size(HEAD_BYTES_MAX);
     let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -243,6 +245,10 @@ async fn read_command(body: Body) -> Result<Command, (StatusCode, String)> {
     let read = read.map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the command did not come in time".to_owned()))?;
     let too_long = |_| (StatusCode::PAYLOAD_TOO_LARGE, format!("a command has at most {BODY_BYTES_MAX} bytes"));
     let bytes = read.map_err(too_long)?;
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        let example = "a command is an object, like {\"command\": \"rescan\"}; docs/control.md lists them";
+        return Err((StatusCode::BAD_REQUEST, example.to_owned()));
+    }
     serde_json::from_slice(&bytes).map_err(|error| {
         let why = crate::types::clean(&error.to_string(), 200);
         (StatusCode::BAD_REQUEST, format!("this is no command: {why}; docs/control.md lists them"))

@@ -99,6 +99,8 @@ async fn what_is_no_request_gets_an_answer_that_says_so() {
         ("GET /v1/nothing HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), 404, "there is no /v1/nothing"),
         ("GET /v1/commands HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), 405, "/v1/commands does not take GET"),
         (post("{}"), 400, "this is no command: missing field `command`"),
+        (post(""), 400, "a command is an object, like {\"command\""),
+        (post("null"), 400, "a command is an object, like {\"command\""),
         (post(r#"{"command":"explode"}"#), 400, "this is no command: unknown variant `explode`"),
         (post(r#"{"command":"pause","game":"a","gmae":"b"}"#), 400, "this is no command: unknown field `gmae`"),
         (post(&"x".repeat(70_000)), 413, "a command has at most 65536 bytes"),
@@ -108,6 +110,13 @@ async fn what_is_no_request_gets_an_answer_that_says_so() {
         let found = body["error"]["message"].as_str().unwrap();
         assert!(found.starts_with(message), "{found}");
     }
+    // It is not read to its end.
+    let mut stream = socket::connect(&party.path).await.unwrap();
+    let head = format!("GET /v1/peers HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(300_000));
+    let _cut_short = stream.write_all(head.as_bytes()).await;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 431");
     let mut stream = socket::connect(&party.path).await.unwrap();
     stream.write_all(&[0xff; 64]).await.unwrap();
     let mut answer = Vec::new();
@@ -210,8 +219,8 @@ async fn connections_beyond_the_limit_are_turned_away_and_the_others_live() {
 
 #[tokio::test]
 async fn clients_that_never_read_lose_their_places() {
-    // Longer than a busy machine takes to open as many connections as there may be.
-    let write_time = Duration::from_secs(1);
+    // Longer than a busy machine takes to let all of them in.
+    let write_time = Duration::from_millis(1_500);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("control.sock");
     let party = Party::start_with(folder, path, write_time);

@@ -273,6 +273,11 @@ impl Driver {
         let inputs = &self.context.inputs;
         let delivered = match command {
             Command::Get(request) => library_input(inputs, LibraryInput::Get { request, reply }).await,
+            Command::Add { path, .. } if path.is_relative() => {
+                let shown = crate::types::clean(&path.display().to_string(), 200);
+                let message = format!("write the path of `{shown}` from the root, like /srv/new/xonotic");
+                answer(reply, Err(CommandError::new(ErrorCode::Usage, message)))
+            }
             Command::Add { path, id, version, title, take } => {
                 library_input(inputs, LibraryInput::Add { path, id, version, title, take, reply }).await
             }

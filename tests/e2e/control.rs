@@ -190,6 +190,7 @@ fn every_endpoint_answers_and_everything_else_is_refused_by_name() {
         ("404", &["http://x/v1/nothing"][..]),
         ("405", &["-X", "DELETE", "http://x/v1/games"]),
         ("400", &["http://x/v1/commands", "-d", "{\"command\":\"explode\"}"]),
+        ("400", &["http://x/v1/commands", "-d", "{\"command\":\"add\",\"path\":\"here\"}"]),
         ("400", &["http://x/v1/events?of=nothing"]),
         ("404", &["http://x/v1/commands", "-d", "{\"command\":\"pause\",\"game\":\"nothing\"}"]),
     ] {
