@@ -5,7 +5,7 @@ use std::{path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Figures, MapCell};
+use super::{Figures, Level, MapCell};
 use crate::types::{Rate, RateError};
 
 /// What a face may ask for.
@@ -635,6 +635,19 @@ pub struct Added {
 pub struct Diagnosis {
     /// A thing each.
     pub findings: Vec<Finding>,
+}
+
+impl Diagnosis {
+    /// All of it in a sentence.
+    #[must_use]
+    pub fn sum(&self) -> (Level, String) {
+        let count = |verdict| self.findings.iter().filter(|finding| finding.verdict == verdict).count();
+        match (count(Verdict::Bad), count(Verdict::Warn)) {
+            (0, 0) => (Level::Done, "All is well, as far as it can be seen from here.".to_owned()),
+            (0, warn) => (Level::Info, format!("It works; {warn} could be better.")),
+            (bad, _) => (Level::Warning, format!("{bad} must be mended.")),
+        }
+    }
 }
 
 /// One thing that `doctor` looked at.

@@ -14,7 +14,7 @@ pub(super) async fn run(settings: &Settings, launcher: &impl Launcher, console: 
     }
     let diagnosis = match client::ask(&settings.places.socket, Command::Doctor).await {
         Ok(Ok(Reply::Doctor(diagnosis))) => diagnosis,
-        Ok(Ok(_another)) => return Err(Failure::new(Exit::Failed, "potluck answered something else than was asked")),
+        Ok(Ok(_another)) => return Err(Failure::other_answer()),
         Ok(Err(error)) => return Err(error.into()),
         Err(error) if error.is_nobody() => launcher.examine(settings),
         // One that does not answer is what a doctor is called for.
@@ -38,7 +38,7 @@ pub(super) fn say(diagnosis: &Diagnosis, console: &mut Console) -> Result<(), Fa
             console.say(&line)?;
         }
     }
-    console.say(&sum(&diagnosis.findings))
+    console.say(&diagnosis.sum().1)
 }
 
 fn lines(finding: &Finding) -> Vec<String> {
@@ -55,13 +55,4 @@ fn lines(finding: &Finding) -> Vec<String> {
         }
     }
     lines
-}
-
-fn sum(findings: &[Finding]) -> String {
-    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
-    match (count(Verdict::Bad), count(Verdict::Warn)) {
-        (0, 0) => "All is well, as far as it can be seen from here.".to_owned(),
-        (0, warn) => format!("It works; {warn} could be better."),
-        (bad, _) => format!("{bad} must be mended."),
-    }
 }

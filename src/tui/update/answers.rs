@@ -9,7 +9,7 @@ use super::super::{
     words,
 };
 use crate::api::{
-    Added, Candidate, Command, CommandError, ConfirmView, Finding, Level, PlayingView, Reply, Verdict, VerifyReport,
+    Added, Candidate, Command, CommandError, ConfirmView, Diagnosis, Level, PlayingView, Reply, VerifyReport,
 };
 
 /// Names listed in an answer; the rest is counted.
@@ -52,20 +52,15 @@ fn of_reply(model: &mut Model, command: &Command, subject: &str, reply: Reply) -
         | Reply::Space(_)
         | Reply::Figures(_)
         | Reply::Config { .. } => (Level::Info, String::new()),
-        Reply::Doctor(diagnosis) => of_doctor(model, diagnosis.findings),
+        Reply::Doctor(diagnosis) => of_doctor(model, diagnosis),
     }
 }
 
 /// Over a question or a line that is being typed it would take their keys; the sentence alone is said then.
-fn of_doctor(model: &mut Model, findings: Vec<Finding>) -> (Level, String) {
-    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
-    let said = match (count(Verdict::Bad), count(Verdict::Warn)) {
-        (0, 0) => (Level::Done, "All is well, as far as it can be seen from here.".to_owned()),
-        (0, warn) => (Level::Info, format!("It works; {warn} could be better.")),
-        (bad, _) => (Level::Warning, format!("{bad} must be mended.")),
-    };
+fn of_doctor(model: &mut Model, diagnosis: Diagnosis) -> (Level, String) {
+    let said = diagnosis.sum();
     if model.overlay.is_none() {
-        model.overlay = Some(Overlay::Doctor { findings, from: 0 });
+        model.overlay = Some(Overlay::Doctor { findings: diagnosis.findings, from: 0 });
     }
     said
 }
