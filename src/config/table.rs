@@ -152,12 +152,12 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         key: "links_max",
         flag: None,
-        kind: "a number from 16 to 1024",
+        kind: "a number from 16 to 512",
         default: "256",
         example: "256",
         help: "How many links to peers may stand at a time. A peer mostly has one, so a room of 250 fits; for a larger \
                one raise it on the machines that everybody gets from. A link takes about 0.1 MB of memory.",
-        set: |settings, raw, _| number(raw, 16, 1_024).map(|count| settings.links_max = count as usize),
+        set: |settings, raw, _| number(raw, 16, 512).map(|count| settings.links_max = count as usize),
         show: |settings| settings.links_max.to_string(),
     },
     Row {
