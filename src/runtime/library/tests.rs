@@ -22,7 +22,7 @@ use crate::{
         tasks::Tasks,
         view::Teller,
     },
-    types::{LibraryDigest, PayloadPath},
+    types::{LibraryDigest, PayloadPath, Weighing},
 };
 
 /// Far longer than anything here takes; a test that waits for what never comes fails by it.
@@ -255,6 +255,25 @@ async fn what_a_build_takes_installed_is_found_out_once_and_told_with_the_first_
         }
     };
     assert_eq!(first.upserts.entries[0].installed, Some(5));
+}
+
+#[tokio::test]
+async fn what_could_not_be_found_out_before_is_not_tried_again_and_known_once_it_is_installed() {
+    let home = Bench::home();
+    put(&home.path().join("library/plain"), &[("version.ini", "1"), ("data/a.pak", "12345")]);
+    let bench = Bench::start(home).await;
+    let game = bench.game("plain", |game| game.installed_size.is_some()).await;
+    let home = bench.stop().await;
+    let settings = Settings::fresh(home.path(), home.path().join("library")).unwrap();
+    let (index, _) = Index::open(&settings.places.state.join("index"), settings.library());
+    index.put_weighing(&GameId::new("plain").unwrap(), &content(&game), Weighing::InVain);
+    drop(index);
+    let bench = Bench::start(home).await;
+    // The weighing would come before the answer: what it needs is on the same threads.
+    bench.ask(|reply| LibraryInput::Verify { game: "plain".into(), repair: false, reply }).await.unwrap();
+    assert_eq!(bench.game("plain", |game| game.state == StateWord::Downloaded).await.installed_size, None);
+    bench.ask(|reply| LibraryInput::Install { game: "plain".into(), drop_archives: false, reply }).await.unwrap();
+    bench.game("plain", |game| game.installed_size == Some(5)).await;
 }
 
 /// A library costs what is asked of it: a game that did not change is not read before somebody wants it.
