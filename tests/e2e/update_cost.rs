@@ -25,6 +25,9 @@ const NOISE: u64 = 8 << 10;
 /// Of every hundred, so many may be moved, and written where whole files are unchanged.
 const PERCENT_MAX: u64 = 3;
 
+/// What file systems that share blocks note of an update in trees of their own, whatever its size: btrfs some 1.5 MB.
+const NOTED_MAX: u64 = 2 << 20;
+
 fn size() -> u64 {
     let given = std::env::var("POTLUCK_UPDATE_MIB").ok().and_then(|text| text.parse().ok());
     given.unwrap_or(64) * CHUNK as u64
@@ -98,6 +101,10 @@ impl Counted {
             ..self
         }
     }
+
+    fn noted_max(self) -> u64 {
+        if self.shares { NOTED_MAX } else { 0 }
+    }
 }
 
 /// Gets such a game, changes it at its source, updates it, and gives what the update took.
@@ -150,7 +157,7 @@ fn an_update_of_few_of_many_files_moves_and_writes_little() {
     let took = update(size / each, each, each);
     assert!(took.received * 100 <= size * PERCENT_MAX, "{took:?} of {size}");
     assert!(took.written * 100 <= size * PERCENT_MAX, "{took:?} of {size}");
-    assert!(took.to_disk * 100 <= size * PERCENT_MAX, "{took:?} of {size}");
+    assert!(took.to_disk <= size * PERCENT_MAX / 100 + took.noted_max(), "{took:?} of {size}");
 }
 
 #[test]
@@ -166,5 +173,5 @@ fn an_update_of_few_chunks_of_one_file_moves_little() {
         );
     }
     assert!(took.written <= once + size * PERCENT_MAX / 100, "{took:?} of {size}");
-    assert!(took.to_disk <= once + size * PERCENT_MAX / 100, "{took:?} of {size}");
+    assert!(took.to_disk <= once + size * PERCENT_MAX / 100 + took.noted_max(), "{took:?} of {size}");
 }

@@ -1,7 +1,10 @@
 //! Every operation that changes a disk passes here, so that a test can count and record them, make one fail as a
 //! disk does, or end the process before one. Without a test's [`Faults`] it costs a look at an `Option`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use rustix::io::Errno;
 
@@ -158,6 +161,8 @@ pub struct Faults {
     apart: bool,
     /// Whether files are as if they could share their blocks.
     sharing: bool,
+    /// Where it happens, if not everywhere.
+    below: Option<PathBuf>,
     state: Mutex<State>,
 }
 
@@ -179,6 +184,7 @@ impl Faults {
             fault,
             apart: false,
             sharing: false,
+            below: None,
             state: Mutex::new(State { done: 0, point, hit: None, record: None }),
         }
     }
@@ -193,6 +199,12 @@ impl Faults {
     #[must_use]
     pub fn apart(self) -> Self {
         Self { apart: true, ..self }
+    }
+
+    /// The same, and it happens to nothing but what is below a folder.
+    #[must_use]
+    pub fn below(self, folder: PathBuf) -> Self {
+        Self { below: Some(folder), ..self }
     }
 
     /// The same, and files can share their blocks on any file system: they are copied without a write.
@@ -268,6 +280,7 @@ impl Faults {
             Fault::Full => state.done >= state.point && op.takes_space(),
             Fault::Unsynced => state.done >= state.point && op.makes_durable(),
         };
+        let happens = happens && self.below.as_ref().is_none_or(|below| Path::new(op.path()).starts_with(below));
         if happens && state.hit.is_none() {
             state.hit = Some(op.clone());
         }
