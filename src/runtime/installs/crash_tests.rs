@@ -53,9 +53,10 @@ impl Case {
 /// Bytes of a file that is laid out a thousand times.
 const FEW: usize = 7;
 
-/// How a change ended.
-type Outcome = Result<(), Box<dyn Error>>;
-pub(super) type Work = Box<dyn FnMut() -> Outcome>;
+pub(super) type Work = Box<dyn FnMut() -> Worked>;
+
+/// A move and a change of a root fail for reasons of their own.
+type Worked = Result<(), Box<dyn Error>>;
 
 pub(super) const CASES: [Case; 14] = [
     Case::new("get", nothing_yet, get),
@@ -269,7 +270,7 @@ impl Course {
     }
 
     /// Does the change and is hit at a point; `None` when no disk says that there.
-    fn hit(&self, dir: &Path, fault: Fault, point: u64) -> Option<(Work, Outcome)> {
+    fn hit(&self, dir: &Path, fault: Fault, point: u64) -> Option<(Work, Worked)> {
         let faults = self.case.faults(Faults::at(u64::MAX, fault));
         let mut work = (self.case.begin)(dir, &faults);
         faults.arm(point);
