@@ -7,6 +7,7 @@ use tokio::{io::AsyncReadExt, sync::oneshot, time::timeout};
 
 use super::*;
 use crate::{
+    api::CommandError,
     config::Settings,
     core::roster::LINKS_PER_PEER_MAX,
     io::{
