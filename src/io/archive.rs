@@ -20,8 +20,10 @@ mod volume;
 pub mod worker;
 mod zip;
 
+use std::{cell::Cell, rc::Rc};
+
 use crate::io::disk::GameRoot;
-pub use crate::wire::extraction::{ArchiveError, Job, Limits, Line, Progress, Set, Totals, Why};
+pub use crate::wire::extraction::{ArchiveError, Job, Limits, Line, Progress, Set, Spool, Totals, Why};
 use extract::Extraction;
 pub use extract::SPOOL_NAME;
 use format::{Format, Found};
@@ -80,22 +82,36 @@ fn read(
 ) -> Result<(), Fault> {
     let Found { format, set, next } = found;
     let volumes = Volumes::open(root, &set.files).map_err(|error| why_of_disk(&error))?;
-    extraction.begin(&set.files[0], set.packed, volumes.reached());
+    let reached = volumes.reached();
+    extraction.begin(&set.files[0], set.packed, Rc::clone(&reached));
     let mut members: Box<dyn Members> = match format {
         Format::Zip => Box::new(zip::Zip::open(volumes, *limits)?),
         Format::SevenZ => Box::new(sevenz::SevenZ::open(volumes, limits)?),
         Format::Tar(codec) => Box::new(tarball::Tarball::open(volumes, codec, limits)?),
-        Format::Rar => rar_members(root, &set, next)?,
+        Format::Rar => rar_members(root, &set, next, limits, reached)?,
     };
     members.each(contents, &mut |member, contents| extraction.take(member, contents))
 }
 
 #[cfg(feature = "rar")]
-fn rar_members(root: &GameRoot, set: &Set, next: Option<String>) -> Result<Box<dyn Members>, Fault> {
-    Ok(Box::new(rar::Rar::new(root.path().join(&set.files[0]), next)))
+fn rar_members(
+    root: &GameRoot,
+    set: &Set,
+    next: Option<String>,
+    limits: &Limits,
+    reached: Rc<Cell<u64>>,
+) -> Result<Box<dyn Members>, Fault> {
+    let path = root.path().join(&set.files[0]);
+    Ok(Box::new(rar::Rar { path, next, packed: set.packed, entries_max: limits.entries, reached }))
 }
 
 #[cfg(not(feature = "rar"))]
-fn rar_members(_root: &GameRoot, _set: &Set, _next: Option<String>) -> Result<Box<dyn Members>, Fault> {
+fn rar_members(
+    _root: &GameRoot,
+    _set: &Set,
+    _next: Option<String>,
+    _limits: &Limits,
+    _reached: Rc<Cell<u64>>,
+) -> Result<Box<dyn Members>, Fault> {
     Err(Why::NoRar.into())
 }

@@ -115,6 +115,28 @@ pub struct Progress {
     pub archive: String,
     /// The member that is written.
     pub member: String,
+    /// Where a library writes that by itself, and can say nothing meanwhile: what its file will come to.
+    #[serde(default)]
+    pub spool: Option<Spool>,
+}
+
+/// A member that a format's library writes by itself. How far it is, the size of its file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spool {
+    /// Bytes it will have.
+    pub bytes: u64,
+    /// Bytes of the archive that it stands for.
+    pub packed: u64,
+}
+
+impl Spool {
+    /// The bytes of the archive that stand for `written` bytes of the member.
+    #[must_use]
+    pub fn reached(&self, written: u64) -> u64 {
+        let part = u128::from(self.packed) * u128::from(written.min(self.bytes));
+        // Not more than `packed`.
+        part.checked_div(self.bytes.into()).map_or(0, |reached| reached as u64)
+    }
 }
 
 /// What a job came to.

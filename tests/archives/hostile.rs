@@ -343,6 +343,8 @@ fn without_the_feature_a_rar_says_so() {
 
 #[cfg(feature = "rar")]
 mod rars {
+    use potluck::io::archive::{Line, Progress, Spool, work};
+
     use super::{BAD_NAMES, Bench, Limits, Thing, Why, refuses, takes};
     use crate::{
         bench::noise,
@@ -368,6 +370,28 @@ mod rars {
         assert_eq!(extracted.keys().collect::<Vec<_>>(), ["bin", "bin/run", "empty", "Ünï", "Ünï/cödé.bin"]);
         assert_eq!(extracted["bin/run"], Thing::File { bytes: b"#!".to_vec(), executable: true, mode_high: 0 });
         assert_eq!(extracted["Ünï/cödé.bin"], Thing::File { bytes, executable: false, mode_high: 0 });
+    }
+
+    #[test]
+    fn how_far_a_rar_is_can_be_told_also_within_a_member() {
+        let bench = Bench::new();
+        let archive = rar(&[Rarred::new("small", &noise(100_000)), Rarred::new("large", &noise(300_000))], None, false);
+        bench.put("game.rar", &archive);
+        let mut lines = Vec::new();
+        work(&bench.job(Limits::default()), &mut |line| lines.push(line)).unwrap();
+        let begun: Vec<(String, u64, Spool)> = lines
+            .into_iter()
+            .filter_map(|line| {
+                let Line::Progress(Progress { member, packed_done, spool, .. }) = line else { return None };
+                Some((member, packed_done, spool?))
+            })
+            .collect();
+        let packed = archive.len() as u64;
+        let spools =
+            [(100_000, packed / 4), (300_000, packed - packed / 4)].map(|(bytes, packed)| Spool { bytes, packed });
+        let [small, large] = spools;
+        assert_eq!(large.reached(150_000), large.packed / 2);
+        assert_eq!(begun, [("small".to_owned(), 0, small), ("large".to_owned(), packed / 4, large)]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
         disk::{Cursor, DiskError, GameFile, GameRoot, Kind, Reason, copy_file},
     },
     types::{MemberPath, clean},
-    wire::extraction::{Limits, Line, Progress, Totals, Why},
+    wire::extraction::{Limits, Line, Progress, Spool, Totals, Why},
 };
 
 /// Bytes copied at once; large enough that a system call is nothing beside them.
@@ -186,7 +186,7 @@ impl<'a> Extraction<'a> {
                 let file = self.create(path, executable)?;
                 self.pour(stream, &file, declared)
             }
-            Contents::Saved(save) => self.save(path, executable, declared, save),
+            Contents::Saved(save, spool) => self.save(path, executable, declared, save, spool),
         }
     }
 
@@ -220,12 +220,15 @@ impl<'a> Extraction<'a> {
         executable: bool,
         declared: Option<u64>,
         save: &mut dyn FnMut(&std::path::Path) -> Result<(), Why>,
+        spool: Spool,
     ) -> Result<(), Why> {
         let Some(root) = self.staging.as_ref().map(|staging| staging.root) else { return Ok(()) };
         let on_disk = |error: DiskError| why_of_disk(&error);
         root.remove_file(SPOOL_NAME).map_err(on_disk)?;
+        self.progress.spool = Some(spool);
         self.say();
         save(&root.path().join(SPOOL_NAME))?;
+        self.progress.spool = None;
         let stat = root.find(SPOOL_NAME).map_err(on_disk)?;
         let Some(stat) = stat.filter(|stat| stat.kind == Kind::File) else {
             return Err(Why::unsupported("a member that is another name of a file"));
@@ -256,13 +259,13 @@ impl<'a> Extraction<'a> {
     fn target(&mut self, contents: Contents<'_>) -> Result<Option<String>, Why> {
         let odd = || Why::Link { target: "something that is no path".into() };
         match (contents, self.staging.as_ref()) {
-            (Contents::None, _) | (Contents::Saved(_), None) => Ok(None),
+            (Contents::None, _) | (Contents::Saved(..), None) => Ok(None),
             (Contents::Stream(stream), _) => {
                 let mut bytes = Vec::new();
                 stream.take(TARGET_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| why_of_io(&error))?;
                 String::from_utf8(bytes).map(Some).map_err(|_| odd())
             }
-            (Contents::Saved(save), Some(staging)) => {
+            (Contents::Saved(save, _), Some(staging)) => {
                 let root = staging.root;
                 root.remove_file(SPOOL_NAME).map_err(|error| why_of_disk(&error))?;
                 save(&root.path().join(SPOOL_NAME))?;

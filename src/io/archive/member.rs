@@ -6,7 +6,7 @@ use std::{io, io::Read, path::Path};
 use crate::{
     io::disk::{DiskError, Reason},
     types::clean,
-    wire::extraction::Why,
+    wire::extraction::{Spool, Why},
 };
 
 /// Longer names are refused by the path rules; a message need not hold them whole.
@@ -66,9 +66,9 @@ pub(super) enum Contents<'c> {
     None,
     /// Read them here.
     Stream(&'c mut dyn Read),
-    /// The format's library writes them into a new file itself, whose path it is given.
+    /// The format's library writes them into a new file itself, whose path it is given, and says nothing meanwhile.
     #[cfg_attr(not(feature = "rar"), expect(dead_code, reason = "only the library for rar does"))]
-    Saved(&'c mut dyn FnMut(&Path) -> Result<(), Why>),
+    Saved(&'c mut dyn FnMut(&Path) -> Result<(), Why>, Spool),
 }
 
 /// What is wrong, and with which member.

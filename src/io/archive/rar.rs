@@ -2,7 +2,11 @@
 //! that is looked at before it gets the member's: nothing of what the archive names is a path to it.
 //! Behind the feature `rar`, because of its licence and because it is C++.
 
-use std::path::{Path, PathBuf};
+use std::{
+    cell::Cell,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
 
 use unrar::{
     Archive, FileHeader,
@@ -10,21 +14,23 @@ use unrar::{
 };
 
 use super::member::{Contents, Fault, Member, MemberKind, Members, Take, kind_of_mode};
-use crate::wire::extraction::Why;
+use crate::wire::extraction::{Spool, Why};
 
 /// An archive that is opened anew for each look.
 pub(super) struct Rar {
-    path: PathBuf,
+    /// Of the first volume.
+    pub(super) path: PathBuf,
     /// The volume that comes after those that are there.
-    next: Option<String>,
+    pub(super) next: Option<String>,
+    /// Bytes of all volumes.
+    pub(super) packed: u64,
+    /// Members that may be counted.
+    pub(super) entries_max: u64,
+    /// How far reading has come, for whoever shows progress. The library opens the volumes itself and does not say.
+    pub(super) reached: Rc<Cell<u64>>,
 }
 
 impl Rar {
-    /// `path` is that of the first volume; `next` the name of a volume behind the last that is there.
-    pub(super) fn new(path: PathBuf, next: Option<String>) -> Self {
-        Self { path, next }
-    }
-
     fn why(&self, error: &UnrarError) -> Why {
         match error.code {
             Code::MissingPassword | Code::BadPassword => Why::Password,
@@ -45,6 +51,19 @@ impl Rar {
         }
     }
 
+    /// The volumes as one member of as many bytes as all of theirs, as far as can be known: what is wrong with them,
+    /// unpacking says, and of which member.
+    fn whole(&self) -> Spool {
+        let (mut bytes, mut entries) = (0_u64, 0);
+        let mut add = |member: Member, _: Contents<'_>| {
+            bytes = bytes.saturating_add(member.size.unwrap_or(0));
+            entries += 1;
+            if entries > self.entries_max { Err(Why::Entries { max: self.entries_max }.into()) } else { Ok(()) }
+        };
+        let listed = self.list(&mut add);
+        Spool { bytes: if listed.is_ok() { bytes } else { 0 }, packed: self.packed }
+    }
+
     fn list(&self, take: &mut Take<'_>) -> Result<(), Fault> {
         let archive = Archive::new(&self.path).open_for_listing().map_err(|error| self.why(&error))?;
         for header in archive {
@@ -59,6 +78,7 @@ impl Members for Rar {
         if !contents {
             return self.list(take);
         }
+        let (whole, mut written) = (self.whole(), 0_u64);
         let mut archive = Archive::new(&self.path).open_for_processing().map_err(|error| self.why(&error))?;
         while let Some(found) = archive.read_header().map_err(|error| self.why(&error))? {
             let member = member(found.entry())?;
@@ -72,7 +92,12 @@ impl Members for Rar {
                 saved = Some(found.extract_to(path).map_err(|error| self.why(&error))?);
                 Ok(())
             };
-            take(member, Contents::Saved(&mut save)).map_err(|fault| fault.or_of(&name))?;
+            let bytes = member.size.unwrap_or(0);
+            written = written.saturating_add(bytes);
+            let reached = whole.reached(written);
+            let spool = Spool { bytes, packed: reached.saturating_sub(self.reached.get()) };
+            take(member, Contents::Saved(&mut save, spool)).map_err(|fault| fault.or_of(&name))?;
+            self.reached.set(reached);
             archive = match (saved, found) {
                 (Some(archive), _) => archive,
                 (None, Some(found)) => found.skip().map_err(|error| Fault::of(&name, self.why(&error)))?,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     io::{
-        archive::{Job, Limits, Line, Totals, child::ExtractError},
+        archive::{Job, Limits, Line, SPOOL_NAME, Spool, Totals, child::ExtractError},
         clock,
         disk::{DiskError, GameRoot, Reason},
         store,
@@ -68,18 +68,26 @@ impl Payload {
             staging: Some(text(root.path().join(staging))?),
             limits: Limits::default(),
         };
+        let spooled = format!("{staging}/{SPOOL_NAME}");
         let (mut archives, mut read, mut at_work) = (BTreeSet::new(), 0, "its archives".to_owned());
+        let (mut done, mut spool) = (0, None::<Spool>);
         let mut watch = |line: Option<&Line>| -> ControlFlow<()> {
-            let mut more = 0;
             match line {
                 Some(Line::Archive(set)) => archives.extend(set.files.iter().cloned()),
                 Some(Line::Progress(at)) => {
-                    more = at.packed_done.saturating_sub(read);
-                    read += more;
+                    (done, spool) = (at.packed_done, at.spool.clone());
                     at.member.clone_into(&mut at_work);
                 }
                 Some(Line::Confined { .. } | Line::Member { .. } | Line::Done(_) | Line::Failed(_)) | None => {}
             }
+            let written = |spool: &Spool| {
+                // It is shown, and comes and goes: that it cannot be seen right now stops nothing.
+                let size = root.find(&spooled).ok().flatten().map_or(0, |stat| stat.stamp.size);
+                spool.reached(size)
+            };
+            let reached = u64::saturating_add(done, spool.as_ref().map_or(0, written));
+            let more = reached.saturating_sub(read);
+            read += more;
             progress(more, &at_work)
         };
         extract(&self.program, &job, &mut watch)?;
@@ -181,4 +189,38 @@ pub(super) fn copy_rest(
         root.make_link(&at, &link.target)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    /// A library that writes a member by itself says nothing while it does; the file tells.
+    #[test]
+    fn how_far_a_member_is_shows_while_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let staging = folder.path().join("staging");
+        fs::create_dir(&staging).unwrap();
+        let program = folder.path().join("library");
+        let at = r#"{"t":"progress","bytes":0,"entries":1,"packed_done":7,"packed_total":57,"archive":"a","member":"m","spool":{"bytes":100,"packed":50}}"#;
+        let spool = staging.join(SPOOL_NAME);
+        let script =
+            format!("#!/bin/sh\nread job\necho '{at}'\nsleep 1\nprintf %060d 0 > {}\nexec sleep 60\n", spool.display());
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let root = GameRoot::open(folder.path()).unwrap();
+        let mut steps = Vec::new();
+        let mut progress = |more: u64, member: &str| {
+            if more > 0 {
+                steps.push((more, member.to_owned()));
+            }
+            if steps.len() == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let payload = Payload { program };
+        let stopped = payload.extract(&root, vec!["a".to_owned()], "staging", &mut progress);
+        assert!(matches!(stopped, Err(InstallError::Extract(ExtractError::Cancelled))), "{stopped:?}");
+        assert_eq!(steps, [(7, "m".to_owned()), (30, "m".to_owned())]);
+    }
 }
