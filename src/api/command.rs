@@ -630,6 +630,14 @@ pub struct Added {
     pub changed: [u32; 3],
 }
 
+impl Added {
+    /// Whether what was added was here, byte for byte.
+    #[must_use]
+    pub fn is_as_before(&self) -> bool {
+        self.before.as_ref() == Some(&self.version) && self.changed == [0; 3]
+    }
+}
+
 /// What `doctor` found, in the order in which one would look for a fault.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Diagnosis {

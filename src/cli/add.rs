@@ -45,6 +45,7 @@ fn sentence(added: &Added) -> String {
     let whole = format!("{}, {}", words::count(u64::from(*files), "file"), words::size(*size));
     match before {
         None => format!("Added {game} {version}: {whole}."),
+        Some(_) if added.is_as_before() => format!("{game} {version} is here already, as it is there: {whole}."),
         Some(before) => {
             let [new, differ, gone] = changed;
             format!(

@@ -332,7 +332,7 @@ async fn add_says_what_changed() {
     let party = Party::new(room(), |command, _| {
         let Command::Add { path, id, .. } = command else { panic!("{command:?}") };
         assert!(path.is_absolute());
-        let before = id.map(|_| "0.9".to_owned());
+        let before = id.map(|id| if id == "same" { "1" } else { "0.9" }.to_owned());
         let game = path.file_name().unwrap().to_string_lossy().into_owned();
         Ok(Reply::Added(Added {
             game,
@@ -340,13 +340,15 @@ async fn add_says_what_changed() {
             content: "c".into(),
             files: 2,
             size: 5_000_000,
+            changed: if before.as_deref() == Some("1") { [0; 3] } else { [1, 2, 3] },
             before,
-            changed: [1, 2, 3],
         }))
     });
     party.check("add a b", Exit::Done, "Added a 1: 2 files, 5 MB.\nAdded b 1: 2 files, 5 MB.\n", "").await;
     let changed = "Added a 1 as a new build after 0.9: 1 new, 2 changed, 3 gone; 2 files, 5 MB.\n";
     party.check("add a --id a", Exit::Done, changed, "").await;
+    let same = "a 1 is here already, as it is there: 2 files, 5 MB.\n";
+    party.check("add a --id same", Exit::Done, same, "").await;
     party
         .check(
             "add a b --id x",

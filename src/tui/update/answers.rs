@@ -72,6 +72,7 @@ fn of_added(added: &Added) -> String {
             let files = words::count(u64::from(*files), "file");
             format!("{game} {version} is in the library: {files}, {}.", words::size(*size))
         }
+        Some(_) if added.is_as_before() => format!("{game} {version} is here already, as it is there."),
         Some(before) => {
             let [new, other, gone] = changed.map(|count| words::thousands(u64::from(count)));
             format!("{game} is {version} now, it was {before}: {new} new files, {other} changed, {gone} gone.")
