@@ -57,12 +57,11 @@ pub(super) async fn run(
 }
 
 fn say(offer: &super::HandOut, time: Duration, console: &mut Console) -> Result<(), Failure> {
-    let minutes = time.as_secs().div_ceil(60);
+    let seconds = time.as_secs();
+    let lasting =
+        if seconds < 60 { words::count(seconds, "second") } else { words::count(seconds.div_ceil(60), "minute") };
     let size = words::size(offer.size);
-    console.say(&format!(
-        "This potluck ({size}) is handed out for {} or until Ctrl-C.",
-        words::count(minutes, "minute")
-    ))?;
+    console.say(&format!("This potluck ({size}) is handed out for {lasting} or until Ctrl-C."))?;
     match &offer.needs {
         Some(needs) => console.say(&format!("It runs on: {needs}."))?,
         None => console

@@ -59,3 +59,12 @@ fn limits_and_quiet() {
     assert!(seat.picture().contains("quiet"));
     assert_eq!(seat.asked, [Command::Quiet { on: false }]);
 }
+
+#[test]
+fn an_address_nobody_answered_from_has_no_age() {
+    let mut room = fixture::room();
+    let peer = crate::api::PeerView { addr: "10.9.9.9:47800".into(), ..crate::api::PeerView::default() };
+    room.peers = Arc::new(vec![peer]);
+    let picture = Seat::new(&room, 120, 30).keys("3").picture();
+    assert!(picture.contains("Offline, not met yet"), "{picture}");
+}

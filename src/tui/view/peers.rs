@@ -1,5 +1,7 @@
 //! The peers: who is here, what moves between us, and more about the selected one.
 
+use std::net::IpAddr;
+
 use potluck_widgets::{Align, Column, GlyphLevel, RateGraph, Row, Table, scale_above, sparkline};
 use ratatui::{layout::Rect, text::Line, widgets::Widget as _};
 
@@ -160,7 +162,7 @@ fn doing<'m>(pen: Pen<'_>, model: &Model, peer: &'m PeerView) -> Line<'m> {
         return Line::from(pen.span(" blocked by you", Role::Error));
     }
     if !peer.online {
-        return Line::from(pen.span(format!(" Offline {}", since(model, peer)), Role::Offline));
+        return Line::from(pen.span(format!(" {}", standing(model, peer)), Role::Offline));
     }
     match &peer.getting {
         Some((title, percent)) => {
@@ -171,8 +173,13 @@ fn doing<'m>(pen: Pen<'_>, model: &Model, peer: &'m PeerView) -> Line<'m> {
     }
 }
 
-fn since(model: &Model, peer: &PeerView) -> String {
-    words::span(model.now.unix_ms.saturating_sub(peer.since_ms))
+/// `Online 1 h 12 min`; an address nobody has answered from was never anything else.
+fn standing(model: &Model, peer: &PeerView) -> String {
+    let word = if peer.online { "Online" } else { "Offline" };
+    match peer.since_ms {
+        0 => format!("{word}, not met yet"),
+        since => format!("{word} {}", words::span(model.now.unix_ms.saturating_sub(since))),
+    }
 }
 
 /// The address without its port, which is the same everywhere as a rule and stands in the details.
@@ -182,7 +189,7 @@ fn host(addr: &str) -> &str {
 
 fn details<'m>(pen: Pen<'_>, model: &'m Model, peer: &'m PeerView) -> Vec<(Line<'m>, Line<'m>)> {
     let dot = pen.either(" · ", " - ");
-    let mut connection = format!("{} {}", if peer.online { "Online" } else { "Offline" }, since(model, peer));
+    let mut connection = standing(model, peer);
     if peer.online {
         if peer.links > 0 {
             connection = format!("{connection}{dot}{}", words::count(u64::from(peer.links), "link"));
@@ -217,7 +224,7 @@ fn details<'m>(pen: Pen<'_>, model: &'m Model, peer: &'m PeerView) -> Vec<(Line<
         lines.push(row("note", peer.note.clone(), Role::Warning));
     }
     let (gets, _) = row("gets from you", flow(peer.up_bps, peer.up, peer.getting.as_ref(), dot), Role::Text);
-    let guess = model.histories.of_peer(&peer.id).and_then(|history| port(history.best())).unwrap_or_default();
+    let guess = model.histories.of_peer(&peer.id).and_then(|history| port(peer, history.best())).unwrap_or_default();
     lines.push((gets, Line::from(pen.span(guess, Role::Dim))));
     lines.push(row("you get", flow(peer.down_bps, peer.down, ours(model, peer).as_ref(), dot), Role::Text));
     let games = words::count(u64::from(peer.games), "game");
@@ -289,7 +296,11 @@ fn ours(model: &Model, peer: &PeerView) -> Option<(String, u8)> {
 }
 
 /// What its best rate says about its port: what is just below a common port's limit is probably that port.
-fn port(best_bps: u64) -> Option<String> {
+fn port(peer: &PeerView, best_bps: u64) -> Option<String> {
+    // Between two potlucks of one machine there is no port.
+    if host(&peer.addr).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()) {
+        return None;
+    }
     let name = match best_bps {
         10_000_000..=12_500_000 => "100 Mbit",
         100_000_000..=125_000_000 => "1 Gbit",
@@ -297,4 +308,21 @@ fn port(best_bps: u64) -> Option<String> {
         _ => return None,
     };
     Some(format!("fastest seen {}: looks like a {name} port", words::rate(best_bps)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_guessed_where_there_is_one() {
+        let check = |addr: &str, bps, expect: Option<&str>| {
+            let peer = PeerView { addr: addr.into(), ..PeerView::default() };
+            assert_eq!(port(&peer, bps).as_deref(), expect, "{addr} {bps}");
+        };
+        check("10.0.3.9:47800", 11_600_000, Some("fastest seen 11.6 MB/s: looks like a 100 Mbit port"));
+        check("10.0.3.9:47800", 20_000_000, None);
+        check("127.0.0.1:47801", 11_600_000, None);
+        check("[::1]:47801", 11_600_000, None);
+    }
 }
