@@ -171,7 +171,11 @@ fn game_is(game: &GameView, facts: Facts, quality: &str) -> bool {
         "pinned" => game.pinned.is_some(),
         "here" => game.builds.iter().any(|build| build.ours),
         "marked" => facts.marked,
-        word => facts.state.word().to_lowercase().starts_with(word),
+        word => {
+            // What is here, and could not be made playable, wants its user too.
+            let is_stuck = facts.state == StateWord::Downloaded && !game.reason.is_empty();
+            facts.state.word().to_lowercase().starts_with(word) || is_stuck && "failed".starts_with(word)
+        }
     }
 }
 
@@ -253,6 +257,21 @@ mod tests {
         check("ut2004", "Unreal Tournament 2004", true);
         check("日本", "日本語", true);
         check("本語", "日本語", true);
+    }
+
+    #[test]
+    fn what_could_not_be_installed_is_among_what_failed() {
+        let check = |state, reason: &str, filter: &str, expect| {
+            let game = GameView { reason: reason.into(), ..GameView::default() };
+            let facts = Facts { state, marked: false };
+            assert_eq!(Filter::parse(filter).shows_game(&game, facts), expect, "{filter:?} {state:?} {reason}");
+        };
+        check(StateWord::Downloaded, "pak2.zip is broken", "is:failed", true);
+        check(StateWord::Downloaded, "pak2.zip is broken", "is:downloaded", true);
+        check(StateWord::Downloaded, "pak2.zip is broken", "is:ready", false);
+        check(StateWord::Downloaded, "", "is:failed", false);
+        check(StateWord::Ready, "2 files differ", "is:failed", false);
+        check(StateWord::Failed, "it is broken", "is:failed", true);
     }
 
     #[test]
