@@ -44,7 +44,7 @@ pub(super) fn transfers(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         return say(canvas, area, &[(&text, Role::Text)]);
     }
     let [library, next] = [Action::Library, Action::Next].map(|action| model.setting.keymap.way(action));
-    let press = format!("Press {library}, choose a game and press {next}: it comes from all who have it at once,");
+    let press = format!("Press {library}, choose a game and press {next}.");
     say(
         canvas,
         area,
@@ -52,7 +52,8 @@ pub(super) fn transfers(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
             ("Nothing is being got.", Role::Title),
             ("", Role::Text),
             (&press, Role::Text),
-            ("and every byte is verified. What you have is shared while it comes.", Role::Text),
+            ("It comes from all who have it at once, and every byte is verified.", Role::Text),
+            ("What you have is shared while it comes.", Role::Text),
         ],
     );
 }
