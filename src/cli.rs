@@ -80,11 +80,13 @@ pub trait Launcher {
     fn looks(&self, settings: &Settings) -> Result<Self::Looks, String>;
 
     /// Asks on the first start where games go: the suggested folder is the settings', `free` says the
-    /// bytes free where a folder is or would be made. `None` when the user would rather not start. The error is a sentence for people.
+    /// bytes free where a folder is or would be made, `make` makes it. `None` when the user would rather not start. The
+    /// errors are sentences for people.
     fn ask_library(
         &self,
         settings: &Settings,
         free: fn(&Path) -> Option<u64>,
+        make: fn(&Path) -> Result<(), String>,
         looks: &Self::Looks,
     ) -> impl Future<Output = Result<Option<String>, String>>;
 

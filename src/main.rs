@@ -150,10 +150,11 @@ impl Launcher for Program {
         &self,
         settings: &Settings,
         free: fn(&Path) -> Option<u64>,
+        make: fn(&Path) -> Result<(), String>,
         looks: &tui::Options,
     ) -> Result<Option<String>, String> {
         let suggested = settings.library().display().to_string();
-        tui::ask_library(&suggested, free, looks).await.map_err(|error| error.to_string())
+        tui::ask_library(&suggested, free, make, looks).await.map_err(|error| error.to_string())
     }
 
     async fn screen(&self, looks: &tui::Options, handle: Handle, over: ScreenOver) -> Result<ScreenEnd, String> {

@@ -152,14 +152,16 @@ pub async fn run(handle: Handle, options: Options) -> Result<Exit, ScreenError> 
 
 /// Asks on the first start where games go. `suggested` is a whole path, `free` says the bytes free where a
 /// folder is or would be made.
+/// `make` makes it, or says why it cannot.
 /// The folder, or `None` if the user would rather not start.
 pub async fn ask_library(
     suggested: &str,
     free: fn(&Path) -> Option<u64>,
+    make: fn(&Path) -> Result<(), String>,
     options: &Options,
 ) -> Result<Option<String>, ScreenError> {
     let (setting, looks, _) = prepare(options)?;
-    let question = FirstStart::new(suggested, free, setting.user_home);
+    let question = FirstStart::new(suggested, free, make, setting.user_home);
     first_start::ask(question, &looks.theme, setting.glyphs).await
 }
 

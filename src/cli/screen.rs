@@ -95,11 +95,9 @@ async fn ask_for_library<L: Launcher>(
     looks: &L::Looks,
     launcher: &L,
 ) -> Result<bool, Failure> {
-    let asked = launcher.ask_library(settings, free_below, looks).await;
+    let asked = launcher.ask_library(settings, free_below, make, looks).await;
     let Some(answer) = asked.map_err(|message| Failure::new(Exit::Failed, message))? else { return Ok(false) };
     let chosen = folder(&answer)?;
-    let made = std::fs::create_dir_all(&chosen);
-    made.map_err(|error| Failure::new(Exit::Failed, format!("cannot make {}: {error}", chosen.display())))?;
     config::remember_library(settings, &chosen)?;
     settings.libraries = vec![LibraryFolder::new(chosen)];
     Ok(true)
@@ -112,6 +110,11 @@ fn folder(text: &str) -> Result<PathBuf, Failure> {
         return Err(Failure::usage(format!("`{text}` is no folder; write it from the root, like /srv/games")));
     }
     config::folder(text).map_err(Failure::usage)
+}
+
+/// Makes the folder games go to.
+fn make(path: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(path).map_err(|error| format!("cannot make {}: {error}", path.display()))
 }
 
 /// Bytes free where `path` would be made.

@@ -581,7 +581,13 @@ impl Launcher for Party {
         Ok(())
     }
 
-    async fn ask_library(&self, _: &Settings, _: fn(&Path) -> Option<u64>, (): &()) -> Result<Option<String>, String> {
+    async fn ask_library(
+        &self,
+        _: &Settings,
+        _: fn(&Path) -> Option<u64>,
+        _: fn(&Path) -> Result<(), String>,
+        (): &(),
+    ) -> Result<Option<String>, String> {
         Ok(None)
     }
 

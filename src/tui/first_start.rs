@@ -22,6 +22,7 @@ use super::{
 pub(crate) struct FirstStart {
     folder: String,
     free: fn(&Path) -> Option<u64>,
+    make: fn(&Path) -> Result<(), String>,
     home: Option<String>,
     prompt: Option<Prompt>,
     why: String,
@@ -38,8 +39,13 @@ pub(crate) enum Answered {
 
 impl FirstStart {
     /// Suggests a folder.
-    pub(crate) fn new(suggested: &str, free: fn(&Path) -> Option<u64>, home: Option<String>) -> Self {
-        Self { folder: suggested.to_owned(), free, home, prompt: None, why: String::new() }
+    pub(crate) fn new(
+        suggested: &str,
+        free: fn(&Path) -> Option<u64>,
+        make: fn(&Path) -> Result<(), String>,
+        home: Option<String>,
+    ) -> Self {
+        Self { folder: suggested.to_owned(), free, make, home, prompt: None, why: String::new() }
     }
 
     /// The folder as it stands.
@@ -70,7 +76,10 @@ impl FirstStart {
         }
         let Some(mut prompt) = self.prompt.take() else {
             match name.as_str() {
-                "Enter" => return Some(Answered::Folder(self.folder.clone())),
+                "Enter" => match (self.make)(Path::new(&self.folder)) {
+                    Ok(()) => return Some(Answered::Folder(self.folder.clone())),
+                    Err(why) => self.why = why,
+                },
                 "q" | "Esc" => return Some(Answered::Quit),
                 "e" => {
                     self.prompt = Some(Prompt::new(Purpose::Library, &self.folder));
@@ -155,8 +164,12 @@ mod tests {
         folder.ends_with("LAN").then_some(7_000_000_000)
     }
 
+    fn make(folder: &Path) -> Result<(), String> {
+        if folder.starts_with("/proc") { Err(format!("cannot make {}", folder.display())) } else { Ok(()) }
+    }
+
     fn check(keys: &str, expect: Option<&str>) -> FirstStart {
-        let mut state = FirstStart::new("/home/ann/Games", free, Some("/home/ann".into()));
+        let mut state = FirstStart::new("/home/ann/Games", free, make, Some("/home/ann".into()));
         let mut answered = None;
         for key in script(keys) {
             answered = state.on_key(key);
@@ -182,6 +195,8 @@ mod tests {
         assert!(state.why().contains("not a whole path"));
         check("e<Ctrl-u>here<Enter><Enter>", Some("/home/ann/Games"));
         let state = check("e<Ctrl-u>~/LAN<Enter>", None);
+        assert_eq!(check("e<Ctrl-u>/proc/x<Enter><Enter>", None).why(), "cannot make /proc/x");
+        check("e<Ctrl-u>/proc/x<Enter><Enter>e<Ctrl-u>/srv/games<Enter><Enter>", Some("/srv/games"));
         assert_eq!(state.free(), Some(7_000_000_000), "of the folder that was typed");
     }
 
