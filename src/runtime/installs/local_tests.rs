@@ -53,6 +53,25 @@ fn an_update_keeps_saves_in_place_and_sets_other_changes_aside() {
 }
 
 #[test]
+fn what_is_set_aside_at_one_time_lies_together_and_the_highest_number_is_the_newest() {
+    let dir = temp_dir();
+    installed_old(dir.path());
+    let root = GameRoot::open(dir.path()).unwrap();
+    install_stored(&root, &mut on).unwrap();
+    // Whatever a player has there of his own is no number of ours.
+    fs::create_dir_all(dir.path().join(".potluck/replaced/4294967295")).unwrap();
+    fs::create_dir_all(dir.path().join(".potluck/replaced/notes")).unwrap();
+    for time in 2..5 {
+        fs::write(dir.path().join("local/data/config.cfg"), format!("settings {time}")).unwrap();
+        fs::write(dir.path().join(format!("local/shot{time}.png")), "a picture").unwrap();
+        let mut aside = install_stored(&root, &mut on).unwrap().set_aside;
+        aside.sort();
+        let expect = ["data/config.cfg".to_owned(), format!("shot{time}.png")];
+        assert_eq!(aside, expect.map(|path| format!(".potluck/replaced/{time}/local/{path}")));
+    }
+}
+
+#[test]
 fn what_is_installed_tells_what_its_build_took_without_what_the_user_has_there() {
     let dir = temp_dir();
     installed_old(dir.path());

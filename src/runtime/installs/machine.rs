@@ -237,24 +237,48 @@ impl<'a> Machine<'a> {
     /// Sets aside what the user added or changed in a game that goes, as if it were still in `local/`.
     fn set_changed_aside(&mut self, folder: LocalFolder) -> Result<(), DiskError> {
         let changed = local::changed(self.root, folder)?;
-        for path in &changed {
-            let name = format!("{}/{path}", LocalFolder::Local.path());
-            self.set_aside_as(&format!("{}/{path}", folder.path()), &name)?;
+        let names: Vec<String> = changed.iter().map(|path| format!("{}/{path}", LocalFolder::Local.path())).collect();
+        // What was there at one time stays together.
+        let number = self.aside_number(&names)?;
+        for (path, name) in changed.iter().zip(&names) {
+            self.set_aside_as(&format!("{}/{path}", folder.path()), name, number)?;
         }
         // Else the rest of the folder could be gone before they are in their place.
         if changed.is_empty() { Ok(()) } else { self.root.sync_fs() }
     }
 
     fn set_aside(&mut self, path: &str) -> Result<(), DiskError> {
-        self.set_aside_as(path, path)
+        let number = self.aside_number(&[path.to_owned()])?;
+        self.set_aside_as(path, path, number)
     }
 
-    /// Moves what is at a path to the first `.potluck/replaced/N/` where `name` is free.
-    fn set_aside_as(&mut self, path: &str, name: &str) -> Result<(), DiskError> {
+    /// The newest `.potluck/replaced/N/` if all `names` are free there, else the one after it. It follows from what is on
+    /// disk alone, so what a crash cut off is continued where it was begun.
+    fn aside_number(&self, names: &[String]) -> Result<u32, DiskError> {
+        let folders = match self.root.list(store::REPLACED, ROOT_ENTRIES_MAX) {
+            Err(error) if is_absent(&error) => return Ok(1),
+            folders => folders?,
+        };
+        // Other names are not ours.
+        let numbers = folders.iter().filter_map(|folder| folder.name.to_str()?.parse::<u32>().ok());
+        let Some(newest) = numbers.filter(|number| (1..=ASIDE_TRIES_MAX).contains(number)).max() else { return Ok(1) };
+        for name in names {
+            match self.root.find(&format!("{}/{newest}/{name}", store::REPLACED)) {
+                Ok(None) => {}
+                Ok(Some(_)) => return Ok(newest + 1),
+                Err(error) if matches!(error.reason(), Reason::NotAFolder | Reason::Link) => return Ok(newest + 1),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Moves what is at a path to `.potluck/replaced/NUMBER/`, or to the next one where `name` is free.
+    fn set_aside_as(&mut self, path: &str, name: &str, number: u32) -> Result<(), DiskError> {
         if self.root.find(path)?.is_none() {
             return Ok(());
         }
-        for number in 1..=ASIDE_TRIES_MAX {
+        for number in number..=ASIDE_TRIES_MAX {
             let to = format!("{}/{number}/{name}", store::REPLACED);
             let folder = to.rsplit_once('/').map_or("", |(folder, _)| folder);
             let moved = self.root.make_dirs(folder).and_then(|()| self.root.rename_new(path, &to));
