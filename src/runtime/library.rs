@@ -510,6 +510,10 @@ impl Actor {
             self.core.handle_local(game, LocalChange::Complete(LocalBuild { content, facts }), now);
         }
         self.core.handle_growing_ended(game, &content, now);
+        // A payload that had been dropped is here again, and what is installed is not all there is of the game.
+        if let Some(Installation::Only(installed)) = self.installed.get(game) {
+            self.set_installed(game, Installation::Of(*installed));
+        }
         self.install_failures.remove(game);
         self.shelved.insert(game.clone(), (content, None));
         self.looks.want(game, now);

@@ -111,6 +111,9 @@ fn a_game_without_its_payload_is_played_not_shared_and_got_again() {
     // What was dropped comes back, and the game stays playable all the while.
     wait_for_game(&guest, "quux");
     guest.does(&["get", "quux"]);
+    // At once: whoever was told that it is here is not told that it is gone.
+    guest.does(&["uninstall", "quux"]);
+    guest.does(&["install", "quux"]);
     wait_until("it is shared again", || super::game(&guest, "quux")["private"].is_null());
     assert!(root.join("data/pak0.pk3").exists() && !root.join(".potluck/version.ini.dropped").exists());
     wait_for_state(&guest, "quux", "ready");

@@ -217,10 +217,13 @@ impl Getting {
             let (result, turn) = self.context.pool.run(job).await?;
             match result {
                 Ok(committed) => {
-                    let told = self.on_committed(opened, committed, manifest, bytes, sources);
+                    self.shelve(opened, &committed, manifest, bytes);
                     // What follows a commit is begun when it is told of, and wants the turn.
                     drop(turn);
-                    self.tell_library(told).await;
+                    let Wish { game, title, content, .. } = self.wish.clone();
+                    self.tell_library(LibraryInput::Committed { game, content, title }).await;
+                    // Last: whoever hears it may ask for more of the game, and is answered by what is here now.
+                    self.tell_committed(opened, committed.set_aside, sources);
                     return Ok(true);
                 }
                 Err(InstallError::NotReady(NotReady::Lost { chunks })) => {
@@ -234,18 +237,11 @@ impl Getting {
         }
     }
 
-    /// Puts what is in its root on the shelf and says so; gives what the library is to be told.
-    fn on_committed(
-        &self,
-        opened: &Opened,
-        committed: Committed,
-        manifest: &Arc<Manifest>,
-        bytes: &Bytes,
-        sources: &[SourceView],
-    ) -> LibraryInput {
-        let Wish { game, title, version, content, .. } = self.wish.clone();
+    /// Puts what is in its root on the shelf.
+    fn shelve(&self, opened: &Opened, committed: &Committed, manifest: &Arc<Manifest>, bytes: &Bytes) {
+        let content = self.wish.content;
         let shelf = &self.context.shelf;
-        let old = shelf.in_root_of(&game).filter(|old| *old != content);
+        let old = shelf.in_root_of(&self.wish.game).filter(|old| *old != content);
         // Served on without a gap: only the place of its files is another one now.
         match GameRoot::open(opened.root.path()) {
             Ok(root) => {
@@ -261,12 +257,15 @@ impl Getting {
         if let Some(old) = old {
             shelf.remove(old);
         }
+    }
+
+    /// Tells everybody that it is here, and what of the user's was set aside for it.
+    fn tell_committed(&self, opened: &Opened, set_aside: Vec<String>, sources: &[SourceView]) {
+        let Wish { game, title, version, content, .. } = &self.wish;
         let teller = &self.context.teller;
-        if !committed.set_aside.is_empty() {
-            let text = format!(
-                "{title}: {} files you changed are in .potluck/replaced/ of its folder.",
-                committed.set_aside.len()
-            );
+        if !set_aside.is_empty() {
+            let count = set_aside.len();
+            let text = format!("{title}: {count} files you changed are in .potluck/replaced/ of its folder.");
             teller.tell(Level::Info, EventKind::Note, text);
         }
         let kind = EventKind::Downloaded {
@@ -275,10 +274,9 @@ impl Getting {
             version: version.as_str().to_owned(),
             reused: opened.reused,
             sources: sources.to_vec(),
-            set_aside: committed.set_aside.into_iter().take(OWN_FILES_MAX).collect(),
+            set_aside: set_aside.into_iter().take(OWN_FILES_MAX).collect(),
         };
         teller.tell(Level::Done, kind, format!("{title} {} is here.", version.as_str()));
-        LibraryInput::Committed { game, content, title }
     }
 
     /// Takes what there is of it off the shelf, and deletes it when nothing is to be kept.
