@@ -5,19 +5,24 @@ use super::{exit::Failure, remove::find};
 use crate::api::{AfterGet, GameView, GetRequest, Snapshot, StateWord};
 
 /// What brings these games, or all that are behind, up to the newest build that somebody vouches for. A game that is
-/// named and is not behind is asked for as it is.
+/// named and is not behind is asked for as it is, unless nothing but what is installed of it was to stay.
 pub(super) fn requests(snapshot: &Snapshot, names: &[String]) -> Result<Vec<GetRequest>, Failure> {
     if names.is_empty() {
         return Ok(snapshot.games.iter().filter(|game| is_behind(game)).filter_map(request).collect());
     }
-    let named = |name: &String| {
+    let mut requests = Vec::with_capacity(names.len());
+    for name in names {
         let game = find(snapshot, name)?;
-        request(game).ok_or_else(|| {
+        // What it was installed from was dropped on purpose: it comes back for something newer, or by `get`.
+        if game.is_installed_only() && !is_behind(game) {
+            continue;
+        }
+        requests.push(request(game).ok_or_else(|| {
             let message = format!("{} is not here; `potluck get {}` gets it", game.title, game.id);
             Failure::new(super::Exit::NotFound, message)
-        })
-    };
-    names.iter().map(named).collect()
+        })?);
+    }
+    Ok(requests)
 }
 
 /// Whether there is something newer, or what is installed is older than what is here.
@@ -61,6 +66,13 @@ mod tests {
         }
     }
 
+    /// A game of which nothing but build 1, installed, is here.
+    fn dropped(id: &str, newer: &str) -> GameView {
+        let game = game(id, ["-", "1", newer]);
+        let private = Some(crate::api::INSTALLED_ONLY.to_owned());
+        GameView { state: StateWord::Ready, content: "1".to_owned(), private, ..game }
+    }
+
     #[test]
     fn what_is_behind_is_asked_for_and_installed_where_it_was() {
         let games = vec![
@@ -70,6 +82,8 @@ mod tests {
             game("latest", ["2", "2", "-"]),
             game("theirs", ["1", "", "2"]),
             game("away", ["-", "-", "-"]),
+            dropped("dropped", "2"),
+            dropped("dropped-latest", "-"),
         ];
         let snapshot = Snapshot { games: Arc::new(games), ..Snapshot::default() };
         let check = |names: &[&str], expect: &str| {
@@ -82,7 +96,9 @@ mod tests {
             });
             assert_eq!(found.unwrap_or_else(|failure| format!("{:?}", failure.exit)), expect, "{names:?}");
         };
-        check(&[], "new-here 2 Nothing, new-installed 2 Install, half 2 Install, theirs 2 Nothing");
+        check(&[], "new-here 2 Nothing, new-installed 2 Install, half 2 Install, theirs 2 Nothing, dropped 2 Install");
+        check(&["dropped"], "dropped 2 Install");
+        check(&["dropped-latest"], "");
         check(&["latest", "NEW-HERE"], "latest 2 Install, new-here 2 Nothing");
         check(&["away"], "NotFound");
         check(&["nobody"], "NotFound");

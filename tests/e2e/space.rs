@@ -130,6 +130,32 @@ fn a_game_without_its_payload_is_played_not_shared_and_got_again() {
     wait_for_state(&guest, "quux", "available");
 }
 
+#[test]
+fn a_game_without_its_payload_is_updated() {
+    let host = host_of(&[("quux", &[("data/pak0.pk3", 2 * CHUNK), ("bin/run", 10)])]);
+    let guest = guest_of(&host);
+    wait_for_game(&guest, "quux");
+    guest.does(&["trust", host.peer()]);
+    guest.does(&["get", "--install", "quux"]);
+    guest.does(&["free", "quux", "payload", "--yes"]);
+    wait_until("it is so", || is_only(&guest, "quux"));
+    let said = guest.does(&["update", "quux"]);
+    assert!(said.stdout.contains("Nothing here is behind"), "{said:?}");
+
+    super::add(&host, "quux", "1.1", 9, &[("data/pak0.pk3", 2 * CHUNK), ("bin/run", 12)]);
+    wait_until("the new build is known", || super::game(&guest, "quux")["update"]["version"] == "1.1");
+    let before = super::game(&guest, "quux");
+    // Nobody has the old one any more, and still it is what is here.
+    assert_eq!((&before["version"], &before["content"]), (&"1.0".into(), &before["installed"]), "{before}");
+    guest.does(&["update", "quux"]);
+    let run = |seat: &Seat, path: &str| fs::read(seat.game("quux").join(path)).unwrap();
+    assert_eq!(run(&guest, "local/bin/run"), run(&host, "bin/run"));
+    wait_until("it is the new one", || {
+        let game = super::game(&guest, "quux");
+        game["version"] == "1.1" && game["installed"] == game["content"] && game["private"].is_null()
+    });
+}
+
 fn is_only(seat: &Seat, id: &str) -> bool {
     let game = super::game(seat, id);
     game["private"] == "installed only" && game["state"] == "ready"

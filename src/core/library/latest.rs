@@ -125,19 +125,23 @@ pub(super) fn row(game: &GameId, local: &Local, index: &Index, rules: &Rules) ->
     }
     let pin = rules.pins.get(game);
     let latest = latest(&builds, pin).cloned();
-    let held = ours.and_then(LocalGame::held).map(|(build, _)| build);
+    // A game whose payload was dropped is as old as what is installed of it.
+    let held = ours.and_then(|ours| {
+        let held = ours.held().map(|(build, _)| (&build.content, &build.facts));
+        held.or_else(|| ours.installed_only())
+    });
     let shown = held
-        .map(|build| build.content)
+        .map(|(content, _)| *content)
         .or_else(|| ours.and_then(|ours| ours.growing().keys().next().copied()))
         .or(latest.as_ref().map(|latest| latest.content))
         .or(builds.first().map(|build| build.content));
     if let Some(at) = builds.iter().position(|build| Some(build.content) == shown) {
         builds[..=at].rotate_right(1);
     }
-    let update = held.zip(latest.as_ref()).filter(|(held, latest)| {
+    let update = held.zip(latest.as_ref()).filter(|((_, held), latest)| {
         let newer = match pin {
-            Some(pin) => held.facts.version != *pin,
-            None => latest.facts.version > held.facts.version,
+            Some(pin) => held.version != *pin,
+            None => latest.facts.version > held.version,
         };
         newer && latest.vouched && latest.is_offered()
     });

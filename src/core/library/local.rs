@@ -95,6 +95,8 @@ pub enum LocalState {
         reason: String,
         /// What it is, as far as that can be said.
         facts: Option<Facts>,
+        /// The build that is installed, where its payload was dropped: there is nothing else of it.
+        installed: Option<ContentId>,
     },
     /// Could not be read, with the reason and the remedy.
     Failed(String),
@@ -122,6 +124,8 @@ pub enum LocalChange {
         reason: String,
         /// What it is, as far as that can be said.
         facts: Option<Facts>,
+        /// The build that is installed, where its payload was dropped.
+        installed: Option<ContentId>,
     },
     /// Not readable, with the reason.
     Failed(String),
@@ -169,6 +173,19 @@ impl LocalGame {
         }
     }
 
+    /// The build of which nothing but what was installed is here.
+    #[must_use]
+    pub fn installed_only(&self) -> Option<(&ContentId, &Facts)> {
+        match self.state.as_ref()? {
+            LocalState::Private { facts: Some(facts), installed: Some(content), .. } => Some((content, facts)),
+            LocalState::Private { .. }
+            | LocalState::Checking { .. }
+            | LocalState::Complete(_)
+            | LocalState::Modified { .. }
+            | LocalState::Failed(_) => None,
+        }
+    }
+
     /// What we know of a content from its own manifest, and how much of it is here.
     #[must_use]
     pub fn known(&self, content: &ContentId) -> Option<(&Facts, EntryState)> {
@@ -213,7 +230,7 @@ impl Local {
             LocalChange::Modified { build, changes, matching } => {
                 Some(LocalState::Modified { build, changes, matching })
             }
-            LocalChange::Private { reason, facts } => Some(LocalState::Private { reason, facts }),
+            LocalChange::Private { reason, facts, installed } => Some(LocalState::Private { reason, facts, installed }),
             LocalChange::Failed(reason) => Some(LocalState::Failed(reason)),
             LocalChange::Gone => None,
         };

@@ -115,7 +115,8 @@ impl Actor {
         self.unshelve(&game);
         if let Some((build, _)) = self.core.local(&game).and_then(LocalGame::held) {
             // Nobody is told any more that it can be had here.
-            let change = LocalChange::Private { reason: INSTALLED_ONLY.to_owned(), facts: Some(build.facts.clone()) };
+            let (facts, installed) = (Some(build.facts.clone()), Some(build.content));
+            let change = LocalChange::Private { reason: INSTALLED_ONLY.to_owned(), facts, installed };
             self.core.handle_local(&game, change, clock::now());
         }
         let (desk, of, fault) = (self.desk.clone(), game.clone(), self.context.settings.fault.clone());

@@ -148,7 +148,7 @@ fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
         Some(LocalState::Private { facts: None, .. }) if shown.is_some_and(BuildRow::is_offered) => {
             (StateWord::Available, None, String::new())
         }
-        Some(LocalState::Private { reason, facts: None }) => (StateWord::Failed, None, reason.clone()),
+        Some(LocalState::Private { reason, facts: None, .. }) => (StateWord::Failed, None, reason.clone()),
         Some(LocalState::Modified { changes, .. }) => (word, None, modified(changes)),
         Some(LocalState::Failed(reason)) => (StateWord::Failed, None, reason.clone()),
     };
@@ -189,8 +189,9 @@ fn game_view(game: &GameId, row: &GameRow, from: &Sources<'_>) -> GameView {
         (view.size, view.files) = (build.facts.size, build.facts.files);
         view.installed_size = build.facts.installed;
         (view.have, view.getting) = counts(build);
-    } else if let Some(LocalState::Private { facts: Some(facts), .. }) = state {
+    } else if let Some(LocalState::Private { facts: Some(facts), installed, .. }) = state {
         view.version = facts.version.to_string();
+        view.content = installed.map(|content| content.to_string()).unwrap_or_default();
         (view.size, view.files) = (facts.size, facts.files);
     }
     view
@@ -214,7 +215,7 @@ fn modified(changes: &crate::core::library::Changes) -> String {
 
 fn private(game: &GameId, core: &Library, state: Option<&LocalState>) -> Option<String> {
     let state = state?;
-    if let LocalState::Private { reason, facts } = state {
+    if let LocalState::Private { reason, facts, .. } = state {
         return facts.is_some().then(|| reason.clone());
     }
     if !core.rules().allow(game) {

@@ -31,7 +31,7 @@ use crate::{
     },
     runtime::{
         input::TransfersInput,
-        installs::{self, Recovered},
+        installs::{self, Installation, Recovered},
         roots::Change,
         tasks::PoolError,
     },
@@ -307,7 +307,11 @@ impl Actor {
                     files,
                     installed: None,
                 });
-                self.core.handle_local(game, LocalChange::Private { reason, facts }, now);
+                let installed = match self.installed.get(game) {
+                    Some(Installation::Only(content)) => Some(*content),
+                    Some(Installation::None | Installation::Theirs | Installation::Of(_)) | None => None,
+                };
+                self.core.handle_local(game, LocalChange::Private { reason, facts, installed }, now);
             }
             What::Failed { reason } => {
                 self.unshelve(game);

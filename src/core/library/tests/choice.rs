@@ -111,6 +111,31 @@ fn latest_is_vouched_before_popular() {
 }
 
 #[test]
+fn a_game_without_its_payload_is_behind_what_is_newer_than_its_installation() {
+    let check = |text: &str, installed: Option<u8>, rules: Rules, update: Option<u8>| {
+        let (same, newer) = ([entry("g", 1, "1.9", 10)], [entry("g", 2, "1.10", 10)]);
+        for peers in [&[(2, &newer[..])][..], &[(1, &same[..]), (2, &newer[..])][..]] {
+            let mut library = room_of(rules.clone(), peers);
+            let (facts, installed) = (Some(facts(text)), installed.map(content));
+            let change = LocalChange::Private { reason: "here only".to_owned(), facts, installed };
+            library.handle_local(&game("g"), change, Instant::now());
+            let row = library.row(&game("g")).unwrap();
+            assert_eq!(row.update, update.map(content), "{text} {installed:?} among {}", peers.len());
+            // What is here is shown first where anybody has it.
+            let first = if peers.len() == 2 && installed == Some(content(1)) { 1 } else { 2 };
+            assert_eq!(row.builds[0].content, content(first), "{text} {installed:?}");
+        }
+    };
+    check("1.9", Some(1), trusting(2), Some(2));
+    check("1.9", Some(1), Rules::default(), None);
+    check("1.9", Some(1), Rules { pins: held_at("1.9").pins, ..trusting(2) }, None);
+    check("1.10", Some(2), trusting(2), None);
+    check("1.11", Some(3), trusting(2), None);
+    // A folder that cannot be shared is the user's: nothing is put over it unasked.
+    check("1.9", None, trusting(2), None);
+}
+
+#[test]
 fn holders_are_counted_one_per_address() {
     let mut library = Library::default();
     let now = Instant::now();

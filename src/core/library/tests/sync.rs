@@ -84,7 +84,7 @@ fn what_is_announced_follows_the_folder() {
     check(&[complete(), checking()], &[entry("g", 1, "1", 10)]);
     check(&[complete(), checking(), modified()], &[entry("g", 1, "1", 7)]);
     check(&[modified(), checking(), checking()], &[entry("g", 1, "1", 7)]);
-    check(&[complete(), LocalChange::Private { reason: "a link".to_owned(), facts: None }], &[]);
+    check(&[complete(), LocalChange::Private { reason: "a link".to_owned(), facts: None, installed: None }], &[]);
     check(&[complete(), LocalChange::Failed("unreadable".to_owned())], &[]);
     check(&[complete(), LocalChange::Gone], &[]);
 }
