@@ -14,7 +14,7 @@ pub(super) use progress::busy;
 use super::{
     Console, Exit, Launcher, args,
     exit::Failure,
-    session::{Interrupt, Reach, Session},
+    session::{Interrupt, Reach, Session, Work},
     update,
 };
 use crate::{
@@ -83,7 +83,9 @@ async fn carry_out(
             () = interrupt.wait() => None,
         };
         let Some(result) = result else {
-            console.note("Stopped. What is verified is kept; the same command goes on from there.");
+            let stopped = "Stopped. What is verified is kept; the same command goes on from there.";
+            let stopped = if session.own { Some(stopped) } else { session.goes_on() };
+            stopped.into_iter().for_each(|words| console.note(words));
             return Ok(Exit::Interrupted);
         };
         if session.own && manner.stay {
@@ -163,6 +165,9 @@ async fn get_all(session: &Session, wish: Wish, manner: Manner, console: &mut Co
             Ok(want) => {
                 if !console.json {
                     console.say(&want.announcement())?;
+                }
+                if !want.is_settled() {
+                    session.is_at(Some(Work::Getting));
                 }
                 watch.wants.push(want);
             }
@@ -276,6 +281,7 @@ impl Watch {
 pub(super) async fn repaired(session: &Session, game: &str, console: &mut Console) -> Result<Exit, Failure> {
     let mut watch = Watch::new(session);
     watch.wants.push(Want::repair(game, &session.snapshot()));
+    session.is_at(Some(Work::Getting));
     watch.until_settled(console).await?;
     if let Some(want) = watch.wants.iter().find(|want| want.exit(false) != Exit::Done) {
         console.note(&want.sentence().unwrap_or_default());
@@ -307,4 +313,64 @@ fn document(wants: &[Want], failures: &[(String, Failure)]) -> Value {
     let fetched: u64 = sources.values().map(|source| source.bytes).sum();
     let sources: Vec<Value> = sources.values().map(want::source).collect();
     json!({ "games": games, "sources": sources, "reused": reused, "fetched": fetched })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::api;
+
+    fn wish() -> Wish {
+        Wish::Games(vec![GetRequest { game: "x".into(), ..GetRequest::default() }])
+    }
+
+    /// What is said when `get` is interrupted a while after the running potluck answered so.
+    async fn said_after(reply: Reply) -> Option<&'static str> {
+        let (handle, mut end) = api::channel(Snapshot::default());
+        let session = Session::attached(client::Attached { handle, run: Box::pin(std::future::pending()) });
+        let mut console = Console::buffers(io::sink(), io::sink(), "");
+        let asked = async {
+            let call = end.commands.recv().await.unwrap();
+            assert_eq!(session.goes_on(), None, "nothing was promised yet");
+            call.reply.send(Ok(reply)).unwrap();
+            sleep(Duration::from_millis(20)).await;
+        };
+        tokio::select! {
+            biased;
+            _ = get_all(&session, wish(), Manner::default(), &mut console) => {}
+            () = asked => {}
+        }
+        session.goes_on()
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_get_says_that_the_running_potluck_goes_on() {
+        let queued = Reply::Queued { game: "x".into(), content: "c0".into(), version: "1".into(), size: 9 };
+        let expect = "It goes on in the potluck that runs here; potluck cancel GAME ends it.";
+        assert_eq!(said_after(queued).await, Some(expect));
+        let here = Reply::AlreadyHere { game: "x".into(), content: "c0".into(), version: "1".into() };
+        assert_eq!(said_after(here).await, None);
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_order_goes_on_in_the_running_potluck() {
+        let (handle, mut end) = api::channel(Snapshot::default());
+        let session = Session::attached(client::Attached { handle, run: Box::pin(std::future::pending()) });
+        let mut console = Console::buffers(io::sink(), io::sink(), "");
+        let order = Command::Install { game: "x".into(), drop_archives: false };
+        {
+            let mut work = std::pin::pin!(busy(&session, order, &mut console));
+            let call = tokio::select! {
+                biased;
+                _ = &mut work => panic!("nobody has answered"),
+                call = end.commands.recv() => call.unwrap(),
+            };
+            assert_eq!(session.goes_on(), Some("It goes on in the potluck that runs here."));
+            call.reply.send(Ok(Reply::Done { message: String::new() })).unwrap();
+            work.await.unwrap();
+        }
+        assert_eq!(session.goes_on(), None);
+    }
 }

@@ -55,6 +55,17 @@ pub(super) struct Session {
     stop_time: Cell<Duration>,
     /// How long the room must be quiet to be all there.
     quiet_time: Duration,
+    /// What the runtime is at because of this command, and would go on with if it did not end with us.
+    at_work: Cell<Option<Work>>,
+}
+
+/// What a runtime goes on with when whoever asked for it leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    /// A transfer, which can be cancelled.
+    Getting,
+    /// One long order: to install, add, move, check or delete.
+    Order,
 }
 
 impl<L: Launcher> Reach<'_, L> {
@@ -67,11 +78,15 @@ impl<L: Launcher> Reach<'_, L> {
         let session = self.session(console).await?;
         let mut interrupt = Interrupt::new()?;
         let until_interrupt = async |session: &Session| {
-            tokio::select! {
+            let ended = tokio::select! {
                 biased;
-                result = work(session, console) => result,
-                () = interrupt.wait() => Ok(Exit::Interrupted),
-            }
+                result = work(session, console) => Some(result),
+                () = interrupt.wait() => None,
+            };
+            ended.unwrap_or_else(|| {
+                session.goes_on().into_iter().for_each(|words| console.note(words));
+                Ok(Exit::Interrupted)
+            })
         };
         session.during(until_interrupt).await
     }
@@ -176,6 +191,7 @@ impl Session {
             stop: None,
             stop_time,
             quiet_time: QUIET_TIME,
+            at_work: Cell::default(),
         }
     }
 
@@ -189,14 +205,15 @@ impl Session {
             stop: Some(running.stop),
             stop_time,
             quiet_time,
+            at_work: Cell::default(),
         }
     }
 
     /// Does `work` while the background runs, then ends a runtime of our own.
     pub(super) async fn during<T>(self, work: impl AsyncFnOnce(&Session) -> T) -> T {
-        let Self { handle, own, background, stop, stop_time, quiet_time } = self;
+        let Self { handle, own, background, stop, stop_time, quiet_time, at_work } = self;
         let nothing = Box::pin(std::future::pending());
-        let session = Self { handle, own, background: nothing, stop: None, stop_time, quiet_time };
+        let session = Self { handle, own, background: nothing, stop: None, stop_time, quiet_time, at_work };
         let mut background = background.fuse();
         let result = {
             let mut work = pin!(work(&session));
@@ -224,6 +241,22 @@ impl Session {
     /// Goodbye is not awaited: for a command whose work is on disk already.
     pub(super) fn hurry(&self) {
         self.stop_time.set(HURRIED_STOP_TIME);
+    }
+
+    /// Notes what the runtime is at because of this command from now on.
+    pub(super) fn is_at(&self, work: Option<Work>) {
+        self.at_work.set(work);
+    }
+
+    /// What to say when this command is interrupted: what goes on without it in a runtime that is not ours.
+    pub(super) fn goes_on(&self) -> Option<&'static str> {
+        if self.own {
+            return None;
+        }
+        self.at_work.get().map(|work| match work {
+            Work::Getting => "It goes on in the potluck that runs here; potluck cancel GAME ends it.",
+            Work::Order => "It goes on in the potluck that runs here.",
+        })
     }
 
     pub(super) fn snapshot(&self) -> std::sync::Arc<Snapshot> {

@@ -9,7 +9,12 @@ use tokio::time::interval;
 use super::want::Want;
 use crate::{
     api::{Command, GameView, Reply, Snapshot, StateWord},
-    cli::{Console, exit::Failure, session::Session, words},
+    cli::{
+        Console,
+        exit::Failure,
+        session::{Session, Work},
+        words,
+    },
     types::clean,
 };
 
@@ -90,6 +95,7 @@ pub(in crate::cli) async fn busy(session: &Session, command: Command, console: &
     // The first tick comes at once, and nothing has happened yet.
     tick.tick().await;
     let mut call = pin!(session.call(command));
+    session.is_at(Some(Work::Order));
     let mut said = Vec::new();
     let reply = loop {
         tokio::select! {
@@ -98,6 +104,7 @@ pub(in crate::cli) async fn busy(session: &Session, command: Command, console: &
             _ = tick.tick() => show_work(&session.snapshot(), bar.as_ref(), &mut said, console),
         }
     };
+    session.is_at(None);
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
