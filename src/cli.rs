@@ -35,7 +35,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::{net::IpAddr, path::Path, time::Duration};
+use std::{ffi::OsString, net::IpAddr, path::Path, time::Duration};
 
 use futures::{future::BoxFuture, stream::BoxStream};
 
@@ -199,6 +199,16 @@ pub enum LaunchError {
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Running").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}
+
+/// Tells programs too what is wrong with a command line, where `--json` is among its `words`; people are told by the
+/// error itself.
+pub fn tell_programs(error: &clap::Error, words: &[OsString], console: &mut Console) {
+    let wants_json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    // What is not for the standard error output was asked for: `--help` and `--version`.
+    if wants_json && error.use_stderr() {
+        console.fail_document(&Failure::from(error));
     }
 }
 

@@ -34,10 +34,14 @@ fn main() -> ExitCode {
         tracing::debug!("{error}");
     }
     let mut console = Console::standard(logging::is_journal_behind_stderr());
-    let args = match cli::parse(std::env::args_os()) {
+    let words: Vec<_> = std::env::args_os().collect();
+    let args = match cli::parse(&words) {
         Ok(args) => args,
-        // Prints to the right stream and ends with 0 for --help and --version, else with 2.
-        Err(error) => error.exit(),
+        Err(error) => {
+            cli::tell_programs(&error, &words, &mut console);
+            // Prints to the right stream and ends with 0 for --help and --version, else with 2.
+            error.exit()
+        }
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

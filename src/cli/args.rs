@@ -477,7 +477,7 @@ impl Add {
 }
 
 /// Reads a command line. What is wrong, `--help` and `--version` come back as the text to print.
-pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
+pub fn parse(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Args, clap::Error> {
     Args::try_parse_from(words)
 }
 

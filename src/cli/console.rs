@@ -117,14 +117,19 @@ impl Console {
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
+    /// Reports a failure to a program.
+    pub(super) fn fail_document(&mut self, failure: &Failure) {
+        // A document that cannot be written has no reader.
+        let _ = self.document(&json!({ "error": failure.as_command_error() }));
+    }
+
     /// Reports a failure, and gives its exit code.
     pub(super) fn fail(&mut self, failure: &Failure) -> Exit {
         if failure.message.is_empty() {
             return failure.exit;
         }
         if self.json {
-            // A document that cannot be written has no reader.
-            let _ = self.document(&json!({ "error": failure.as_command_error() }));
+            self.fail_document(failure);
         }
         // The journal says by itself whose line it is.
         let begin = if self.errors_are_journal { "<3>" } else { "potluck: " };

@@ -113,6 +113,16 @@ impl From<ConfigError> for Failure {
     }
 }
 
+impl From<&clap::Error> for Failure {
+    /// The sentence alone: its mark, the usage and where to find help are for people.
+    fn from(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        let end = ["Usage:", "For more information"].iter().filter_map(|rest| text.find(rest)).min();
+        Self::usage(text[..end.unwrap_or(text.len())].trim())
+    }
+}
+
 impl From<super::LaunchError> for Failure {
     fn from(error: super::LaunchError) -> Self {
         match error {

@@ -65,6 +65,30 @@ fn the_definition_is_sound() {
     }
 }
 
+#[test]
+fn a_program_is_told_what_is_wrong_with_its_command_line() {
+    let told = |line: &str| {
+        let (words, out) = (words(line), Buffer::default());
+        let mut console = Console::buffers(out.clone(), Buffer::default(), "");
+        tell_programs(&parse(&words).unwrap_err(), &words, &mut console);
+        out.text()
+    };
+    for (line, part) in [
+        ("potluck limit --json", "required arguments were not provided"),
+        ("potluck foo --json", "'foo'"),
+        ("potluck --json get", "required arguments were not provided"),
+        ("potluck limit --up bla --json", "'bla'"),
+    ] {
+        let document: Value = serde_json::from_str(&told(line)).unwrap();
+        assert_eq!(document["error"]["code"], "usage", "{line}");
+        let message = document["error"]["message"].as_str().unwrap();
+        assert!(message.contains(part) && !message.contains("Usage") && !message.starts_with("error"), "{message}");
+    }
+    for silent in ["potluck foo", "potluck --json --help", "potluck --version --json", "potluck foo -- --json"] {
+        assert_eq!(told(silent), "", "{silent}");
+    }
+}
+
 #[tokio::test]
 async fn queries_are_tables_for_people_and_one_document_for_programs() {
     let party = Party::new(room(), |_, _| Err(CommandError::new(ErrorCode::Failed, "nothing is asked")));
