@@ -4,7 +4,10 @@
 mod progress;
 mod want;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
@@ -120,6 +123,8 @@ fn requests(get: &args::Get) -> Result<Vec<GetRequest>, Failure> {
     if names.is_empty() {
         return Err(Failure::usage("the list names no game"));
     }
+    let mut named = BTreeSet::new();
+    names.retain(|name| named.insert(name.clone()));
     if names.len() > 1 && (get.version.is_some() || get.content.is_some()) {
         return Err(Failure::usage("--version and --content are for one game; get the others one by one"));
     }
@@ -162,6 +167,8 @@ async fn get_all(session: &Session, wish: Wish, manner: Manner, console: &mut Co
     let mut failures: Vec<(String, Failure)> = Vec::new();
     for request in &requests {
         match ask_for(session, request, deadline, console).await {
+            // Named twice, by its id and its title.
+            Ok(want) if watch.wants.iter().any(|other| other.is_same(&want)) => {}
             Ok(want) => {
                 if !console.json {
                     console.say(&want.announcement())?;

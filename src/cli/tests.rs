@@ -242,6 +242,31 @@ async fn get_waits_for_the_commit_and_accounts_for_every_byte() {
 }
 
 #[tokio::test]
+async fn a_game_that_is_named_twice_is_got_once() {
+    let party = Party::new(room(), |command, end| {
+        let Command::Get(request) = command else { panic!("{command:?}") };
+        assert!(["x", "The X"].contains(&&*request.game), "{request:?}");
+        let kind = EventKind::Downloaded {
+            game: "x".into(),
+            content: "c0".into(),
+            version: "1".into(),
+            reused: 0,
+            sources: vec![source("p1", 1_000)],
+            set_aside: Vec::new(),
+        };
+        end.events.send(Event { at_ms: 1, level: Level::Done, text: "done".into(), kind }).unwrap();
+        Ok(queued("x"))
+    });
+    fs::write(party.folder.path().join("list"), "x\nThe X\nx\n").unwrap();
+    let list = party.folder.path().join("list");
+    let out = "Getting x 1, 1.1 GB.\nx 1 is here: 1 kB from 1 peer.\n\
+               Done. Not sharing any more; --stay keeps sharing.\n";
+    party.check(&format!("get x --list {}", list.display()), Exit::Done, out, "").await;
+    let document = party.json(&format!("get x x --list {} --json", list.display()), Exit::Done).await;
+    assert_eq!((document["games"].as_array().map(Vec::len), &document["fetched"]), (Some(1), &json!(1_000)));
+}
+
+#[tokio::test]
 async fn get_tells_what_came_and_what_did_not() {
     let party = Party::new(room(), |command, _| {
         if matches!(command, Command::Get(request) if request.game == "here") {

@@ -116,6 +116,11 @@ impl Want {
         Self::new(game.to_owned(), version.unwrap_or_default(), String::new(), 0)
     }
 
+    /// Whether both are the same build of one game.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.game == other.game && self.content == other.content
+    }
+
     fn is_repair(&self) -> bool {
         self.content.is_empty()
     }
