@@ -1,13 +1,16 @@
 //! `remove`, and `uninstall` where it takes all there is: say what is lost and who else has it, ask, and delete.
 
 use super::{Console, Exit, exit::Failure, get::busy, orders::report, session::Session, words};
-use crate::api::{Candidate, Command, GameView, Snapshot};
+use crate::api::{Candidate, Command, GameView, Snapshot, StateWord};
 
 pub(super) async fn run(session: &Session, game: &str, yes: bool, console: &mut Console) -> Result<Exit, Failure> {
     // How many others have it is known only after a look at the room.
     session.gather().await;
     let snapshot = session.snapshot();
     let game = find(&snapshot, game)?;
+    if !is_here(game) {
+        return Err(Failure::new(Exit::NotFound, format!("{} is not in your library", game.id)));
+    }
     if !is_meant(&loss(&snapshot, game), yes, console)? {
         return Ok(Exit::Refused);
     }
@@ -97,6 +100,14 @@ pub(super) fn find<'a>(snapshot: &'a Snapshot, text: &str) -> Result<&'a GameVie
     }
 }
 
+/// Whether there is anything of it in our library; in doubt there is, and the runtime knows better.
+fn is_here(game: &GameView) -> bool {
+    game.state != StateWord::Available
+        || game.private.is_some()
+        || game.installed.is_some()
+        || game.builds.iter().any(|build| build.ours)
+}
+
 fn loss(snapshot: &Snapshot, game: &GameView) -> String {
     let ours = game.builds.iter().find(|build| build.ours);
     let (version, size, have) =
@@ -106,7 +117,14 @@ fn loss(snapshot: &Snapshot, game: &GameView) -> String {
         1 => "1 other still has it.".to_owned(),
         others => format!("{others} others still have it."),
     };
-    let size = words::size(size);
+    // What was installed from that build lies beside it, and goes too.
+    let is_of_it =
+        game.installed_build() == Some(&*game.content) && ours.is_none_or(|ours| ours.content == game.content);
+    let size = words::size(match game.installed_size.filter(|_| is_of_it) {
+        None => size,
+        Some(installed) if game.is_installed_only() => installed,
+        Some(installed) => size.saturating_add(installed),
+    });
     format!(
         "{} {version} and all else in {}/{}: {size} would be lost. {others}",
         game.title,

@@ -332,6 +332,20 @@ async fn remove_says_what_is_lost_and_asks() {
     }
     let unknown = "potluck: there is no game `xonotik`; did you mean `xonotic`?\n";
     party.check("remove xonotik --yes", Exit::NotFound, "", unknown).await;
+    let of_others = "potluck: coh is not in your library\n";
+    party.check("remove coh", Exit::NotFound, "", of_others).await;
+}
+
+#[tokio::test]
+async fn what_is_installed_counts_in_what_a_removal_takes() {
+    let mut first = room();
+    for game in Arc::make_mut(&mut first.games).iter_mut().filter(|game| game.id == "xonotic") {
+        (game.content, game.builds[0].content) = ("c0".into(), "c0".into());
+        (game.installed, game.installed_size) = (Some("c0".into()), Some(700_000_000));
+    }
+    let party = Party::new(first, |_, _| panic!("nothing is removed"));
+    let ran = party.run("remove xonotic").await;
+    assert!(ran.errors.contains("2.0 GB would be lost."), "{}", ran.errors);
 }
 
 #[tokio::test]
