@@ -46,7 +46,7 @@ pub enum Command {
         /// The GameId; from the folder's name when not given.
         #[serde(default)]
         id: Option<String>,
-        /// The version; from `version.ini` or today's date when not given.
+        /// The version; from `version.ini`, or today's date (numbered after a change within the day), when not given.
         #[serde(default)]
         version: Option<String>,
         /// The title; the id when not given.

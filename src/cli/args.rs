@@ -452,7 +452,7 @@ pub(super) struct Add {
     /// The game's id; by default the folder's name
     #[arg(long)]
     pub(super) id: Option<String>,
-    /// The version; by default what version.ini says, or today's date
+    /// The version; by default what version.ini says, or today's date, numbered after a change within the day
     #[arg(long, value_name = "V")]
     pub(super) version: Option<String>,
     /// The title; by default the id

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     types::{
         CHUNK_BYTES, ChunkSet, DirEntry, FileEntry, FileHash, FileNo, GameId, LinkEntry, MANIFEST_CHUNKS_MAX, Manifest,
-        PayloadPath, SENTINEL_BYTES_MAX, SENTINEL_NAME, Sentinel, SentinelError, chunks_of_size,
+        PayloadPath, SENTINEL_BYTES_MAX, SENTINEL_NAME, Sentinel, SentinelError, Version, chunks_of_size,
     },
     wire::manifest::{self, ManifestReadError},
 };
@@ -74,6 +74,19 @@ pub struct Scanned {
     pub held: Held,
     /// The manifest's bytes.
     pub bytes: Vec<u8>,
+}
+
+impl Scanned {
+    /// The same payload as a build of another version.
+    pub fn with_version(mut self, version: &Version) -> Result<Self, ScanError> {
+        let old = &self.held.manifest;
+        let (files, dirs, links) = (old.files().to_vec(), old.dirs().to_vec(), old.links().to_vec());
+        let manifest = Manifest::new(old.game().clone(), Sentinel::of_version(version), files, dirs, links)
+            .map_err(|error| ScanError::Private(vec![Private::of_game(error.to_string())]))?;
+        (self.bytes, self.held.content) = encode(&manifest)?;
+        self.held.manifest = Arc::new(manifest);
+        Ok(self)
+    }
 }
 
 /// The sentinel of a root; `None` when there is none.

@@ -22,7 +22,7 @@ use crate::{
         clock,
         disk::{DiskError, Found, GameRoot, Kind, Library},
         scan::{self, Found as FoundFile, Memory, ScanError, Scanned, Tree},
-        store::{self, Held, Incoming, IncomingError, RootReader},
+        store::{self, Held, Incoming, IncomingError, RootReader, StoredManifest},
     },
     runtime::{installs::InstallError, roots::RootTurn},
     types::{
@@ -253,8 +253,8 @@ impl Adding<'_> {
             }
             Ok(tree)
         };
-        let version = self.plan.version.clone().unwrap_or_else(clock::today);
-        let scanned = self.scan(&source, Sentinel::of_version(&version), tree, &mut Memory::none())?;
+        let sentinel = self.plan.version.as_ref().map(Sentinel::of_version);
+        let scanned = self.scan(&source, sentinel, tree, &mut Memory::none())?;
         let old = self.copy(source, &scanned)?;
         let left = if self.plan.take { remove_source(folder, &scanned.held.manifest, false) } else { Vec::new() };
         Ok((old, scanned.held.manifest, left))
@@ -279,8 +279,8 @@ impl Adding<'_> {
         self.desk.libraries.space(library).usable()
     }
 
-    /// The version the build is to have: the one asked for, the folder's own, or today's date.
-    fn sentinel(&self, root: &GameRoot) -> Result<Sentinel, AddError> {
+    /// The version the build is to have: the one asked for, or the folder's own; `None` where it comes from the date.
+    fn sentinel(&self, root: &GameRoot) -> Result<Option<Sentinel>, AddError> {
         let own = match (scan::read_sentinel(root), &self.plan.version) {
             (Ok(own), _) => own,
             // It is replaced by the one asked for.
@@ -289,26 +289,52 @@ impl Adding<'_> {
             (Err(error), _) => return Err(error.into()),
         };
         Ok(match (own, &self.plan.version) {
-            (Some(own), None) => own,
-            (Some(own), Some(version)) if own.version() == version => own,
-            (_, Some(version)) => Sentinel::of_version(version),
-            (None, None) => Sentinel::of_version(&clock::today()),
+            (Some(own), Some(version)) if own.version() != version => Some(Sentinel::of_version(version)),
+            (Some(own), _) => Some(own),
+            (None, version) => version.as_ref().map(Sentinel::of_version),
         })
     }
 
-    /// The build of a folder that does not change while it is read.
+    /// The build that is here if it is of this date, and the version that what changed since is to have.
+    fn of_date(&self, date: &Version) -> Result<Option<(StoredManifest, Version)>, AddError> {
+        let root = match self.desk.libraries.find(&self.plan.game) {
+            Ok(found) => found.root,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let here = store::load_manifest(&root)?.and_then(Result::ok);
+        Ok(here.and_then(|here| next_of_date(date, here.manifest.version()).map(|next| (here, next))))
+    }
+
+    /// The build of a folder that does not change while it is read. Without a sentinel its version is today's date,
+    /// numbered where another build of today is here: two builds of one version would not replace each other.
     fn scan(
         &self,
         root: &GameRoot,
-        sentinel: Sentinel,
+        sentinel: Option<Sentinel>,
         walk: impl Fn() -> Result<Tree, DiskError>,
         memory: &mut Memory,
     ) -> Result<Scanned, AddError> {
+        let today = clock::today();
+        let (sentinel, of_today) = match sentinel {
+            Some(sentinel) => (sentinel, None),
+            None => match self.of_date(&today)? {
+                // Under the version of the one that is here, the same files are the same build.
+                Some((here, next)) => (here.manifest.sentinel().clone(), Some((here.content, next))),
+                None => (Sentinel::of_version(&today), None),
+            },
+        };
         let tree = walk()?;
         self.meter.expect(tree.bytes);
         let watch = &mut self.meter.watch(self.cancel);
         let scanned = scan::build(root, &self.plan.game, sentinel, &tree, memory, watch)?;
-        if walk()? == tree { Ok(scanned) } else { Err(AddError::Changing) }
+        if walk()? != tree {
+            return Err(AddError::Changing);
+        }
+        match of_today {
+            Some((here, next)) if here != scanned.held.content => Ok(scanned.with_version(&next)?),
+            Some(_) | None => Ok(scanned),
+        }
     }
 
     /// Moves a folder into the library in one step; false where that is not possible.
@@ -413,6 +439,13 @@ fn publish(root: &GameRoot, scanned: &Scanned) -> Result<(), AddError> {
         root.write_atomic(SENTINEL_NAME, sentinel.as_str().as_bytes())?;
     }
     Ok(())
+}
+
+/// `date.1` after `date`, `date.3` after `date.2`; `None` after a version that is not of this date.
+fn next_of_date(date: &Version, here: &Version) -> Option<Version> {
+    let rest = here.as_str().strip_prefix(date.as_str())?;
+    let number: u32 = if rest.is_empty() { 0 } else { rest.strip_prefix('.')?.parse().ok()? };
+    Version::new(&format!("{date}.{}", number.checked_add(1)?)).ok()
 }
 
 fn cancelled(error: IncomingError) -> AddError {
@@ -545,6 +578,55 @@ mod tests {
         let adding = Adding { cancel: &go_on, ..adding };
         assert!(adding.copy(root(), &scanned).unwrap().is_none());
         assert!(home.path().join("library/source/sub/a").is_file(), "and it can be added afterwards");
+    }
+
+    /// Adds it; gives the version it has then.
+    fn version_added(desk: &Desk, wish: AddWish) -> String {
+        let plan = plan(desk, wish).unwrap();
+        let turn = desk.roots.take(&plan.game, Change::Add).unwrap();
+        add(desk, &plan, &turn, &Meter::default(), &CancellationToken::new()).unwrap();
+        let root = desk.libraries.open_root(&plan.game).unwrap();
+        store::load_manifest(&root).unwrap().unwrap().unwrap().manifest.version().to_string()
+    }
+
+    #[test]
+    fn what_changed_within_a_day_gets_a_higher_version() {
+        let home = tempfile::tempdir().unwrap();
+        let (desk, path) = (desk(home.path()), source(home.path()));
+        fs::remove_file(path.join("version.ini")).unwrap();
+        let today = clock::today();
+        let version = |text: &str| {
+            fs::write(path.join("sub/a"), text).unwrap();
+            version_added(&desk, wish(&path)).strip_prefix(today.as_str()).map(str::to_owned)
+        };
+        let versions = ["a", "a", "b", "b", "c", "a"].map(|text| version(text).expect("the day ends while this runs"));
+        assert_eq!(versions, ["", "", ".1", ".1", ".2", ".3"]);
+        let given = |text: &str| {
+            fs::write(path.join("sub/a"), text).unwrap();
+            version_added(&desk, AddWish { version: Some(today.to_string()), ..wish(&path) })
+        };
+        assert_eq!(given("d"), today.as_str(), "one that is given stays as it is");
+        assert_eq!(given("e"), today.as_str());
+        fs::write(path.join("version.ini"), today.as_str()).unwrap();
+        assert_eq!(version("f").as_deref(), Some(""), "and so does the folder's own");
+    }
+
+    #[test]
+    fn versions_of_a_date_are_numbered_upwards() {
+        let of = |text: &str| Version::new(text).unwrap();
+        let date = of("2026.11.21");
+        for (here, next) in [
+            ("2026.11.21", Some("2026.11.21.1")),
+            ("2026.11.21.9", Some("2026.11.21.10")),
+            ("2026.11.20", None),
+            ("2026.11.211", None),
+            ("2026.11.21.b", None),
+            ("2026.11.21.4294967295", None),
+        ] {
+            let found = next_of_date(&date, &of(here));
+            assert_eq!(found, next.map(of), "{here}");
+            assert!(found.is_none_or(|found| found > of(here)), "{here}");
+        }
     }
 
     #[test]
