@@ -52,8 +52,9 @@ min_free = \"20 GB\"
 path = \"/mnt/usb/games\"
 ```
 
-A new game goes to the first that has room for it beside what is to stay free; an update stays where the game is. Where
-none has room, the download waits and says how much is lacking where. A folder that is not there at the start is reported
+A new game goes to the first that has room for it beside what is to stay free (`min_free`, and always 64 MiB more for
+journals, lists and the log); an update stays where the game is. Where none has room, the download waits (`disk full`) and
+says how much is lacking where. A folder that is not there at the start is reported
 and used as soon as it is there: for a disk that is not always plugged in name a folder *on* it, because its empty mount
 point looks like a library without games. A game lives in one library; where two have a folder of its name, the first
 one counts and the other is reported. Put a new folder behind the others: the hashes of files are remembered by the
