@@ -26,7 +26,8 @@ use crate::{
     },
     runtime::{installs::InstallError, roots::RootTurn},
     types::{
-        GameId, LibraryNo, Manifest, PathError, PayloadPath, SENTINEL_NAME, Sentinel, Version, VersionError, clean,
+        GameId, LibraryNo, MANIFEST_ENTRIES_MAX, Manifest, PathError, PayloadPath, SENTINEL_NAME, Sentinel, Version,
+        VersionError, clean, is_reserved_root_name,
     },
 };
 
@@ -74,8 +75,16 @@ pub(super) struct AddOutcome {
     /// The version before, and files new, changed and gone since.
     pub(super) before: Option<Version>,
     pub(super) changed: [u32; 3],
+    pub(super) left: Left,
+}
+
+/// What of the source is not in the library or is still where it was; names safe to print.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Left {
     /// What could not be moved away.
-    pub(super) left: Vec<String>,
+    pub(super) there: Vec<String>,
+    /// What was not copied because it has a name of potluck's.
+    pub(super) out: Vec<String>,
 }
 
 /// Why something was not added.
@@ -209,8 +218,8 @@ pub(super) fn add(
     Ok(AddOutcome { seen, before: old.map(|old| old.version().clone()), changed, left })
 }
 
-/// The build before, the build now, and what could not be moved away.
-type Done = (Option<Manifest>, Arc<Manifest>, Vec<String>);
+/// The build before, the build now, and what was left.
+type Done = (Option<Manifest>, Arc<Manifest>, Left);
 
 struct Adding<'a> {
     desk: &'a Desk,
@@ -228,7 +237,7 @@ impl Adding<'_> {
         let mut memory = Memory::of_game(&self.desk.index, &self.plan.game);
         let scanned = self.scan(&root, sentinel, || scan::walk(&root), &mut memory)?;
         publish(&root, &scanned)?;
-        Ok((old, scanned.held.manifest, Vec::new()))
+        Ok((old, scanned.held.manifest, Left::default()))
     }
 
     fn folder(&self, path: &Path) -> Result<Done, AddError> {
@@ -236,11 +245,12 @@ impl Adding<'_> {
         let sentinel = self.sentinel(&source)?;
         let scanned = self.scan(&source, sentinel, || scan::walk(&source), &mut Memory::none())?;
         if self.plan.take && self.move_whole(path, &scanned)? {
-            return Ok((None, scanned.held.manifest, Vec::new()));
+            return Ok((None, scanned.held.manifest, Left::default()));
         }
+        let out = names_of_ours(&source)?;
         let old = self.copy(source, &scanned)?;
-        let left = if self.plan.take { remove_source(path, &scanned.held.manifest, true) } else { Vec::new() };
-        Ok((old, scanned.held.manifest, left))
+        let there = if self.plan.take { remove_source(path, &scanned.held.manifest, true) } else { Vec::new() };
+        Ok((old, scanned.held.manifest, Left { there, out }))
     }
 
     fn file(&self, folder: &Path, name: &PayloadPath) -> Result<Done, AddError> {
@@ -256,8 +266,8 @@ impl Adding<'_> {
         let sentinel = self.plan.version.as_ref().map(Sentinel::of_version);
         let scanned = self.scan(&source, sentinel, tree, &mut Memory::none())?;
         let old = self.copy(source, &scanned)?;
-        let left = if self.plan.take { remove_source(folder, &scanned.held.manifest, false) } else { Vec::new() };
-        Ok((old, scanned.held.manifest, left))
+        let there = if self.plan.take { remove_source(folder, &scanned.held.manifest, false) } else { Vec::new() };
+        Ok((old, scanned.held.manifest, Left { there, out: Vec::new() }))
     }
 
     /// Where the game lives, or is to live: where there is room for `needs` bytes.
@@ -428,6 +438,16 @@ impl Adding<'_> {
             tracing::warn!(%error, game = %self.plan.game, "what a failed copy left could not be removed");
         }
     }
+}
+
+/// What lies in a folder under names that are potluck's own or an installation's, so that it is no payload.
+fn names_of_ours(folder: &GameRoot) -> Result<Vec<String>, DiskError> {
+    let entries = folder.list("", MANIFEST_ENTRIES_MAX + 1)?;
+    let names = entries.iter().filter_map(|entry| entry.name.to_str());
+    let ours = names.filter(|name| is_reserved_root_name(name) && !name.eq_ignore_ascii_case(SENTINEL_NAME));
+    let mut ours: Vec<String> = ours.map(|name| clean(name, 80)).collect();
+    ours.sort();
+    Ok(ours)
 }
 
 /// Writes manifest and version of a folder that is whole.
@@ -609,6 +629,23 @@ mod tests {
         assert_eq!(given("e"), today.as_str());
         fs::write(path.join("version.ini"), today.as_str()).unwrap();
         assert_eq!(version("f").as_deref(), Some(""), "and so does the folder's own");
+    }
+
+    #[test]
+    fn what_has_a_name_of_ours_is_left_out_and_named() {
+        let home = tempfile::tempdir().unwrap();
+        let (desk, path) = (desk(home.path()), source(home.path()));
+        for folder in ["local", ".local.old", "sub/local"] {
+            fs::create_dir(path.join(folder)).unwrap();
+            fs::write(path.join(folder).join("x"), "x").unwrap();
+        }
+        let plan = plan(&desk, wish(&path)).unwrap();
+        let turn = desk.roots.take(&plan.game, Change::Add).unwrap();
+        let outcome = add(&desk, &plan, &turn, &Meter::default(), &CancellationToken::new()).unwrap();
+        let out = [".local.old", "local"].map(str::to_owned).to_vec();
+        assert_eq!(outcome.left, Left { there: Vec::new(), out });
+        assert!(home.path().join("library/source/sub/local/x").is_file(), "only at the top");
+        assert!(!home.path().join("library/source/local").exists());
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::{
         roots::{Change, RootTurn},
         tasks::PoolError,
     },
-    types::{ContentId, EntryState, FileEntry, GameId, LibraryNo},
+    types::{ContentId, EntryState, FileEntry, GameId, LibraryNo, clean},
     wire::manifest::ManifestReadError,
 };
 
@@ -301,8 +301,12 @@ impl Actor {
                 Err(refusal(ErrorCode::WouldWait, format_args!("{game} was added and is being written to")))
             }
         };
-        if let Some(first) = left.first() {
+        if let Some(first) = left.there.first() {
             self.note(Level::Warning, format!("{game}: not everything could be moved; still there: {first}"));
+        }
+        if !left.out.is_empty() {
+            let names = clean(&left.out.join("`, `"), 200);
+            self.note(Level::Warning, format!("{game}: left out, because such names are potluck's own: `{names}`"));
         }
         self.on_seen(game, seen, now);
         answer(reply, added.map(Reply::Added));
