@@ -27,7 +27,7 @@ use crate::{
     runtime::{installs::InstallError, roots::RootTurn},
     types::{
         GameId, LibraryNo, MANIFEST_ENTRIES_MAX, Manifest, PathError, PayloadPath, SENTINEL_NAME, Sentinel, Version,
-        VersionError, clean, is_reserved_root_name,
+        VersionError, clean, decimal, is_reserved_root_name,
     },
 };
 
@@ -108,8 +108,8 @@ pub(super) enum AddError {
     Scan(#[source] ScanError),
     #[error("its files are changing; add it again when nothing writes to it")]
     Changing,
-    #[error("it takes {need} bytes and {free} may be used")]
-    NoSpace { need: u64, free: u64 },
+    #[error("it takes {}, and {} may be used in {library}", decimal::size(*need), decimal::size(*free))]
+    NoSpace { need: u64, free: u64, library: String },
     #[error(transparent)]
     Incoming(#[from] IncomingError),
     #[error(transparent)]
@@ -403,7 +403,7 @@ impl Adding<'_> {
         let (need, free) = (incoming.missing_bytes(), self.usable(number));
         // Blocks that the file system shares are not needed; it is asked by trying only where it may work.
         if need > free && !shares_blocks(&source, incoming.root())? {
-            return Err(AddError::NoSpace { need, free });
+            return Err(AddError::NoSpace { need, free, library: clean(&library.path().display().to_string(), 200) });
         }
         self.meter.expect(need);
         let reader = RootReader::new(source, &scanned.held, files);
@@ -646,6 +646,13 @@ mod tests {
         assert_eq!(outcome.left, Left { there: Vec::new(), out });
         assert!(home.path().join("library/source/sub/local/x").is_file(), "only at the top");
         assert!(!home.path().join("library/source/local").exists());
+    }
+
+    #[test]
+    fn lack_of_room_is_told_in_sizes_and_where() {
+        let library = "/games".to_owned();
+        let error = AddError::NoSpace { need: 54_433_369, free: 8_388_608, library };
+        assert_eq!(error.to_string(), "it takes 54 MB, and 8 MB may be used in /games");
     }
 
     #[test]
