@@ -27,8 +27,15 @@ pub(super) async fn uninstall(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     session.scanned().await;
-    let mut last = yes;
+    let uninstall = |last| Command::Uninstall { game: game.to_owned(), last };
     let is_only = |snapshot: &Snapshot| find(snapshot, game).is_ok_and(GameView::is_installed_only);
+    if !yes {
+        // The runtime says whether anything else is left of it: the picture may be older than what was just got.
+        match busy(session, uninstall(false), console).await {
+            Err(failure) if matches!(failure.exit, Exit::Refused) && is_only(&session.snapshot()) => {}
+            result => return report(&result?, console).map(|()| Exit::Done),
+        }
+    }
     if is_only(&session.snapshot()) {
         session.gather().await;
         let snapshot = session.snapshot();
@@ -43,9 +50,8 @@ pub(super) async fn uninstall(
         if !is_meant(&loss, yes, console)? {
             return Ok(Exit::Refused);
         }
-        last = true;
     }
-    let reply = busy(session, Command::Uninstall { game: game.to_owned(), last }, console).await?;
+    let reply = busy(session, uninstall(true), console).await?;
     report(&reply, console)?;
     Ok(Exit::Done)
 }
